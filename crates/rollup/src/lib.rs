@@ -1,5 +1,20 @@
-//! Wire types of the rollup RPC.
+//! What an OP Stack rollup is made of, as data: references to blocks, the sync status on the wire, the rollup
+//! configuration, and the L1-info deposit that names an L2 block's origin.
+//!
+//! ```text
+//! rollup.json ──▶ RollupConfig ──┐
+//! L2 header + transaction 0 ─────┴─▶ l1_info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
+//! ```
+//!
+//! Deliberately absent: sockets, clocks, tasks, any opinion on what is true. Every other crate builds on these types.
 
+mod check;
+mod config;
+mod l1_info;
+mod l2_block;
 mod wire;
 
+pub use config::{AltDa, ConfigError, Genesis, RollupConfig, SystemConfig};
+pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
+pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use wire::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};

@@ -4,6 +4,8 @@
 //! `null`. Reading is liberal where the field has drifted over the years: unknown keys are ignored, refs that some
 //! node generations leave out (or send as `null`) read as zero.
 
+use std::fmt;
+
 use alloy_primitives::B256;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -95,6 +97,12 @@ impl BlockId {
     /// Whether this is no block at all. Genesis has number 0 and a real hash: only the zero hash means unset.
     pub fn is_zero(&self) -> bool {
         self.hash.is_zero()
+    }
+}
+
+impl fmt::Display for BlockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.number, self.hash)
     }
 }
 
