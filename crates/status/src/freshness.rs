@@ -1,0 +1,79 @@
+//! How old a snapshot is, and when that is too old. Ages are computed by the reader: they are never in prepared bytes.
+
+use std::time::Duration;
+
+use crate::{Now, Reason, Snapshot};
+
+/// When to fail closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The L2 view and the L1 head must have been confirmed within this time.
+    pub max_age: Duration,
+    /// How long a derived half may be held.
+    pub max_hold: Duration,
+    /// How old the L1 head's timestamp may be; zero turns this off.
+    pub max_head_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(120),
+            max_hold: Duration::from_secs(30 * 60),
+            max_head_age: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// What is too old to be served as true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// `head_l1`, `l2_view`, `derived` (held for too long) or `head_l1_timestamp` (the L1 itself stands still).
+    pub label: &'static str,
+    /// Its age.
+    pub age: Duration,
+    /// The limit it exceeds.
+    pub limit: Duration,
+}
+
+/// Why a snapshot is not ready to be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// Not every needed label has been seen.
+    Unset,
+    /// Something is too old.
+    Stale(Stale),
+    /// The L1 contradicts finality, so nothing new is taken from it.
+    Halted(Reason),
+}
+
+impl Snapshot {
+    /// Why this snapshot must not be served as the present status, if so. The all-zero status is never stale.
+    pub fn stale(&self, now: Now, limits: &Limits) -> Option<Stale> {
+        let over = |label, age: Duration, limit: Duration| (age > limit).then_some(Stale { label, age, limit });
+        if !self.is_set() {
+            return None;
+        }
+        let since = |instant| now.instant.saturating_duration_since(instant);
+        let head = self.confirmed.head_l1.and_then(|at| over("head_l1", since(at), limits.max_age));
+        let l2 = self.confirmed.tip.max(self.confirmed.derived);
+        let l2 = l2.and_then(|at| over("l2_view", since(at), limits.max_age));
+        let held = self.held.and_then(|held| over("derived", since(held.since), limits.max_hold));
+        let frozen = || {
+            let age = now.unix.saturating_sub(Duration::from_secs(self.status.head_l1.timestamp));
+            (!limits.max_head_age.is_zero()).then(|| over("head_l1_timestamp", age, limits.max_head_age)).flatten()
+        };
+        head.or(l2).or(held).or_else(frozen)
+    }
+
+    /// Why `/readyz` says no; none when every needed label is known and fresh.
+    pub fn unready(&self, now: Now, limits: &Limits) -> Option<Unready> {
+        if !self.is_set() {
+            return Some(Unready::Unset);
+        }
+        if let Some(stale) = self.stale(now, limits) {
+            return Some(Unready::Stale(stale));
+        }
+        self.l1_reason.filter(|reason| *reason == Reason::L1FinalizedConflict).map(Unready::Halted)
+    }
+}

@@ -1,0 +1,33 @@
+//! The views that have been published, so that an L1 reorg falls back to the newest one that is still true.
+
+use std::collections::VecDeque;
+
+use crate::tracker::Taken;
+
+/// How many changes of the derived half are retained: hours of them, as `current_l1` changes with each L1 block.
+const MAX_RETAINED: usize = 1000;
+
+/// Published views, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ring {
+    views: VecDeque<Taken>,
+}
+
+impl Ring {
+    /// Remembers a published view; one with the same derived half is replaced, so that the newest tip stays with it.
+    pub(crate) fn push(&mut self, view: Taken) {
+        if self.views.back().is_some_and(|last| last.derived == view.derived) {
+            self.views.pop_back();
+        }
+        self.views.push_back(view);
+        if self.views.len() > MAX_RETAINED {
+            self.views.pop_front();
+        }
+    }
+
+    /// Forgets every view that rests on an L1 block above `ancestor`; the newest one left is the answer.
+    pub(crate) fn unwind(&mut self, ancestor: u64) -> Option<&Taken> {
+        self.views.retain(|view| view.rests_on() <= ancestor);
+        self.views.back()
+    }
+}

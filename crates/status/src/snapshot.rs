@@ -1,0 +1,134 @@
+//! The one value that is published: the status with everything a reader may ask about it, and its JSON ready-made.
+
+use std::{fmt, sync::Arc};
+
+use rollup::SyncStatus;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::{Counts, Reason, Reorg, SourceName, SourceState};
+
+/// Tells runs of the program apart: number 57 of another run is another body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(pub u64);
+
+/// Identifies a published status: equal ids have equal bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SnapshotId {
+    /// Which run of the program.
+    pub instance: InstanceId,
+    /// Rises by one with each change of the status or an epoch; 0 is the all-zero status before the first.
+    pub sequence: u64,
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.instance, self.sequence)
+    }
+}
+
+/// Who says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The L1 endpoints that agree on the L1 served.
+    pub l1: Vec<SourceName>,
+    /// The source of the derived half.
+    pub derived: Option<SourceName>,
+    /// The source of the tip.
+    pub tip: Option<SourceName>,
+}
+
+/// When a source last confirmed each part; none before it was first known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// The L1 head.
+    pub head_l1: Option<Instant>,
+    /// The L1 labels safe and finalized.
+    pub labels_l1: Option<Instant>,
+    /// The derived half.
+    pub derived: Option<Instant>,
+    /// The tip.
+    pub tip: Option<Instant>,
+}
+
+/// The derived half is kept although its source says something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Why.
+    pub reason: Reason,
+    /// Since when without interruption.
+    pub since: Instant,
+}
+
+/// An immutable status as published.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What `optimism_syncStatus` answers.
+    pub status: SyncStatus,
+    /// The same as JSON.
+    pub json: Arc<RawValue>,
+    /// Identity of this status.
+    pub id: SnapshotId,
+    /// How many L1 reorgs clients have been shown.
+    pub l1_epoch: u64,
+    /// How often the L2 tip went back.
+    pub l2_epoch: u64,
+    /// The last L1 reorg clients have been shown.
+    pub reorg: Option<Reorg>,
+    /// Who says so.
+    pub provenance: Provenance,
+    /// When it was last confirmed.
+    pub confirmed: Confirmed,
+    /// Whether the derived half is held.
+    pub held: Option<Held>,
+    /// Why the newest L1 view was not taken as it came.
+    pub l1_reason: Option<Reason>,
+    /// Why the newest L2 view was not taken as it came.
+    pub l2_reason: Option<Reason>,
+    /// Waits, holds and refusals since the start.
+    pub counts: Counts,
+    /// How every endpoint is doing, by layer and name.
+    pub sources: Arc<[SourceState]>,
+}
+
+impl Snapshot {
+    /// The all-zero status before anything is known.
+    pub fn unset(instance: InstanceId) -> Self {
+        Self {
+            status: SyncStatus::default(),
+            json: prepare(&SyncStatus::default()),
+            id: SnapshotId { instance, sequence: 0 },
+            l1_epoch: 0,
+            l2_epoch: 0,
+            reorg: None,
+            provenance: Provenance::default(),
+            confirmed: Confirmed::default(),
+            held: None,
+            l1_reason: None,
+            l2_reason: None,
+            counts: Counts::default(),
+            sources: Arc::from([]),
+        }
+    }
+
+    /// Whether L1 and L2 have both been known: before, every ref is zero.
+    pub fn is_set(&self) -> bool {
+        self.id.sequence > 0
+    }
+
+    /// Whether a client can see a difference.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        (self.status, self.l1_epoch, self.l2_epoch) != (other.status, other.l1_epoch, other.l2_epoch)
+    }
+}
+
+/// The status as JSON, made once by the writer so that readers only copy.
+pub(crate) fn prepare(status: &SyncStatus) -> Arc<RawValue> {
+    Arc::from(RawValue::from_string(status.to_json()).expect("serde_json reads what it wrote"))
+}

@@ -1,0 +1,240 @@
+//! The fold: op-node's `StatusTracker`, with op-node's gaps closed.
+//!
+//! It serves the newest pair (L1, L2) whose `current_l1` and safe, local-safe and finalized origins are canonical on
+//! that L1; else the newest L1 with the L2 view served before; else what it serves already.
+
+mod l1;
+mod l2;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use alloy_primitives::B256;
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
+use tokio::time::Instant;
+
+use crate::{
+    Confirmed, Counts, Derived, Event, Held, InstanceId, L1View, L2View, Provenance, Reason, Reorg, Snapshot,
+    SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
+};
+
+/// What the operator decides about the fold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// L1 confirmations asked for before `current_l1` is published.
+    pub l1_confs: u64,
+    /// When interop activates: before, local_safe and cross_unsafe repeat safe and unsafe where a node leaves them out.
+    pub interop_time: Option<u64>,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing at all.
+    Unchanged,
+    /// The same again, now younger.
+    Confirmed,
+    /// Clients can see a difference.
+    Changed,
+    /// Not taken, or only its tip was: a later event may resolve it.
+    Waiting(Reason),
+    /// Not taken: it is not true on our L1.
+    Refused(Reason),
+}
+
+/// The owner of the status.
+#[derive(Clone, Debug)]
+pub struct StatusTracker {
+    rules: Rules,
+    /// The newest L1, on which views are judged.
+    l1: Option<L1View>,
+    served: Option<Served>,
+    /// Whether `served` rests on L1 blocks that `l1` no longer has: then the pair stays whole until both change.
+    orphaned: bool,
+    retained: Ring,
+    waiting: VecDeque<L2View>,
+    /// The execution client's newest safe block, and our L1 head when it was first seen as safe: the batch it came
+    /// from is not above that.
+    client_safe: Option<(B256, BlockId)>,
+    /// The execution client's safe block that an L1 reorg may have orphaned.
+    distrusted: Option<B256>,
+    reorgs: u64,
+    reorg: Option<Reorg>,
+    l2_epoch: u64,
+    held: Option<Held>,
+    l1_reason: Option<Reason>,
+    l2_reason: Option<Reason>,
+    counts: Counts,
+    sources: Vec<SourceState>,
+    decided: Arc<Snapshot>,
+}
+
+/// The pair clients see.
+#[derive(Clone, Debug)]
+struct Served {
+    l1: L1View,
+    l1_epoch: u64,
+    view: Taken,
+}
+
+/// An L2 view as taken: its `current_l1` resolved on our L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) derived: Derived,
+    current_l1: L1BlockRef,
+    tip: Tip,
+    old_l1: Vec<L1BlockRef>,
+    /// The highest L1 block the safe head can have been derived from.
+    derived_by: BlockId,
+    source: SourceName,
+    confirmed: Instant,
+    tip_source: SourceName,
+    tip_confirmed: Instant,
+}
+
+impl Taken {
+    /// The highest L1 block that must stay canonical for this view to stay true.
+    pub(crate) fn rests_on(&self) -> u64 {
+        self.origins().map(|origin| origin.number).max().unwrap_or_default()
+    }
+
+    /// The L1 blocks that must be canonical for this view to be true.
+    fn origins(&self) -> impl Iterator<Item = BlockId> {
+        origins(&self.derived).chain([self.derived_by])
+    }
+}
+
+/// The L1 blocks that must be canonical for a derived half to be true.
+fn origins(derived: &Derived) -> impl Iterator<Item = BlockId> {
+    [derived.current_l1, derived.finalized.l1_origin, derived.safe.l1_origin, derived.local_safe.l1_origin].into_iter()
+}
+
+/// Whether `lower` can stand below or at `upper` on one chain, as far as the refs tell.
+fn in_order(lower: &L2BlockRef, upper: &L2BlockRef) -> bool {
+    lower.number < upper.number || lower.id() == upper.id()
+}
+
+impl StatusTracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(rules: Rules, instance: InstanceId) -> Self {
+        Self {
+            rules,
+            l1: None,
+            served: None,
+            orphaned: false,
+            retained: Ring::default(),
+            waiting: VecDeque::new(),
+            client_safe: None,
+            distrusted: None,
+            reorgs: 0,
+            reorg: None,
+            l2_epoch: 0,
+            held: None,
+            l1_reason: None,
+            l2_reason: None,
+            counts: Counts::default(),
+            sources: Vec::new(),
+            decided: Arc::new(Snapshot::unset(instance)),
+        }
+    }
+
+    /// Folds one event.
+    pub fn on_event(&mut self, event: Event) -> Outcome {
+        match event {
+            Event::L1(view) => self.on_l1(view),
+            Event::L2(view) => self.on_l2(view),
+            Event::Source(state) => self.on_source(state),
+        }
+    }
+
+    fn on_source(&mut self, state: SourceState) -> Outcome {
+        match self.sources.iter_mut().find(|known| (known.layer, &known.name) == (state.layer, &state.name)) {
+            Some(known) if *known == state => return Outcome::Unchanged,
+            Some(known) => *known = state,
+            None => {
+                self.sources.push(state);
+                self.sources.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
+            }
+        }
+        Outcome::Confirmed
+    }
+
+    /// The last decided snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.decided.clone()
+    }
+
+    /// Makes what has been folded the next snapshot. The sequence number rises, and the JSON is made anew, only if a
+    /// client can see a difference.
+    pub fn decide(&mut self) -> Arc<Snapshot> {
+        let last = &self.decided;
+        let mut next = Snapshot {
+            held: self.held,
+            l1_reason: self.l1_reason,
+            l2_reason: self.l2_reason,
+            counts: self.counts,
+            sources: if *last.sources == *self.sources { last.sources.clone() } else { self.sources.clone().into() },
+            ..Snapshot::clone(last)
+        };
+        if let Some(served) = &self.served {
+            next.status = served.status();
+            next.l1_epoch = served.l1_epoch;
+            next.l2_epoch = self.l2_epoch;
+            next.reorg = if served.l1_epoch == self.reorgs { self.reorg } else { last.reorg };
+            next.provenance = served.provenance();
+            next.confirmed = served.confirmed();
+        }
+        if next.differs(last) {
+            next.id = SnapshotId { sequence: last.id.sequence + 1, ..last.id };
+            next.json = prepare(&next.status);
+        }
+        self.decided = Arc::new(next);
+        self.snapshot()
+    }
+
+    /// Counts what was not taken and says so.
+    fn waiting_for(&mut self, reason: Reason) -> Outcome {
+        self.counts.add(reason);
+        Outcome::Waiting(reason)
+    }
+
+    fn refused(&mut self, reason: Reason) -> Outcome {
+        self.counts.add(reason);
+        Outcome::Refused(reason)
+    }
+}
+
+impl Served {
+    fn status(&self) -> SyncStatus {
+        let Taken { derived, tip, current_l1, .. } = &self.view;
+        SyncStatus {
+            current_l1: *current_l1,
+            current_l1_finalized: self.l1.finalized,
+            head_l1: self.l1.head(),
+            safe_l1: self.l1.safe,
+            finalized_l1: self.l1.finalized,
+            unsafe_l2: tip.unsafe_l2,
+            safe_l2: derived.safe,
+            finalized_l2: derived.finalized,
+            pending_safe_l2: derived.pending_safe,
+            cross_unsafe_l2: tip.cross_unsafe,
+            local_safe_l2: derived.local_safe,
+        }
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            l1: self.l1.sources.clone(),
+            derived: Some(self.view.source.clone()),
+            tip: Some(self.view.tip_source.clone()),
+        }
+    }
+
+    fn confirmed(&self) -> Confirmed {
+        Confirmed {
+            head_l1: Some(self.l1.head_confirmed),
+            labels_l1: self.l1.labels_confirmed,
+            derived: Some(self.view.confirmed),
+            tip: Some(self.view.tip_confirmed),
+        }
+    }
+}

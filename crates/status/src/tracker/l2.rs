@@ -1,0 +1,226 @@
+//! How an L2 view is judged and what of it is taken.
+
+use rollup::{L1BlockRef, L2BlockRef};
+
+use super::{Outcome, Served, StatusTracker, Taken, in_order, origins};
+use crate::{Derived, Held, L1View, L2View, Place, Profile, Reason, Rules, Tip};
+
+/// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
+const MAX_WAITING: usize = 1000;
+
+/// What a view deserves.
+pub(super) enum Verdict {
+    /// Both halves may be served.
+    Take(Box<Taken>),
+    /// Its derived half has to wait, so its tip alone may be followed; ask again when the L1 advances.
+    Queue(Reason),
+    /// Its derived half is not to be served, its tip may be.
+    Hold(Reason),
+    /// Nothing of it is true on our L1.
+    Refuse(Reason),
+}
+
+impl StatusTracker {
+    pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
+        normalise(&mut view, &self.rules);
+        self.note_client_safe(&view);
+        match self.judge(&view) {
+            Verdict::Take(taken) => {
+                self.waiting.clear();
+                self.take(*taken)
+            }
+            Verdict::Queue(reason) => {
+                self.hold(reason, &view);
+                self.waiting.retain(|queued| queued.derived.current_l1 != view.derived.current_l1);
+                self.waiting.push_back(view);
+                if self.waiting.len() > MAX_WAITING {
+                    self.waiting.pop_front();
+                }
+                self.waiting_for(reason)
+            }
+            Verdict::Hold(reason) => {
+                self.hold(reason, &view);
+                self.waiting_for(reason)
+            }
+            Verdict::Refuse(reason) => {
+                self.l2_reason = Some(reason);
+                self.refused(reason)
+            }
+        }
+    }
+
+    pub(super) fn judge(&self, view: &L2View) -> Verdict {
+        let Derived { current_l1, finalized, safe, local_safe, .. } = &view.derived;
+        if current_l1.is_zero() || [finalized, safe, local_safe, &view.tip.unsafe_l2].iter().any(|head| head.is_zero())
+        {
+            return Verdict::Hold(Reason::SourceNotReady);
+        }
+        if !ordered(&view.derived, &view.tip) {
+            return Verdict::Refuse(Reason::Disordered);
+        }
+        let Some(l1) = &self.l1 else { return Verdict::Queue(Reason::NoL1) };
+        let resolved = match place(view, l1, self.rules.l1_confs) {
+            Ok(resolved) => resolved,
+            Err(verdict) => return verdict,
+        };
+        if view.profile == Profile::ExecutionClient && self.distrusted == Some(safe.hash) {
+            return Verdict::Hold(Reason::SafeUnchangedSinceReorg);
+        }
+        let derived_by = match view.profile {
+            Profile::ExecutionClient => self.client_safe.map_or(l1.head().id(), |(_, head)| head),
+            Profile::RollupNode => *current_l1,
+        };
+        let mut taken = Box::new(Taken {
+            derived: view.derived,
+            current_l1: resolved,
+            tip: view.tip,
+            old_l1: view.old_l1.clone(),
+            derived_by,
+            source: view.source.clone(),
+            confirmed: view.confirmed,
+            tip_source: view.source.clone(),
+            tip_confirmed: view.confirmed,
+        });
+        match self.served.as_ref().map_or(Ok(()), |served| self.above_floor(served, &mut taken)) {
+            Ok(()) => Verdict::Take(taken),
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
+    fn above_floor(&self, served: &Served, taken: &mut Taken) -> Result<(), Verdict> {
+        let (floor, new) = (&served.view.derived, &mut taken.derived);
+        if new.finalized.number == floor.finalized.number && new.finalized.hash != floor.finalized.hash {
+            return Err(Verdict::Refuse(Reason::FinalizedConflict));
+        }
+        if !in_order(&floor.finalized, &new.safe) {
+            return Err(Verdict::Hold(Reason::Rewinding));
+        }
+        if !self.orphaned {
+            if new.safe.number == floor.safe.number && new.safe.hash != floor.safe.hash {
+                return Err(Verdict::Refuse(Reason::SafeConflict));
+            }
+            if new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number {
+                return Err(Verdict::Hold(Reason::Rewinding));
+            }
+        }
+        if new.finalized.number < floor.finalized.number {
+            new.finalized = floor.finalized;
+        }
+        Ok(())
+    }
+
+    /// Serves `taken`, on the newest L1.
+    pub(super) fn take(&mut self, mut taken: Taken) -> Outcome {
+        let Some(l1) = self.l1.clone() else { return Outcome::Unchanged };
+        if let Some(served) = &self.served
+            && !self.orphaned
+            && served.view.tip_confirmed > taken.tip_confirmed
+            && in_order(&taken.derived.local_safe, &served.view.tip.unsafe_l2)
+        {
+            // A view that had to wait brings an older tip than the one already followed.
+            taken.keep_tip(&served.view);
+        }
+        let known = self.served.as_ref().map(|served| (served.view.derived, served.view.tip, self.orphaned));
+        let changed = known != Some((taken.derived, taken.tip, false));
+        if let Some(served) = &self.served {
+            self.l2_epoch += u64::from(goes_back(&served.view.tip, &taken.tip));
+        }
+        self.retained.push(taken.clone());
+        self.served = Some(Served { l1, l1_epoch: self.reorgs, view: taken });
+        self.orphaned = false;
+        self.held = None;
+        self.l2_reason = None;
+        if changed { Outcome::Changed } else { Outcome::Confirmed }
+    }
+
+    /// Keeps the derived half and follows the tip, as far as it still stands on what is served.
+    fn hold(&mut self, reason: Reason, view: &L2View) {
+        self.l2_reason = Some(reason);
+        let Some(served) = &mut self.served else { return };
+        if self.held.is_none_or(|held| held.reason != reason) {
+            let since = self.held.map_or(view.confirmed, |held| held.since);
+            self.held = Some(Held { reason, since });
+        }
+        let follows = !self.orphaned
+            && !view.tip.unsafe_l2.is_zero()
+            && in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2)
+            && view.confirmed >= served.view.tip_confirmed;
+        if follows {
+            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
+            served.view.tip = view.tip;
+            served.view.tip_source = view.source.clone();
+            served.view.tip_confirmed = view.confirmed;
+            self.retained.push(served.view.clone());
+        }
+    }
+
+    /// Keeps the bound on what the execution client's safe block was derived from: our head when it was first seen.
+    fn note_client_safe(&mut self, view: &L2View) {
+        let (Profile::ExecutionClient, Some(l1)) = (view.profile, &self.l1) else { return };
+        let safe = view.derived.safe.hash;
+        if !safe.is_zero() && self.client_safe.is_none_or(|(known, _)| known != safe) {
+            self.client_safe = Some((safe, l1.head().id()));
+            self.distrusted = None;
+        }
+    }
+}
+
+impl Taken {
+    /// Puts the tip of `other` in place of its own.
+    pub(super) fn keep_tip(&mut self, other: &Self) {
+        self.tip = other.tip;
+        self.tip_source = other.tip_source.clone();
+        self.tip_confirmed = other.tip_confirmed;
+    }
+}
+
+/// Whether following `new` after `old` takes blocks back from clients.
+pub(super) fn goes_back(old: &Tip, new: &Tip) -> bool {
+    !in_order(&old.unsafe_l2, &new.unsafe_l2)
+}
+
+/// finalized <= safe <= local_safe <= unsafe, by number and, at the same number, by hash.
+fn ordered(derived: &Derived, tip: &Tip) -> bool {
+    let heads = [derived.finalized, derived.safe, derived.local_safe, tip.unsafe_l2];
+    heads.windows(2).all(|pair| in_order(&pair[0], &pair[1]))
+}
+
+/// Fills what some node generations leave out or leave stale after a reset.
+fn normalise(view: &mut L2View, rules: &Rules) {
+    let L2View { derived, tip, .. } = view;
+    let interop = rules.interop_time.is_some_and(|time| tip.unsafe_l2.timestamp >= time);
+    let outside =
+        |head: &L2BlockRef| head.is_zero() || !in_order(&derived.safe, head) || !in_order(head, &tip.unsafe_l2);
+    if !interop && outside(&derived.local_safe) {
+        derived.local_safe = derived.safe;
+    }
+    if outside(&derived.pending_safe) {
+        derived.pending_safe = derived.local_safe;
+    }
+    if tip.cross_unsafe.is_zero() || !in_order(&tip.cross_unsafe, &tip.unsafe_l2) {
+        // Nodes of 2026 have dropped it. Under interop the cross-safe head is a true lower bound.
+        tip.cross_unsafe = if interop { derived.safe } else { tip.unsafe_l2 };
+    }
+}
+
+/// Places every L1 block the derived half rests on; the answer is its `current_l1` as our L1 has it.
+fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
+    let head = l1.head().number;
+    let lag = view.head_l1.saturating_sub(head);
+    let mut wait = None;
+    for origin in origins(&view.derived) {
+        match l1.place(origin, &view.old_l1, 0) {
+            Place::Canonical(_) => {}
+            Place::Ahead => wait = Some(Reason::L1Behind),
+            Place::Unknown => wait = wait.or(Some(Reason::L1Unknown)),
+            // Among the blocks our head lags it may be us who are on the fork.
+            Place::Fork if origin.number.saturating_add(lag) > head => wait = Some(Reason::L1Behind),
+            Place::Fork => return Err(Verdict::Refuse(Reason::L1Fork)),
+        }
+    }
+    match (wait, l1.place(view.derived.current_l1, &view.old_l1, confs)) {
+        (None, Place::Canonical(current_l1)) => Ok(current_l1),
+        (wait, _) => Err(Verdict::Queue(wait.unwrap_or(Reason::L1Behind))),
+    }
+}

@@ -1,0 +1,153 @@
+//! What sources observe: complete views, never deltas, so that losing, repeating or merging events is harmless.
+
+use std::sync::Arc;
+
+use rollup::{BlockId, L1BlockRef, L2BlockRef};
+use tokio::time::Instant;
+
+use crate::Chain;
+
+/// The name of an endpoint as operators see it: scheme and host, never a path or a credential.
+pub type SourceName = Arc<str>;
+
+/// What a source tells the fold. Closed on purpose: everything that can change the status is in this list.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The L1 as its endpoints agree on it.
+    L1(L1View),
+    /// The L2 as one source sees it.
+    L2(L2View),
+    /// How an endpoint is doing.
+    Source(SourceState),
+}
+
+/// The L1 at one moment.
+#[derive(Clone, Debug)]
+pub struct L1View {
+    /// The canonical chain, ending at the head.
+    pub refs: Arc<Chain>,
+    /// The block with the `safe` label; zero while unknown.
+    pub safe: L1BlockRef,
+    /// The block with the `finalized` label; zero while unknown.
+    pub finalized: L1BlockRef,
+    /// When the head was last confirmed by the endpoints.
+    pub head_confirmed: Instant,
+    /// When the safe and finalized labels were last confirmed; none while unknown.
+    pub labels_confirmed: Option<Instant>,
+    /// The endpoints that agree on it.
+    pub sources: Vec<SourceName>,
+}
+
+impl L1View {
+    /// The L1 head.
+    pub fn head(&self) -> L1BlockRef {
+        self.refs.head()
+    }
+}
+
+/// The half of a view that L1 decides: taken or held whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Derived {
+    /// Everything in L1 blocks below this one is reflected in `safe`.
+    pub current_l1: BlockId,
+    /// Derived wholly from finalized L1 blocks.
+    pub finalized: L2BlockRef,
+    /// Derived and cross-verified.
+    pub safe: L2BlockRef,
+    /// Derived from local data; equal to `safe` before interop.
+    pub local_safe: L2BlockRef,
+    /// From a batch whose span is not complete.
+    pub pending_safe: L2BlockRef,
+}
+
+/// The half of a view that the sequencer decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tip {
+    /// The L2 head.
+    pub unsafe_l2: L2BlockRef,
+    /// Cross-verified head; equal to `unsafe_l2` before interop.
+    pub cross_unsafe: L2BlockRef,
+}
+
+/// What kind of source a view is from, and so what its `current_l1` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Labels of an execution client: `current_l1` is the L1 origin of safe, a true lower bound.
+    ExecutionClient,
+    /// `optimism_syncStatus` of a rollup node.
+    RollupNode,
+}
+
+/// The L2 as one source sees it, at one moment.
+#[derive(Clone, Debug)]
+pub struct L2View {
+    /// The derived half.
+    pub derived: Derived,
+    /// The tip.
+    pub tip: Tip,
+    /// Evidence: the blocks our L1 has at the heights this view names below the canonical refs.
+    pub old_l1: Vec<L1BlockRef>,
+    /// Height of the source's own L1 head; zero if it has none.
+    pub head_l1: u64,
+    /// What kind of source this is.
+    pub profile: Profile,
+    /// Which endpoint this is.
+    pub source: SourceName,
+    /// When the source said so.
+    pub confirmed: Instant,
+}
+
+/// Which side of the bridge an endpoint serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    /// L1.
+    L1,
+    /// L2.
+    L2,
+}
+
+/// The state of an endpoint as an operator reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// Opening a connection.
+    Connecting,
+    /// Checking chain id and genesis.
+    Verifying,
+    /// Delivering.
+    Live,
+    /// Open, but silent for too long.
+    Stalled,
+    /// Not answering, or answering with errors.
+    Unreachable,
+    /// Serving another chain.
+    WrongChain,
+}
+
+impl Health {
+    /// The word shown in logs, metrics and RPC answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Verifying => "verifying",
+            Self::Live => "live",
+            Self::Stalled => "stalled",
+            Self::Unreachable => "unreachable",
+            Self::WrongChain => "wrong-chain",
+        }
+    }
+}
+
+/// How one endpoint is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Which endpoint.
+    pub name: SourceName,
+    /// What it serves.
+    pub layer: Layer,
+    /// Its state.
+    pub health: Health,
+    /// Why, when it is not live; no secrets.
+    pub error: Option<String>,
+    /// When it entered this state.
+    pub since: Instant,
+}
