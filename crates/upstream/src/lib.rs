@@ -1,1 +1,47 @@
-//! upstream
+//! Reaching one JSON-RPC endpoint: what every source shares.
+//!
+//! ```text
+//!  URL ──▶ Endpoint ──connect──▶ Client ──call──────▶ one answer
+//!          name, kind,             │    ──batch─────▶ answers in the order asked
+//!          requests sent           └────subscribe───▶ Subscription ──next──▶ item, or the end
+//!
+//!  below a Client:   http.rs     one POST per packet, over reqwest
+//!                    ws.rs       dials; socket.rs then owns the socket
+//!                    alloy       IPC, and the in-process transports of simulated worlds
+//! ```
+//!
+//! What holds on every transport:
+//! - Every call and every connect is over within [`Options::timeout`].
+//! - A lost connection ends its pending calls and its subscriptions with an error at once.
+//! - No error, name or `Debug` text shows a credential: not the user-info, path or query of a URL, not the JWT secret.
+//! - Texts of the other side are shortened to one line and searched for our own secrets before they are shown.
+//! - One TLS configuration ([`tls_config`]) serves https and wss, whatever the process has installed as its default.
+//!
+//! Deliberately absent: reconnecting, retrying and failover (a source must see every gap; it owns a [`Backoff`]),
+//! watchdogs for silent but healthy sockets (only a source knows how often news is due), proxies from the environment,
+//! HTTP redirects, and any idea of L1, L2 or status.
+
+mod address;
+mod answer;
+mod backoff;
+mod client;
+mod endpoint;
+mod error;
+mod http;
+mod jwt;
+mod once;
+mod options;
+mod secrets;
+mod socket;
+mod subscription;
+mod tls;
+mod ws;
+
+pub use backoff::Backoff;
+pub use client::Client;
+pub use endpoint::{Endpoint, Kind};
+pub use error::{CallError, EndpointError};
+pub use jwt::{JwtError, JwtSecret};
+pub use options::Options;
+pub use subscription::Subscription;
+pub use tls::{TlsError, tls_config};

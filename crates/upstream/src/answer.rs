@@ -1,0 +1,50 @@
+//! JSON-RPC answers, read more liberally than alloy reads them: `"error": null` beside a result, and a `null` result
+//! beside an error, are common among proxies.
+
+use alloy_json_rpc::{ErrorPayload, Id, Response, ResponsePacket, ResponsePayload};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// The fields of an answer or of a notification.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Answer {
+    #[serde(default)]
+    pub id: Option<Id>,
+    /// `null` is a result; a missing field is none.
+    #[serde(default, deserialize_with = "some")]
+    pub result: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub error: Option<ErrorPayload>,
+    #[serde(default)]
+    pub method: Option<String>,
+    #[serde(default)]
+    pub params: Option<Box<RawValue>>,
+}
+
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Answer {
+    /// As alloy's type; `None` if there is neither result nor error.
+    pub(crate) fn into_response(self) -> Option<Response> {
+        let payload = match (self.error, self.result) {
+            (Some(error), _) => ResponsePayload::Failure(error),
+            (None, Some(result)) => ResponsePayload::Success(result),
+            (None, None) => return None,
+        };
+        Some(Response { id: self.id.unwrap_or(Id::None), payload })
+    }
+}
+
+/// Reads the body of an HTTP reply: an answer, or an array of them.
+pub(crate) fn packet(body: &[u8]) -> Result<ResponsePacket, String> {
+    let response = |answer: Answer| answer.into_response().ok_or_else(|| "neither result nor error".to_owned());
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let answers: Vec<Answer> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        answers.into_iter().map(response).collect::<Result<_, _>>().map(ResponsePacket::Batch)
+    } else {
+        let answer = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        response(answer).map(ResponsePacket::Single)
+    }
+}

@@ -1,0 +1,167 @@
+//! What can go wrong with an endpoint or a call, by what a caller can do about it.
+
+use std::{error::Error, time::Duration};
+
+use alloy_transport::{RpcError, TransportError, TransportErrorKind};
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::secrets::Secrets;
+
+/// Why a text names no endpoint. The text itself is never shown, as it may hold credentials.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum EndpointError {
+    /// Nothing was given.
+    #[error("the URL is empty")]
+    Empty,
+    /// Neither a URL nor a path.
+    #[error("this is neither a URL (http://, https://, ws://, wss://) nor the path of an IPC socket")]
+    NoScheme,
+    /// A URL of another kind.
+    #[error("the scheme {0} is not supported (http, https, ws, wss, file, or the path of an IPC socket)")]
+    Scheme(String),
+    /// Not a well-formed URL.
+    #[error("the URL is malformed: {0}")]
+    Malformed(String),
+    /// The HTTP client refuses the TLS configuration.
+    #[error("cannot set up HTTP: {0}")]
+    Http(String),
+}
+
+/// Why a call has no result. `Display` is one line without secrets.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No answer in time. The method, or `connect`, or `ping` when a WebSocket was given up for its silence.
+    #[error("{what}: no answer within {after:?}")]
+    Timeout {
+        /// What was asked.
+        what: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection has ended; connect again.
+    #[error("the connection was lost")]
+    Closed,
+    /// The endpoint could not be reached, or broke the rules of its transport.
+    #[error("{0}")]
+    Transport(String),
+    /// HTTP said no, in a reply without a JSON-RPC answer.
+    #[error("HTTP status {}", status(*code))]
+    Status {
+        /// The status code.
+        code: u16,
+        /// How long the endpoint asks to be left alone, at most ten minutes.
+        retry_after: Option<Duration>,
+    },
+    /// HTTP status 401 or 403.
+    #[error(
+        "the endpoint refuses us as unauthorised: set the JWT secret if this is an engine port \
+         (a wrong secret, or a clock more than a minute off, is refused too), else check user or API key of the URL"
+    )]
+    Unauthorized,
+    /// The endpoint understood the call and answered with an error.
+    #[error("JSON-RPC error {code}: {message}")]
+    Rpc {
+        /// The code, e.g. -32601 for a method that does not exist.
+        code: i64,
+        /// The endpoint's words, shortened to one line.
+        message: String,
+    },
+    /// The answer is not what was asked for.
+    #[error("undecodable answer: {0}")]
+    Decode(String),
+    /// The answer is larger than [`Options::max_response`](crate::Options::max_response).
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A subscription was not read fast enough, so that items are missing.
+    #[error("{missed} items of the subscription were lost because they were not read in time")]
+    Lagged {
+        /// How many items are lost.
+        missed: u64,
+    },
+    /// This kind of endpoint has no subscriptions; poll it.
+    #[error("this endpoint has no subscriptions")]
+    NoSubscriptions,
+}
+
+impl CallError {
+    /// Whether the endpoint does not offer the method, in any of the ways that nodes and providers say it.
+    pub fn is_method_missing(&self) -> bool {
+        const WORDS: [&str; 4] =
+            ["method not found", "unsupported method", "method not supported", "does not exist/is not available"];
+        let Self::Rpc { code, message } = self else { return false };
+        let message = message.to_lowercase();
+        // -32004 is "method not supported" of EIP-1474.
+        matches!(code, -32601 | -32004) || WORDS.iter().any(|words| message.contains(words))
+    }
+
+    /// How long the endpoint asked to be left alone, if it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// From alloy's error. One of ours that went through alloy's seam comes out as it went in.
+    pub(crate) fn from_transport(error: TransportError, secrets: &Secrets) -> Self {
+        let kind = match error {
+            RpcError::Transport(kind) => kind,
+            RpcError::ErrorResp(e) => return Self::Rpc { code: e.code, message: secrets.hide(&e.message) },
+            RpcError::DeserError { err, .. } => return Self::Decode(secrets.hide(&err.to_string())),
+            other => return Self::Transport(secrets.hide(&other.to_string())),
+        };
+        let retry_after = kind.retry_after();
+        match kind {
+            TransportErrorKind::BackendGone => Self::Closed,
+            TransportErrorKind::PubsubUnavailable => Self::NoSubscriptions,
+            TransportErrorKind::Custom(e) | TransportErrorKind::NonRetryable(e) => match e.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(other) => Self::Transport(secrets.hide(&chain(&*other))),
+            },
+            other => match other.as_http_error() {
+                Some(http) => Self::from_status(http.status, retry_after),
+                None => Self::Transport(secrets.hide(&other.to_string())),
+            },
+        }
+    }
+
+    /// Through alloy's seam.
+    pub(crate) fn into_transport(self) -> TransportError {
+        TransportErrorKind::non_retryable(self)
+    }
+
+    /// Of an HTTP reply, or a WebSocket handshake, that has no answer for us.
+    pub(crate) fn from_status(code: u16, retry_after: Option<Duration>) -> Self {
+        match code {
+            401 | 403 => Self::Unauthorized,
+            _ => Self::Status { code, retry_after },
+        }
+    }
+}
+
+fn status(code: u16) -> String {
+    let name = StatusCode::from_u16(code).ok().and_then(|status| status.canonical_reason());
+    name.map_or_else(|| code.to_string(), |name| format!("{code} {name}"))
+}
+
+/// An error with its causes, each said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    if text.contains("UnknownIssuer") {
+        text.push_str(" (its certificate authority is not trusted here; name it in the CA file)");
+    }
+    text
+}
