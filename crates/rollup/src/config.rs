@@ -126,16 +126,19 @@ pub struct AltDa {
 /// Why a rollup configuration was refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The text is no JSON, or a field has the wrong type.
-    #[error("rollup config, {field}: {source}")]
-    Decode {
-        /// Path of the field, such as `genesis.l1.hash`; `.` for the document itself.
+    /// The text is not a JSON object. Says line and column.
+    #[error("rollup config: {0}")]
+    Json(serde_json::Error),
+    /// A field cannot be read.
+    #[error("rollup config: {field}: {reason}")]
+    Field {
+        /// Path of the field, such as `genesis.l1.hash`.
         field: String,
-        /// What is wrong, with line and column.
-        source: serde_json::Error,
+        /// What is wrong with it, with line and column.
+        reason: serde_json::Error,
     },
-    /// The configuration can be read but makes no sense.
-    #[error("rollup config, {field}: {problem}")]
+    /// The configuration can be read but cannot be that of a rollup.
+    #[error("rollup config: {field}: {problem}")]
     Invalid {
         /// Path of the field, such as `genesis.l1.hash`.
         field: &'static str,
@@ -148,16 +151,17 @@ impl RollupConfig {
     /// Reads the text of a rollup.json and checks it as op-node does.
     ///
     /// # Errors
-    /// [`ConfigError`] names the first field that cannot be read or that fails a check.
+    /// [`ConfigError`] names the first field that cannot be read or that breaks a rule.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let mut config: Self = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| ConfigError::Decode { field: error.path().to_string(), source: error.into_inner() })?;
-        let raw: Box<RawValue> = serde_json::from_str(text.trim())
-            .map_err(|source| ConfigError::Decode { field: ".".to_owned(), source })?;
-        config.raw = raw.into();
+        let raw: Box<RawValue> = serde_json::from_str(text).map_err(ConfigError::Json)?;
+        // serde would also take an array of the fields in order.
+        if !raw.get().starts_with('{') {
+            return Err(ConfigError::Json(serde::de::Error::custom("expected an object")));
+        }
+        let config: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+            .map_err(|error| ConfigError::Field { field: error.path().to_string(), reason: error.into_inner() })?;
         config.check()?;
-        Ok(config)
+        Ok(Self { raw: raw.into(), ..config })
     }
 
     /// Whether interop is active in an L2 block of this timestamp: from then on safe and local-safe may differ.
@@ -168,4 +172,81 @@ impl RollupConfig {
 
 fn no_json() -> Arc<RawValue> {
     RawValue::NULL.to_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{address, b256};
+
+    use super::*;
+
+    const OP_MAINNET: &str = include_str!("../testdata/rollup.json");
+
+    #[test]
+    fn reads_op_mainnet() {
+        let config = RollupConfig::from_json(OP_MAINNET).unwrap();
+        let hash = b256!("0x438335a20d98863a4c0c97999eb2481921ccd28553eac6f913af7c12aec04108");
+        assert_eq!(config.genesis.l1, BlockId { hash, number: 17_422_590 });
+        assert_eq!(config.genesis.l2.number, 105_235_063);
+        assert_eq!(config.genesis.l2_time, 1_686_068_903);
+        assert_eq!(config.genesis.system_config.batcher_addr, address!("0x6887246668a3b87f54deb3b94ba47a6f63f32985"));
+        assert_eq!(config.genesis.system_config.gas_limit, 30_000_000);
+        assert_eq!((config.block_time, config.max_sequencer_drift), (2, 600));
+        assert_eq!((config.seq_window_size, config.channel_timeout), (3600, 300));
+        assert_eq!((config.l1_chain_id, config.l2_chain_id), (1, 10));
+        assert_eq!((config.regolith_time, config.jovian_time), (Some(0), Some(1_764_691_201)));
+        assert_eq!((config.karst_time, config.interop_time), (None, None));
+        assert!(config.alt_da.is_none());
+    }
+
+    #[test]
+    fn keeps_the_bytes_that_were_loaded() {
+        // Unknown forks, a number no integer type holds, spacing, key order, a key twice in an object nobody reads.
+        let extra = r#""zeta_time" : 18446744073709551616123456789, "huge": -1.50e+4000, "a": {"b": 1, "b": 2},"#;
+        let object = OP_MAINNET.trim().replacen('{', &format!("{{\t{extra}"), 1);
+        let config = RollupConfig::from_json(&format!("\r\n {object}\n\n")).unwrap();
+        assert_eq!(config.raw.get(), object);
+        assert_eq!(serde_json::to_string(&config.raw).unwrap(), object);
+    }
+
+    #[test]
+    fn interop_starts_at_its_timestamp() {
+        let interop = r#"{ "interop_time": 1800000000,"#;
+        let config = RollupConfig::from_json(&OP_MAINNET.replacen('{', interop, 1)).unwrap();
+        assert!(!config.interop_active(1_799_999_999));
+        assert!(config.interop_active(1_800_000_000));
+        assert!(!RollupConfig::from_json(OP_MAINNET).unwrap().interop_active(u64::MAX));
+    }
+
+    /// `good` occurs in the sample; with `bad` in its place the error must say all of `expected`.
+    #[track_caller]
+    fn unreadable(good: &str, bad: &str, expected: &[&str]) {
+        assert!(OP_MAINNET.contains(good), "{good} is not in the sample");
+        let error = RollupConfig::from_json(&OP_MAINNET.replacen(good, bad, 1)).unwrap_err().to_string();
+        for part in expected {
+            assert!(error.contains(part), "{error:?} does not say {part:?}");
+        }
+    }
+
+    #[test]
+    fn decode_errors_name_field_and_place() {
+        unreadable(r#""l2_chain_id": 10"#, r#""l2_chain_id": "10""#, &["l2_chain_id: ", "string", "line 25 column"]);
+        unreadable(r#""l2_chain_id": 10"#, r#""l2_chain_id": -10"#, &["l2_chain_id: ", "line 25 column"]);
+        unreadable("0x438335a2", "0x", &["genesis.l1.hash: ", "line 4 column"]);
+        unreadable("17422590", "1.5", &["genesis.l1.number: ", "line 5 column"]);
+        unreadable("0x6887246668", "0xzz87246668", &["genesis.system_config.batcherAddr: ", "line 13 column"]);
+        unreadable(r#""gasLimit": 30000000"#, r#""gasLimit": "0x1""#, &["genesis.system_config.gasLimit: "]);
+        unreadable("1704992401", "true", &["canyon_time: ", "line 27 column"]);
+        unreadable(r#""block_time": 2"#, r#""block_time": 2, "block_time": 3"#, &["block_time", "duplicate"]);
+        unreadable(r#""block_time": 2,"#, r#""block_time": 2"#, &["line 21 column"]);
+        unreadable("0\"\n}\n", "0\"\n} x", &["trailing characters", "line 39 column"]);
+    }
+
+    #[test]
+    fn only_an_object_is_a_config() {
+        for text in ["", "null", "[]", "{", "\u{feff}{}", "rollup.json"] {
+            let error = RollupConfig::from_json(text).unwrap_err();
+            assert!(matches!(error, ConfigError::Json(_)), "{text:?}: {error}");
+        }
+    }
 }

@@ -144,3 +144,248 @@ fn word(calldata: &[u8], at: usize, name: &'static str) -> Result<u64, CalldataE
 fn hex(selector: &[u8; 4]) -> String {
     alloy_primitives::hex::encode_prefixed(selector)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{U256, b256, hex, keccak256};
+    use kona_protocol::{L1BlockInfoBedrock, L1BlockInfoEcotone, L1BlockInfoIsthmus, L1BlockInfoTx};
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    #[test]
+    fn selectors_are_those_of_the_l1_block_contract() {
+        let functions = [
+            "setL1BlockValues(uint64,uint64,uint256,bytes32,uint64,bytes32,uint256,uint256)",
+            "setL1BlockValuesEcotone()",
+            "setL1BlockValuesInterop()",
+            "setL1BlockValuesIsthmus()",
+            "setL1BlockValuesJovian()",
+        ];
+        for ((format, selector, _), function) in KNOWN.iter().zip(functions) {
+            assert_eq!(keccak256(function)[..4], *selector, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn reads_deposits_of_op_mainnet() {
+        let bedrock = hex!(
+            "015d8eb9"
+            "000000000000000000000000000000000000000000000000000000000117c4eb"
+            "0000000000000000000000000000000000000000000000000000000065280377"
+            "000000000000000000000000000000000000000000000000000000026d05d953"
+            "392012032675be9f94aae5ab442de73c5f4fb1bf30fa7dd0d2442239899a40fc"
+            "0000000000000000000000000000000000000000000000000000000000000004"
+            "0000000000000000000000006887246668a3b87f54deb3b94ba47a6f63f32985"
+            "00000000000000000000000000000000000000000000000000000000000000bc"
+            "00000000000000000000000000000000000000000000000000000000000a6fe0"
+        );
+        let expected = L1Info {
+            format: L1InfoFormat::Bedrock,
+            origin: BlockId {
+                hash: b256!("0x392012032675be9f94aae5ab442de73c5f4fb1bf30fa7dd0d2442239899a40fc"),
+                number: 18_334_955,
+            },
+            time: 1_697_121_143,
+            sequence_number: 4,
+        };
+        assert_eq!(L1Info::decode(&bedrock), Ok(expected));
+
+        let ecotone = hex!(
+            "440a5e20"
+            "00000558000c5fc5"
+            "0000000000000005"
+            "00000000661c2773"
+            "00000000012bec20"
+            "000000000000000000000000000000000000000000000000000000026e9f1099"
+            "0000000000000000000000000000000000000000000000000000000000000001"
+            "1c4c84c50740386c7dc081efddd644405f04cde73e30a2e381737acce9f5add3"
+            "0000000000000000000000006887246668a3b87f54deb3b94ba47a6f63f32985"
+        );
+        let expected = L1Info {
+            format: L1InfoFormat::Ecotone,
+            origin: BlockId {
+                hash: b256!("0x1c4c84c50740386c7dc081efddd644405f04cde73e30a2e381737acce9f5add3"),
+                number: 19_655_712,
+            },
+            time: 1_713_121_139,
+            sequence_number: 5,
+        };
+        assert_eq!(L1Info::decode(&ecotone), Ok(expected));
+    }
+
+    #[test]
+    fn lengths_are_exact_where_the_selector_is_known() {
+        for (format, selector, expected) in KNOWN {
+            for length in [4, expected - 1, expected + 1, 1000] {
+                let mut calldata = vec![0; length];
+                calldata[..4].copy_from_slice(&selector);
+                assert_eq!(L1Info::decode(&calldata), Err(CalldataError::Length { format, expected, length }));
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_selectors_are_read_by_the_ecotone_prefix() {
+        let info = L1Info {
+            format: L1InfoFormat::Unknown([0xfe; 4]),
+            origin: BlockId { hash: B256::repeat_byte(1), number: 2 },
+            time: 3,
+            sequence_number: 4,
+        };
+        let mut calldata = info.encode().to_vec();
+        for _ in 0..100 {
+            assert_eq!(L1Info::decode(&calldata), Ok(info));
+            calldata.push(0xff);
+        }
+        let short = CalldataError::Unknown { selector: [0xfe; 4], length: 163 };
+        assert_eq!(L1Info::decode(&calldata[..163]), Err(short));
+        assert!(short.to_string().contains("unknown selector 0xfefefefe has 163 bytes"));
+    }
+
+    #[test]
+    fn there_is_a_selector() {
+        for length in 0..4 {
+            assert_eq!(L1Info::decode(&vec![0; length]), Err(CalldataError::NoSelector(length)));
+        }
+    }
+
+    #[test]
+    fn bedrock_words_fit_64_bits() {
+        let info = L1Info { format: L1InfoFormat::Bedrock, ..L1Info::decode(&[0xff; 164]).unwrap() };
+        for (word, name) in [(4, "the L1 block number"), (36, "the L1 timestamp"), (132, "the sequence number")] {
+            for at in word..word + 24 {
+                let mut calldata = info.encode().to_vec();
+                calldata[at] = 1;
+                assert_eq!(L1Info::decode(&calldata), Err(CalldataError::TooLarge(name)));
+            }
+        }
+    }
+
+    fn format() -> impl Strategy<Value = L1InfoFormat> {
+        let known = select(KNOWN.map(|(format, ..)| format).to_vec());
+        let unknown = any::<[u8; 4]>()
+            .prop_filter("a known selector", |selector| KNOWN.iter().all(|(_, known, _)| known != selector));
+        prop_oneof![5 => known, 1 => unknown.prop_map(L1InfoFormat::Unknown)]
+    }
+
+    prop_compose! {
+        fn l1_info()(
+            format in format(),
+            hash in any::<[u8; 32]>(),
+            (number, time, sequence_number) in any::<(u64, u64, u64)>(),
+        ) -> L1Info {
+            L1Info { format, origin: BlockId { hash: hash.into(), number }, time, sequence_number }
+        }
+    }
+
+    /// What kona reads from the same calldata, in our type.
+    fn kona(calldata: &[u8]) -> Option<L1Info> {
+        let info = L1BlockInfoTx::decode_calldata(calldata).ok()?;
+        let (format, time) = match &info {
+            L1BlockInfoTx::Bedrock(info) => (L1InfoFormat::Bedrock, info.time),
+            L1BlockInfoTx::Ecotone(info) => (L1InfoFormat::Ecotone, info.time),
+            L1BlockInfoTx::Isthmus(info) => (L1InfoFormat::Isthmus, info.time),
+        };
+        let origin = BlockId { hash: info.block_hash(), number: info.id().number };
+        Some(L1Info { format, origin, time, sequence_number: info.sequence_number() })
+    }
+
+    /// Calldata as kona writes it, every field arbitrary.
+    fn kona_calldata() -> impl Strategy<Value = Bytes> {
+        let fees = any::<(u64, u128, u32, u32, u32, u64, [u8; 20], [u8; 32])>();
+        (l1_info(), fees, 0..3).prop_map(|(info, fees, format)| {
+            let (base_fee, blob_base_fee, base_fee_scalar, blob_base_fee_scalar, ..) = fees;
+            let (.., operator_fee_scalar, operator_fee_constant, batcher, word) = fees;
+            let (number, time, block_hash) = (info.origin.number, info.time, info.origin.hash);
+            let (sequence_number, batcher_address) = (info.sequence_number, batcher.into());
+            let l1_fee_overhead = U256::from_be_bytes(word);
+            let (l1_fee_scalar, empty_scalars) = (l1_fee_overhead, false);
+            match format {
+                0 => L1BlockInfoTx::Bedrock(L1BlockInfoBedrock {
+                    number,
+                    time,
+                    base_fee,
+                    block_hash,
+                    sequence_number,
+                    batcher_address,
+                    l1_fee_overhead,
+                    l1_fee_scalar,
+                }),
+                1 => L1BlockInfoTx::Ecotone(L1BlockInfoEcotone {
+                    number,
+                    time,
+                    base_fee,
+                    block_hash,
+                    sequence_number,
+                    batcher_address,
+                    blob_base_fee,
+                    blob_base_fee_scalar,
+                    base_fee_scalar,
+                    empty_scalars,
+                    l1_fee_overhead,
+                }),
+                _ => L1BlockInfoTx::Isthmus(L1BlockInfoIsthmus {
+                    number,
+                    time,
+                    base_fee,
+                    block_hash,
+                    sequence_number,
+                    batcher_address,
+                    blob_base_fee,
+                    blob_base_fee_scalar,
+                    base_fee_scalar,
+                    operator_fee_scalar,
+                    operator_fee_constant,
+                }),
+            }
+            .encode_calldata()
+        })
+    }
+
+    /// Random bytes of about the right length behind a selector that is mostly a known one.
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        let selector = prop_oneof![
+            9 => select(KNOWN.map(|(_, selector, _)| selector.to_vec()).to_vec()),
+            1 => vec(any::<u8>(), 0..5),
+        ];
+        let length = prop_oneof![4 => select(vec![164, 176, 178, 260]), 1 => 4..300usize];
+        // Zero padding often enough that Bedrock words can be valid.
+        let bytes = prop_oneof![vec(any::<u8>(), 300), vec(prop_oneof![99 => Just(0), 1 => any::<u8>()], 300)];
+        (selector, length, bytes).prop_map(|(mut selector, length, bytes)| {
+            selector.extend(&bytes[..length - 4]);
+            selector
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn decodes_what_it_encodes(info in l1_info()) {
+            let calldata = info.encode();
+            prop_assert_eq!(L1Info::decode(&calldata), Ok(info));
+            if let Some(kona) = kona(&calldata) {
+                prop_assert_eq!(kona, info);
+            }
+        }
+
+        #[test]
+        fn decodes_what_kona_encodes(calldata in kona_calldata()) {
+            prop_assert_eq!(L1Info::decode(&calldata).ok(), kona(&calldata));
+        }
+
+        #[test]
+        fn agrees_with_kona_on_noise(calldata in noise()) {
+            match (L1Info::decode(&calldata), kona(&calldata)) {
+                (Ok(info), Some(kona)) => prop_assert_eq!(info, kona),
+                // kona ignores the upper bytes of Bedrock's words; op-node refuses them, and so do we.
+                (Err(CalldataError::TooLarge(_)), Some(kona)) => prop_assert_eq!(kona.format, L1InfoFormat::Bedrock),
+                (ours, Some(kona)) => prop_assert!(false, "{:?} where kona has {:?}", ours, kona),
+                (Ok(info), None) => prop_assert!(matches!(
+                    info.format,
+                    L1InfoFormat::Interop | L1InfoFormat::Jovian | L1InfoFormat::Unknown(_)
+                )),
+                (Err(_), None) => {}
+            }
+        }
+    }
+}
