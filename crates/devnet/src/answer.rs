@@ -1,0 +1,207 @@
+//! Answers to JSON-RPC requests: a pure function of the chains, the role and the lies.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, U64};
+use rollup::SyncStatus;
+use serde_json::{Value, json};
+
+use crate::{Block, Chains, Label, Lies, chain::Chain, json};
+
+/// Which kind of node answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An L1 execution client.
+    L1,
+    /// The rollup's execution client.
+    ExecutionClient,
+    /// The rollup node.
+    RollupNode,
+}
+
+/// The result or the error of a JSON-RPC response.
+pub type Answer = Result<Value, RpcError>;
+
+/// The error of a JSON-RPC response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcError {
+    /// Code, such as -32601.
+    pub code: i64,
+    /// Text.
+    pub message: String,
+}
+
+impl RpcError {
+    pub(crate) fn unknown_method(method: &str) -> Self {
+        Self { code: -32601, message: format!("the method {method} does not exist/is not available") }
+    }
+
+    fn invalid(message: impl Into<String>) -> Self {
+        Self { code: -32602, message: message.into() }
+    }
+}
+
+/// What a node in this role says to one request. An absent block is `null`; an unknown method is geth's error.
+pub fn answer(chains: &Chains, role: Role, lies: &Lies, method: &str, params: &Value) -> Answer {
+    let chain_id = lies.chain_id.unwrap_or(match role {
+        Role::L1 => chains.params.l1_chain_id,
+        Role::ExecutionClient | Role::RollupNode => chains.params.l2_chain_id,
+    });
+    let sight = match role {
+        Role::RollupNode => return rollup_node(chains, lies, method),
+        Role::L1 | Role::ExecutionClient => Sight::new(chains, role, lies),
+    };
+    match method {
+        "eth_chainId" => Ok(json!(U64::from(chain_id))),
+        "net_version" => Ok(json!(chain_id.to_string())),
+        "web3_clientVersion" => Ok(json!("devnet")),
+        "eth_syncing" => Ok(json!(false)),
+        "eth_blockNumber" => Ok(json!(U64::from(sight.head.number()))),
+        "eth_getBlockByNumber" => {
+            let full = full(params)?;
+            let tag = params[0].as_str().ok_or_else(|| RpcError::invalid("missing value for required argument 0"))?;
+            Ok(sight.by_tag(tag)?.map_or(Value::Null, |block| sight.show(block, full)))
+        }
+        "eth_getBlockByHash" => {
+            let full = full(params)?;
+            Ok(sight.by_hash(hash(params)?).map_or(Value::Null, |block| sight.show(block, full)))
+        }
+        "eth_getTransactionByBlockHashAndIndex" => {
+            let index = quantity(params[1].as_str().unwrap_or_default(), 1)?;
+            let block = sight.by_hash(hash(params)?).filter(|_| index == 0);
+            Ok(block.map_or(Value::Null, |block| json::transaction(block)))
+        }
+        "eth_subscribe" => Err(RpcError { code: -32601, message: "notifications not supported".to_owned() }),
+        _ => Err(RpcError::unknown_method(method)),
+    }
+}
+
+fn rollup_node(chains: &Chains, lies: &Lies, method: &str) -> Answer {
+    match method {
+        "optimism_syncStatus" => Ok(json!(status(chains, lies))),
+        "optimism_rollupConfig" => Ok(chains.rollup_config()),
+        "optimism_version" => Ok(json!("devnet")),
+        _ => Err(RpcError::unknown_method(method)),
+    }
+}
+
+fn status(chains: &Chains, lies: &Lies) -> SyncStatus {
+    let l1 = Sight::new(chains, Role::L1, lies);
+    let tip = match chains.l1.get(l1.head.number() + 1) {
+        // What the sequencer had when the next L1 block came.
+        Some(next) if lies.lag > 0 => chains.l2_at(next.header.timestamp.saturating_sub(1)),
+        _ => chains.l2.head(),
+    };
+    let label = |label: Option<&Arc<Block>>| label.map(|block| block.l1_ref()).unwrap_or_default();
+    let finalized_l1 = label(l1.finalized);
+    SyncStatus {
+        head_l1: l1.head.l1_ref(),
+        safe_l1: label(l1.safe),
+        finalized_l1,
+        current_l1_finalized: finalized_l1,
+        ..chains.status_derived(l1.head, tip, l1.finalized)
+    }
+}
+
+/// The part of a chain that a node knows.
+pub(crate) struct Sight<'a> {
+    chain: &'a Chain,
+    pub(crate) head: &'a Arc<Block>,
+    safe: Option<&'a Arc<Block>>,
+    finalized: Option<&'a Arc<Block>>,
+    lies: &'a Lies,
+    serve_orphans: bool,
+}
+
+impl<'a> Sight<'a> {
+    pub(crate) fn new(chains: &'a Chains, role: Role, lies: &'a Lies) -> Self {
+        let chain = if role == Role::L1 { &chains.l1 } else { &chains.l2 };
+        let head = chain.get(chain.head().number().saturating_sub(lies.lag)).unwrap_or(chain.head());
+        let (safe, finalized) = match role {
+            Role::L1 => chains.l1_labels_at(head.number()),
+            _ => (Some(chains.safe_l2().number), Some(chains.finalized_l2().number)),
+        };
+        let label = |lie: Label, truth: Option<u64>| match lie {
+            Label::True => chain.get(truth?.min(head.number())),
+            Label::At(number) => chain.get(number),
+            Label::Null | Label::NotFound => None,
+        };
+        Self {
+            chain,
+            head,
+            safe: label(lies.safe, safe),
+            finalized: label(lies.finalized, finalized),
+            lies,
+            serve_orphans: chains.params.serve_orphans,
+        }
+    }
+
+    fn by_tag(&self, tag: &str) -> Result<Option<&'a Arc<Block>>, RpcError> {
+        let label = |name: &str, lie: Label, block| match lie {
+            Label::NotFound => Err(RpcError { code: -39001, message: format!("{name} block not found") }),
+            _ => Ok(block),
+        };
+        match tag {
+            "latest" | "pending" => Ok(Some(self.head)),
+            "earliest" => Ok(self.chain.get(0)),
+            "safe" => label("safe", self.lies.safe, self.safe),
+            "finalized" => label("finalized", self.lies.finalized, self.finalized),
+            number => {
+                let number = quantity(number, 0)?;
+                Ok(self.chain.get(number).filter(|_| number <= self.head.number()))
+            }
+        }
+    }
+
+    /// A block this node has seen: canonical up to its head, or an orphan.
+    pub(crate) fn by_hash(&self, hash: B256) -> Option<&'a Arc<Block>> {
+        let block = self.chain.by_hash(hash)?;
+        let seen =
+            if self.chain.is_canonical(block) { block.number() <= self.head.number() } else { self.serve_orphans };
+        seen.then_some(block)
+    }
+
+    pub(crate) fn show(&self, block: &Block, full: bool) -> Value {
+        let mut shown = json::block(block, full);
+        if self.lies.wrong_hash {
+            shown["hash"] = json!(!block.hash);
+        }
+        shown
+    }
+
+    /// The blocks to announce to a subscriber who knows `last`: from the newest common ancestor up to the head. None
+    /// when the head is an ancestor of `last`: clients announce blocks, not rollbacks.
+    pub(crate) fn since(&self, last: B256) -> Vec<&'a Arc<Block>> {
+        let Some(mut known) = self.chain.by_hash(last) else { return vec![self.head] };
+        let mut next = self.head;
+        let mut blocks = Vec::new();
+        while next.hash != known.hash {
+            if next.number() >= known.number() {
+                blocks.push(next);
+                let Some(parent) = self.chain.by_hash(next.header.parent_hash) else { break };
+                next = parent;
+            } else {
+                let Some(parent) = self.chain.by_hash(known.header.parent_hash) else { break };
+                known = parent;
+            }
+        }
+        blocks.reverse();
+        blocks
+    }
+}
+
+fn full(params: &Value) -> Result<bool, RpcError> {
+    params[1].as_bool().ok_or_else(|| RpcError::invalid("missing value for required argument 1"))
+}
+
+fn hash(params: &Value) -> Result<B256, RpcError> {
+    let text = params[0].as_str().ok_or_else(|| RpcError::invalid("missing value for required argument 0"))?;
+    text.parse().map_err(|error| RpcError::invalid(format!("invalid argument 0: {error}")))
+}
+
+fn quantity(text: &str, argument: usize) -> Result<u64, RpcError> {
+    let digits = text.strip_prefix("0x").ok_or("hex string without 0x prefix".to_owned());
+    digits
+        .and_then(|digits| u64::from_str_radix(digits, 16).map_err(|error| error.to_string()))
+        .map_err(|error| RpcError::invalid(format!("invalid argument {argument}: {error}")))
+}

@@ -1,0 +1,200 @@
+//! The two chains and how they grow: a value that changes only when it is told what time it is.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::B256;
+use rollup::{L1InfoFormat, SyncStatus};
+
+use crate::{Block, Deposit, Params, chain::Chain};
+
+/// An L1 and the rollup on it, with everything that was ever true about them. Times are since the Unix epoch.
+///
+/// L1 makes a block in each slot. The sequencer makes an L2 block every block time and moves to the next L1 origin
+/// once that is old enough. The batcher puts what the sequencer had at the parent's time into every
+/// [`Params::batch_interval`]th L1 block; deriving it is immediate. Copying is cheap: blocks are shared.
+#[derive(Clone, Debug)]
+pub struct Chains {
+    /// While set, L1 slots stay empty.
+    pub l1_paused: bool,
+    /// While set, no L2 block is made. Afterwards the missing ones are, each with its own timestamp.
+    pub sequencer_paused: bool,
+    /// While set, L1 blocks carry no batch.
+    pub batcher_paused: bool,
+    pub(crate) params: Params,
+    pub(crate) now: Duration,
+    pub(crate) l1: Chain,
+    pub(crate) l2: Chain,
+    /// By the hash of each L1 block that ever existed: the safe head once that block is derived.
+    pub(crate) derived: HashMap<B256, Arc<Block>>,
+    pub(crate) labels: Labels,
+    /// Timestamp of the next L1 slot.
+    pub(crate) next_slot: u64,
+    /// How many L1 blocks were ever made; makes each differ from its siblings.
+    pub(crate) entropy: u64,
+    /// Changes when the sequencer changes its mind.
+    pub(crate) salt: u64,
+    pub(crate) history: VecDeque<(Duration, SyncStatus)>,
+}
+
+/// The L1 labels, as block numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub(crate) safe: Option<u64>,
+    pub(crate) finalized: Option<u64>,
+    /// Set by hand: they do not follow the head.
+    pub(crate) held: bool,
+}
+
+impl Chains {
+    /// Both chains at their genesis, at the time of genesis.
+    pub fn new(params: Params) -> Self {
+        let l1 = Chain::new(Block::l1(&params, None, params.genesis_time, 0));
+        let l2 = Chain::new(Block::l2_genesis(&params));
+        let mut chains = Self {
+            l1_paused: false,
+            sequencer_paused: false,
+            batcher_paused: false,
+            params,
+            now: Duration::from_secs(params.genesis_time),
+            derived: HashMap::from([(l1.head().hash, l2.head().clone())]),
+            labels: Labels { safe: Some(0), finalized: Some(0), held: false },
+            next_slot: params.genesis_time + params.l1_block_time,
+            entropy: 0,
+            salt: 0,
+            history: VecDeque::new(),
+            l1,
+            l2,
+        };
+        chains.record(chains.now);
+        chains
+    }
+
+    /// The constants this was made with.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The latest time this was told.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Makes every block that is due up to `now`. An L1 block comes before an L2 block of the same second. A time in
+    /// the past changes nothing.
+    pub fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        loop {
+            let l2_due = if self.sequencer_paused { u64::MAX } else { self.next_l2_time() };
+            let due = self.next_slot.min(l2_due);
+            if due > self.now.as_secs() {
+                break;
+            }
+            if self.next_slot <= l2_due {
+                self.l1_slot();
+            } else {
+                self.push_l2();
+            }
+            self.record(Duration::from_secs(due));
+        }
+        self.forget();
+    }
+
+    fn l1_slot(&mut self) {
+        let slot = self.next_slot;
+        self.next_slot += self.params.l1_block_time;
+        if !self.l1_paused && slot > self.l1.head().header.timestamp {
+            self.push_l1(slot);
+        }
+    }
+
+    /// Puts a new block on the L1 head, with a batch if one is due.
+    pub(crate) fn push_l1(&mut self, timestamp: u64) {
+        self.entropy += 1;
+        let parent = self.l1.head().clone();
+        let block = Arc::new(Block::l1(&self.params, Some(&parent), timestamp, self.entropy));
+        let mut safe = self.derived[&parent.hash].clone();
+        if !self.batcher_paused && block.number().is_multiple_of(self.params.batch_interval) {
+            let batched = self.l2_at(parent.header.timestamp);
+            if batched.number() > safe.number() {
+                safe = batched.clone();
+            }
+        }
+        self.derived.insert(block.hash, safe);
+        self.l1.push(block);
+        self.move_labels();
+    }
+
+    /// Makes the L2 blocks that are due up to `until`, in Unix seconds.
+    pub(crate) fn grow_l2(&mut self, until: u64) {
+        while !self.sequencer_paused && self.next_l2_time() <= until.min(self.now.as_secs()) {
+            self.push_l2();
+        }
+    }
+
+    fn next_l2_time(&self) -> u64 {
+        self.l2.head().header.timestamp + self.params.l2_block_time
+    }
+
+    fn push_l2(&mut self) {
+        let parent = self.l2.head().clone();
+        let timestamp = self.next_l2_time();
+        let (origin, sequence_number) = self.origin(&parent);
+        let highest = self.l1.head().number().saturating_sub(self.params.sequencer_l1_confs);
+        let next = self.l1.get(origin.number + 1);
+        let (origin, sequence_number) =
+            match next.filter(|next| next.number() <= highest && next.header.timestamp <= timestamp) {
+                Some(next) => (next, 0),
+                None => (self.l1.get(origin.number).expect("L2 stands on canonical origins"), sequence_number + 1),
+            };
+        // The block that activates a fork still has the form of the one before.
+        let jovian = self.params.jovian_time.is_some_and(|time| time <= parent.header.timestamp);
+        let format = if jovian { L1InfoFormat::Jovian } else { L1InfoFormat::Isthmus };
+        let deposit = Deposit::l1_info(&origin.l1_ref(), sequence_number, format);
+        let block = Block::l2(&parent, timestamp, deposit, origin.header.mix_hash, self.salt);
+        self.l2.push(Arc::new(block));
+    }
+
+    /// The newest canonical L2 block that is not younger than `time`, in Unix seconds.
+    pub(crate) fn l2_at(&self, time: u64) -> &Arc<Block> {
+        let number = time.saturating_sub(self.params.genesis_time) / self.params.l2_block_time;
+        self.l2.get(number.min(self.l2.head().number())).expect("forgotten blocks are older than any batch")
+    }
+
+    fn move_labels(&mut self) {
+        if !self.labels.held {
+            let head = self.l1.head().number();
+            let safe = self.label_at(head, self.params.safe_distance);
+            let finalized = self.label_at(head, self.params.finalized_distance);
+            self.labels.safe = self.labels.safe.max(Some(safe));
+            self.labels.finalized = self.labels.finalized.max(Some(finalized));
+        }
+    }
+
+    /// Where a label that trails by `distance` stands when `head` is the L1 head.
+    pub(crate) fn label_at(&self, head: u64, distance: u64) -> u64 {
+        let behind = head.saturating_sub(distance);
+        behind - behind % self.params.epoch_length
+    }
+
+    /// Notes what is true from `at` on, if it changed.
+    pub(crate) fn record(&mut self, at: Duration) {
+        let status = self.status();
+        if self.history.back().is_none_or(|(_, last)| *last != status) {
+            self.history.push_back((at, status));
+        }
+    }
+
+    fn forget(&mut self) {
+        let status = self.status();
+        let retain = self.params.retain;
+        for block in self.l1.forget_below(status.finalized_l1.number.saturating_sub(retain)) {
+            self.derived.remove(&block.hash);
+        }
+        self.l2.forget_below(status.finalized_l2.number.saturating_sub(retain));
+        while self.history.len() as u64 > retain {
+            self.history.pop_front();
+        }
+    }
+}
