@@ -116,10 +116,84 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::B256;
+
     use super::*;
+
+    /// Block `number` of a branch; branches share everything below `fork`.
+    fn block(number: u64, branch: u8, fork: u64) -> L1BlockRef {
+        let hash = |number: u64| {
+            let branch = if number < fork { 0 } else { branch };
+            B256::left_padding_from(&[&[branch + 1], &number.to_be_bytes()[..]].concat())
+        };
+        L1BlockRef { hash: hash(number), number, parent_hash: hash(number - 1), timestamp: number * 12 }
+    }
+
+    fn main(number: u64) -> L1BlockRef {
+        block(number, 0, 0)
+    }
+
+    fn chain(numbers: std::ops::RangeInclusive<u64>) -> Chain {
+        let mut chain = Chain::new(main(*numbers.start()));
+        for number in numbers.skip(1) {
+            assert!(chain.extend(main(number)));
+        }
+        chain
+    }
+
+    /// The cases of op-node's `l1_tracker_test.go`: what is retained after a head was offered.
     #[test]
-    fn extends() {
-        let mut c = Chain::new(L1BlockRef::default());
-        assert!(!c.extend(L1BlockRef::default()));
+    fn extend_as_op_nodes_l1_tracker() {
+        #[track_caller]
+        fn check(head: L1BlockRef, taken: bool, retained: std::ops::RangeInclusive<u64>) {
+            let mut chain = chain(99..=102);
+            assert_eq!(chain.extend(head), taken);
+            assert_eq!((chain.first().number, chain.head().number), (*retained.start(), *retained.end()));
+            assert_eq!(chain.head() == head, taken);
+        }
+        check(main(103), true, 99..=103);
+        check(block(102, 1, 102), true, 99..=102); // a sibling replaces its like
+        check(main(101), true, 99..=101); // a rewind to a canonical block
+        check(block(101, 1, 101), true, 99..=101); // a shorter fork
+        check(block(102, 1, 100), false, 99..=102); // deep: the parent is unknown, so is the ancestor
+        check(main(104), false, 99..=102); // a gap
+        check(main(50), false, 99..=102); // older than all
+    }
+
+    #[test]
+    fn retains_a_bounded_number() {
+        let full = chain(1..=MAX_REFS as u64);
+        assert_eq!((full.len(), full.first().number), (MAX_REFS, 1));
+        let over = chain(1..=MAX_REFS as u64 + 1);
+        assert_eq!((over.len(), over.first().number), (MAX_REFS, 2));
+        assert_eq!((over.at(1), over.at(2), over.at(MAX_REFS as u64 + 2)), (None, Some(main(2)), None));
+    }
+
+    #[test]
+    fn prepends_parents_only() {
+        let mut chain = chain(99..=102);
+        for (older, fits) in [(main(97), false), (block(98, 1, 98), false), (main(98), true), (main(98), false)] {
+            assert_eq!(chain.prepend(older), fits, "{older:?}");
+        }
+        assert_eq!(chain.first(), main(98));
+    }
+
+    #[test]
+    fn reorgs_have_ancestor_and_depth() {
+        #[track_caller]
+        fn check(newer: &[L1BlockRef], expected: Option<(Option<u64>, u64)>) {
+            let mut next = Chain::new(newer[0]);
+            assert!(newer[1..].iter().all(|block| next.extend(*block)));
+            let reorg = chain(99..=102).reorg_to(&next);
+            assert_eq!(reorg.map(|reorg| (reorg.ancestor.map(|block| block.number), reorg.depth)), expected);
+        }
+        let branch = |from, to| (from..=to).map(|number| block(number, 1, 101)).collect::<Vec<_>>();
+        check(&[main(101), main(102)], None);
+        check(&[main(102), main(103), main(104)], None);
+        check(&branch(99, 102), Some((Some(100), 2)));
+        check(&branch(99, 101), Some((Some(100), 2)));
+        check(&[main(99), main(100)], Some((Some(100), 2))); // a rewind: the new head is the ancestor
+        check(&branch(101, 105), Some((None, 4)));
+        check(&[main(200)], Some((None, 4))); // continuity cannot be shown
     }
 }

@@ -129,11 +129,13 @@ fn report(before: &Snapshot, after: &Snapshot) {
 }
 
 fn report_reason(layer: &str, before: Option<Reason>, after: Option<Reason>) {
-    match (before, after) {
+    // Waiting for the next L1 block is how a healthy node spends its time.
+    let news = |reason: Option<Reason>| reason.filter(|reason| !reason.is_wait());
+    match (news(before), news(after)) {
         (old, Some(new)) if old != Some(new) => {
             warn!(reason = new.as_str(), "{layer} view not taken as it came: {}", new.explain());
         }
-        (Some(old), None) => info!(reason = old.as_str(), "{layer} view taken again"),
+        (Some(old), None) if after.is_none() => info!(reason = old.as_str(), "{layer} view taken again"),
         _ => {}
     }
 }

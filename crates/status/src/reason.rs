@@ -58,6 +58,11 @@ impl Reason {
         Self::L1FinalizedConflict,
     ];
 
+    /// Whether this resolves by itself within moments while everything is healthy.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::NoL1 | Self::L1Behind | Self::L1Unknown | Self::SourceNotReady)
+    }
+
     /// The stable name in metrics and RPC answers.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -25,9 +25,9 @@ impl Ring {
         }
     }
 
-    /// Forgets every view that rests on an L1 block above `ancestor`; the newest one left is the answer.
-    pub(crate) fn unwind(&mut self, ancestor: u64) -> Option<&Taken> {
-        self.views.retain(|view| view.rests_on() <= ancestor);
-        self.views.back()
+    /// Of the views that are still true, the one that derived furthest.
+    pub(crate) fn furthest(&self, is_true: impl Fn(&Taken) -> bool) -> Option<&Taken> {
+        let progress = |view: &&Taken| (view.derived.current_l1.number, view.derived.safe.number);
+        self.views.iter().filter(|view| is_true(view)).max_by_key(progress)
     }
 }

@@ -57,7 +57,7 @@ pub struct StatusTracker {
     client_safe: Option<(B256, BlockId)>,
     /// The execution client's safe block that an L1 reorg may have orphaned.
     distrusted: Option<B256>,
-    reorgs: u64,
+    l1_epoch: u64,
     reorg: Option<Reorg>,
     l2_epoch: u64,
     held: Option<Held>,
@@ -72,7 +72,6 @@ pub struct StatusTracker {
 #[derive(Clone, Debug)]
 struct Served {
     l1: L1View,
-    l1_epoch: u64,
     view: Taken,
 }
 
@@ -92,11 +91,6 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// The highest L1 block that must stay canonical for this view to stay true.
-    pub(crate) fn rests_on(&self) -> u64 {
-        self.origins().map(|origin| origin.number).max().unwrap_or_default()
-    }
-
     /// The L1 blocks that must be canonical for this view to be true.
     fn origins(&self) -> impl Iterator<Item = BlockId> {
         origins(&self.derived).chain([self.derived_by])
@@ -113,6 +107,11 @@ fn in_order(lower: &L2BlockRef, upper: &L2BlockRef) -> bool {
     lower.number < upper.number || lower.id() == upper.id()
 }
 
+/// Whether following `new` after `old` takes blocks back from clients.
+fn goes_back(old: &Tip, new: &Tip) -> bool {
+    !in_order(&old.unsafe_l2, &new.unsafe_l2)
+}
+
 impl StatusTracker {
     /// A tracker that knows nothing yet.
     pub fn new(rules: Rules, instance: InstanceId) -> Self {
@@ -125,7 +124,7 @@ impl StatusTracker {
             waiting: VecDeque::new(),
             client_safe: None,
             distrusted: None,
-            reorgs: 0,
+            l1_epoch: 0,
             reorg: None,
             l2_epoch: 0,
             held: None,
@@ -177,9 +176,9 @@ impl StatusTracker {
         };
         if let Some(served) = &self.served {
             next.status = served.status();
-            next.l1_epoch = served.l1_epoch;
+            next.l1_epoch = self.l1_epoch;
             next.l2_epoch = self.l2_epoch;
-            next.reorg = if served.l1_epoch == self.reorgs { self.reorg } else { last.reorg };
+            next.reorg = self.reorg;
             next.provenance = served.provenance();
             next.confirmed = served.confirmed();
         }
@@ -189,6 +188,25 @@ impl StatusTracker {
         }
         self.decided = Arc::new(next);
         self.snapshot()
+    }
+
+    /// Shows this pair to clients; the epochs tell them what went back.
+    fn show(&mut self, mut l1: L1View, view: Taken) -> Outcome {
+        let mut changed = true;
+        if let Some(served) = &self.served {
+            let reorg = served.l1.refs.reorg_to(&l1.refs);
+            if reorg.is_none() && l1.safe.number < served.l1.safe.number {
+                // A branch clients never saw had orphaned it; on this one it stands as before.
+                l1.safe = served.l1.safe;
+            }
+            self.l1_epoch += u64::from(reorg.is_some());
+            self.reorg = reorg.or(self.reorg);
+            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
+            changed = served.status() != Served { l1: l1.clone(), view: view.clone() }.status();
+        }
+        self.served = Some(Served { l1, view });
+        self.orphaned = false;
+        if changed { Outcome::Changed } else { Outcome::Confirmed }
     }
 
     /// Counts what was not taken and says so.

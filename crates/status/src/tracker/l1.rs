@@ -1,10 +1,9 @@
 //! How a new L1 is judged, and what of L2 can be served on it.
 
-use super::{
-    Outcome, Served, StatusTracker, Taken, in_order,
-    l2::{Verdict, goes_back},
-};
-use crate::{L1View, Place, Profile, Reason, Reorg};
+use rollup::{BlockId, L1BlockRef};
+
+use super::{Outcome, StatusTracker, in_order, l2::Verdict};
+use crate::{L1View, Place, Profile, Reason};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
@@ -20,59 +19,59 @@ impl StatusTracker {
             // Safe is orphaned or was never told: what is finalized is safe, and nothing above it is known to be.
             view.safe = view.finalized;
         }
-        let known = self.l1.replace(view.clone());
-        match known.and_then(|known| Some((known.refs.reorg_to(&view.refs)?, known.finalized.number))) {
-            // What was finalized is on both chains, or the view had been refused.
-            Some((reorg, finalized)) => {
-                self.on_reorg(reorg, reorg.ancestor.map_or(finalized, |ancestor| ancestor.number))
-            }
-            None => self.settle(),
-        }
+        let reorg = self.l1.as_ref().is_some_and(|known| known.refs.reorg_to(&view.refs).is_some());
+        self.l1 = Some(view);
+        if reorg { self.on_reorg() } else { self.settle() }
     }
 
-    /// Falls back to the newest retained view that rests on the blocks both chains share, or keeps the old pair whole.
-    fn on_reorg(&mut self, reorg: Reorg, shared: u64) -> Outcome {
-        self.reorgs += 1;
-        self.reorg = Some(reorg);
+    fn on_reorg(&mut self) -> Outcome {
         if let Some((safe, first_seen)) = self.client_safe
-            && first_seen.number > shared
+            && !self.canonical(first_seen, &[])
         {
             self.distrusted = Some(safe);
         }
         // Nor can what an execution client said before the reorg be told from what it says after.
         self.waiting.retain(|view| view.profile == Profile::RollupNode);
-        if let Some(served) = &self.served {
-            let mut retained = self.retained.unwind(shared).cloned();
-            if let Some(view) = &mut retained {
-                if in_order(&view.derived.finalized, &served.view.derived.finalized) {
-                    view.derived.finalized = served.view.derived.finalized;
-                }
-                let tip = &served.view.tip.unsafe_l2;
-                if tip.l1_origin.number <= shared && in_order(&view.derived.local_safe, tip) {
-                    view.keep_tip(&served.view);
-                }
-            }
-            // A view older than what has been finalized since is no longer the whole truth.
-            let retained = retained.filter(|view| in_order(&view.derived.finalized, &view.derived.safe));
-            match (retained, &self.l1) {
-                (Some(view), Some(l1)) => {
-                    self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
-                    self.served = Some(Served { l1: l1.clone(), l1_epoch: self.reorgs, view });
-                    self.orphaned = false;
-                }
-                _ => self.orphaned = true,
-            }
-        }
+        self.orphaned = self.served.is_some();
         let settled = self.settle();
         if self.orphaned {
             self.l2_reason = Some(Reason::NoViewOnNewL1);
             return self.waiting_for(Reason::NoViewOnNewL1);
         }
-        if self.served.is_some() { Outcome::Changed } else { settled }
+        settled
+    }
+
+    fn canonical(&self, block: BlockId, evidence: &[L1BlockRef]) -> bool {
+        self.l1.as_ref().is_some_and(|l1| matches!(l1.place(block, evidence, 0), Place::Canonical(_)))
+    }
+
+    /// Shows the furthest view published so far that is canonical on the newest L1. What an abandoned branch held
+    /// stays retained, for the L1 may come back to it.
+    fn fall_back(&mut self) {
+        let (Some(l1), Some(served)) = (&self.l1, &self.served) else { return };
+        let retained = self.retained.furthest(|view| {
+            let finalized = &served.view.derived.finalized;
+            // A view older than what has been finalized since is no longer the whole truth.
+            in_order(finalized, &view.derived.safe) && view.origins().all(|origin| self.canonical(origin, &view.old_l1))
+        });
+        let Some(mut view) = retained.cloned() else { return };
+        let (finalized, tip) = (served.view.derived.finalized, served.view.tip.unsafe_l2);
+        if in_order(&view.derived.finalized, &finalized) {
+            view.derived.finalized = finalized;
+        }
+        if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
+            view.keep_tip(&served.view);
+        }
+        let l1 = l1.clone();
+        self.show(l1, view);
     }
 
     /// Serves the newest waiting view whose references all resolve on the newest L1, else the view served before.
     fn settle(&mut self) -> Outcome {
+        let fell_back = self.orphaned;
+        if fell_back {
+            self.fall_back();
+        }
         for index in (0..self.waiting.len()).rev() {
             match self.judge(&self.waiting[index]) {
                 Verdict::Queue(_) => {}
@@ -83,26 +82,12 @@ impl StatusTracker {
                 Verdict::Hold(_) | Verdict::Refuse(_) => drop(self.waiting.remove(index)),
             }
         }
-        self.advance()
-    }
-
-    /// Shows the newest L1 beside the L2 view that is served already, where that view is canonical on it.
-    fn advance(&mut self) -> Outcome {
-        let (Some(l1), Some(served)) = (&self.l1, &mut self.served) else {
-            return Outcome::Waiting(Reason::SourceNotReady);
-        };
-        let canonical = |view: &Taken| {
-            view.origins().all(|origin| matches!(l1.place(origin, &view.old_l1, 0), Place::Canonical(_)))
-        };
-        if self.orphaned && !canonical(&served.view) {
-            return Outcome::Waiting(Reason::NoViewOnNewL1);
+        match (&self.l1, &self.served) {
+            (Some(_), Some(_)) if self.orphaned => Outcome::Waiting(Reason::NoViewOnNewL1),
+            (Some(_), Some(_)) if fell_back => Outcome::Changed,
+            (Some(l1), Some(served)) => self.show(l1.clone(), served.view.clone()),
+            _ => Outcome::Waiting(Reason::SourceNotReady),
         }
-        let seen = |l1: &L1View| (l1.head(), l1.safe, l1.finalized);
-        let changed = self.orphaned || seen(&served.l1) != seen(l1);
-        served.l1 = l1.clone();
-        served.l1_epoch = self.reorgs;
-        self.orphaned = false;
-        if changed { Outcome::Changed } else { Outcome::Confirmed }
     }
 }
 

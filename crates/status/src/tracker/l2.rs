@@ -2,7 +2,7 @@
 
 use rollup::{L1BlockRef, L2BlockRef};
 
-use super::{Outcome, Served, StatusTracker, Taken, in_order, origins};
+use super::{Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins};
 use crate::{Derived, Held, L1View, L2View, Place, Profile, Reason, Rules, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
@@ -121,17 +121,10 @@ impl StatusTracker {
             // A view that had to wait brings an older tip than the one already followed.
             taken.keep_tip(&served.view);
         }
-        let known = self.served.as_ref().map(|served| (served.view.derived, served.view.tip, self.orphaned));
-        let changed = known != Some((taken.derived, taken.tip, false));
-        if let Some(served) = &self.served {
-            self.l2_epoch += u64::from(goes_back(&served.view.tip, &taken.tip));
-        }
-        self.retained.push(taken.clone());
-        self.served = Some(Served { l1, l1_epoch: self.reorgs, view: taken });
-        self.orphaned = false;
         self.held = None;
         self.l2_reason = None;
-        if changed { Outcome::Changed } else { Outcome::Confirmed }
+        self.retained.push(taken.clone());
+        self.show(l1, taken)
     }
 
     /// Keeps the derived half and follows the tip, as far as it still stands on what is served.
@@ -173,11 +166,6 @@ impl Taken {
         self.tip_source = other.tip_source.clone();
         self.tip_confirmed = other.tip_confirmed;
     }
-}
-
-/// Whether following `new` after `old` takes blocks back from clients.
-pub(super) fn goes_back(old: &Tip, new: &Tip) -> bool {
-    !in_order(&old.unsafe_l2, &new.unsafe_l2)
 }
 
 /// finalized <= safe <= local_safe <= unsafe, by number and, at the same number, by hash.
