@@ -41,8 +41,8 @@ impl RollupConfig {
         self.check_fork_order()
     }
 
-    /// A fork needs the one before it, at the same time or earlier. Interop stands outside: op-node never put it into
-    /// this order, and interop devnets set it without the newest forks.
+    /// A fork needs the one before it, at the same time or earlier. `interop_time` stands outside: under that name the
+    /// fork was never part of the order, and interop devnets set it without the forks that came in between.
     fn check_fork_order(&self) -> Result<(), ConfigError> {
         let forks = [
             ("regolith_time", self.regolith_time),
@@ -55,6 +55,7 @@ impl RollupConfig {
             ("isthmus_time", self.isthmus_time),
             ("jovian_time", self.jovian_time),
             ("karst_time", self.karst_time),
+            ("lagoon_time", self.lagoon_time),
         ];
         for pair in forks.windows(2) {
             let [(before, earlier), (field, later)] = [pair[0], pair[1]];
@@ -175,11 +176,13 @@ mod tests {
             "isthmus_time",
             "jovian_time",
             "karst_time",
+            "lagoon_time",
         ];
+        // The sample has the first nine.
         let none: Vec<_> = forks[..9].iter().map(|fork| (*fork, Value::Null)).collect();
         accepted(&none);
         for (index, fork) in forks.iter().enumerate() {
-            let upto: Vec<_> = none[..index].iter().map(|(fork, _)| (*fork, json!(5))).collect();
+            let upto: Vec<_> = forks[..index].iter().map(|fork| (*fork, json!(5))).collect();
             let after: Vec<_> = none.iter().skip(index + 1).cloned().collect();
             let with = |time: u64| [&upto[..], &[(*fork, json!(time))], &after[..]].concat();
             accepted(&with(5));

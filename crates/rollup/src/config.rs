@@ -57,7 +57,9 @@ pub struct RollupConfig {
     pub jovian_time: Option<u64>,
     /// Activation of Karst.
     pub karst_time: Option<u64>,
-    /// Activation of interop.
+    /// Activation of Lagoon, the fork that brings interop.
+    pub lagoon_time: Option<u64>,
+    /// What `lagoon_time` was called until the middle of 2026.
     pub interop_time: Option<u64>,
 
     /// The L1 address that batches are sent to.
@@ -166,7 +168,7 @@ impl RollupConfig {
 
     /// Whether interop is active in an L2 block of this timestamp: from then on safe and local-safe may differ.
     pub fn interop_active(&self, timestamp: u64) -> bool {
-        self.interop_time.is_some_and(|activation| timestamp >= activation)
+        [self.lagoon_time, self.interop_time].into_iter().flatten().any(|activation| timestamp >= activation)
     }
 }
 
@@ -211,10 +213,12 @@ mod tests {
 
     #[test]
     fn interop_starts_at_its_timestamp() {
-        let interop = r#"{ "interop_time": 1800000000,"#;
-        let config = RollupConfig::from_json(&OP_MAINNET.replacen('{', interop, 1)).unwrap();
-        assert!(!config.interop_active(1_799_999_999));
-        assert!(config.interop_active(1_800_000_000));
+        for fork in [r#""karst_time": 1790000000, "lagoon_time""#, r#""interop_time""#] {
+            let text = OP_MAINNET.replacen('{', &format!("{{ {fork}: 1800000000,"), 1);
+            let config = RollupConfig::from_json(&text).unwrap();
+            assert!(!config.interop_active(1_799_999_999));
+            assert!(config.interop_active(1_800_000_000));
+        }
         assert!(!RollupConfig::from_json(OP_MAINNET).unwrap().interop_active(u64::MAX));
     }
 

@@ -2,8 +2,8 @@
 //! configuration, and the L1-info deposit that names an L2 block's origin.
 //!
 //! ```text
-//! rollup.json ──▶ RollupConfig ──┐
-//! L2 header + transaction 0 ─────┴─▶ l1_info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
+//! rollup.json or network name ──▶ RollupConfig ──┐
+//! L2 header + transaction 0 ─────────────────────┴─▶ L1Info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
 //! ```
 //!
 //! Deliberately absent: sockets, clocks, tasks, any opinion on what is true. Every other crate builds on these types.
@@ -12,9 +12,11 @@ mod check;
 mod config;
 mod l1_info;
 mod l2_block;
+mod networks;
 mod wire;
 
 pub use config::{AltDa, ConfigError, Genesis, RollupConfig, SystemConfig};
 pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
 pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
+pub use networks::{network, network_names};
 pub use wire::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
