@@ -1,1 +1,27 @@
-//! op-status
+//! The program: flags become a configuration, the configuration becomes tasks, and tasks end when told to.
+//!
+//! ```text
+//! args ─▶ config ─▶ OpStatus::start (binds) ─▶ run_until(shutdown)
+//!                      L1 feed ──┐
+//!                      L2 feed ──┴▶ Driver ─▶ publisher ─▶ server, readiness in the log
+//! ```
+//!
+//! Every task starts in [`OpStatus::run_until`], which joins them all. Deliberately absent: any rule about what is
+//! true; wiring alone.
+
+pub mod args;
+mod config;
+mod dev;
+mod feed;
+mod log;
+mod readiness;
+mod run;
+
+pub use config::{Config, L1Config, L2Config, ServerConfig, UsageError};
+pub use dev::Dev;
+pub use feed::WrongChain;
+pub use log::init as init_log;
+pub use run::{OpStatus, run};
+
+/// The version as `optimism_version` and `/healthz` tell it.
+pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,214 @@
+//! What was typed: flags, their environment names and defaults. op-node's where op-node has the flag.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A sync-status server for OP Stack chains: optimism_syncStatus from its own L1 and L2 views.
+#[derive(Debug, Parser)]
+#[command(name = "op-status", version = crate::VERSION, max_term_width = 120)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow an L1 and an L2 and serve their sync status.
+    Run(Box<RunArgs>),
+    /// Serve a simulated L1 and L2: nothing else is needed.
+    Dev(Box<DevArgs>),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub rollup: RollupArgs,
+    #[command(flatten)]
+    pub l1: L1Args,
+    #[command(flatten)]
+    pub l2: L2Args,
+    #[command(flatten)]
+    pub upstream: UpstreamArgs,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// Flags of `dev`.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    #[command(flatten)]
+    pub dev: WorldArgs,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// Flags of every server.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub status: StatusArgs,
+    #[command(flatten)]
+    pub rpc: RpcArgs,
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Which rollup.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rollup")]
+pub struct RollupArgs {
+    /// The rollup's configuration, as op-node's rollup.json. Served as it is by optimism_rollupConfig.
+    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// How L1 is followed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "L1")]
+pub struct L1Args {
+    /// L1 endpoint: ws and wss subscribe to newHeads, http and https are polled when a block is due.
+    #[arg(long = "l1", env = "OP_STATUS_L1_ETH_RPC", value_name = "URL")]
+    pub url: String,
+    /// Believe the L1 endpoint: do not recompute the hash of each header.
+    #[arg(long = "l1.trustrpc", env = "OP_STATUS_L1_TRUST_RPC")]
+    pub trust_rpc: bool,
+    /// Poll an http endpoint at this interval instead of when the next block is due.
+    #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
+    pub http_poll_interval: Option<Duration>,
+    /// Ask for the safe and finalized labels at this interval instead of around epoch boundaries and every 24 s.
+    #[arg(long = "l1.epoch-poll-interval", env = "OP_STATUS_L1_EPOCH_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
+    pub epoch_poll_interval: Option<Duration>,
+    /// Reopen a socket that stays silent for this long while the L1 moves on.
+    #[arg(long = "l1.stall-timeout", env = "OP_STATUS_L1_STALL_TIMEOUT", value_name = "TIME", default_value = "36s", value_parser = interval)]
+    pub stall_timeout: Duration,
+    /// L1 confirmations to wait for before current_l1 is published.
+    #[arg(long = "verifier.l1-confs", env = "OP_STATUS_VERIFIER_L1_CONFS", value_name = "BLOCKS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=512))]
+    pub confs: u64,
+}
+
+/// How L2 is followed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "L2")]
+pub struct L2Args {
+    /// L2 execution client. Alone it is the execution-client profile: current_l1 is the origin of its safe head, a
+    /// true lower bound. Right for dashboards, a batcher without --wait-node-sync and a dispute-game proposer; not for
+    /// --wait-node-sync, op-challenger, an output-oracle proposer or proxyd's consensus-layer mode.
+    #[arg(long = "l2", env = "OP_STATUS_L2_ENGINE_RPC", value_name = "URL")]
+    pub url: String,
+    /// The JWT secret of the execution client's engine port (32 bytes as hex). Not needed on its ordinary RPC port.
+    #[arg(long = "l2.jwt-secret", env = "OP_STATUS_L2_ENGINE_AUTH", value_name = "FILE")]
+    pub jwt_secret: Option<PathBuf>,
+    /// Read the labels at this interval instead of once per L2 block time.
+    #[arg(long = "l2.poll-interval", env = "OP_STATUS_L2_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
+    pub poll_interval: Option<Duration>,
+}
+
+/// What holds for every upstream.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Upstreams")]
+pub struct UpstreamArgs {
+    /// Limit of each upstream call.
+    #[arg(long = "upstream.timeout", env = "OP_STATUS_UPSTREAM_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub timeout: Duration,
+    /// Certificates to trust for https and wss beside the system's, as PEM.
+    #[arg(long = "upstream.ca-file", env = "OP_STATUS_UPSTREAM_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// When to fail closed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Status")]
+pub struct StatusArgs {
+    /// Answer with an error once the L2 view or the L1 head has not been confirmed for this long.
+    #[arg(long = "status.max-age", env = "OP_STATUS_STATUS_MAX_AGE", value_name = "TIME", default_value = "120s", value_parser = interval)]
+    pub max_age: Duration,
+    /// Answer with an error once the derived half has been held for this long.
+    #[arg(long = "status.max-hold", env = "OP_STATUS_STATUS_MAX_HOLD", value_name = "TIME", default_value = "30m", value_parser = interval)]
+    pub max_hold: Duration,
+    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
+    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub max_head_age: Duration,
+}
+
+/// Where to serve.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "RPC")]
+pub struct RpcArgs {
+    /// Address to listen on, for HTTP and WebSocket alike.
+    #[arg(long = "rpc.addr", env = "OP_STATUS_RPC_ADDR", value_name = "IP", default_value = "127.0.0.1")]
+    pub addr: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long = "rpc.port", env = "OP_STATUS_RPC_PORT", value_name = "PORT", default_value_t = 9545)]
+    pub port: u16,
+    /// How many connections may be open.
+    #[arg(long = "rpc.max-connections", env = "OP_STATUS_RPC_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 4096,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// How many calls a batch may hold.
+    #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_batch: u32,
+}
+
+/// What to say.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// The least severe messages to print.
+    #[arg(long = "log.level", env = "OP_STATUS_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_enum)]
+    pub level: Level,
+    /// How to print them, on standard error.
+    #[arg(long = "log.format", env = "OP_STATUS_LOG_FORMAT", value_name = "FORMAT", default_value = "text", value_enum)]
+    pub format: Format,
+}
+
+/// The simulated chains.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Simulated chains")]
+pub struct WorldArgs {
+    /// Time between L1 blocks, in whole seconds.
+    #[arg(long = "dev.l1-block-time", env = "OP_STATUS_DEV_L1_BLOCK_TIME", value_name = "TIME", default_value = "4s", value_parser = seconds)]
+    pub l1_block_time: u64,
+    /// Time between L2 blocks, in whole seconds.
+    #[arg(long = "dev.l2-block-time", env = "OP_STATUS_DEV_L2_BLOCK_TIME", value_name = "TIME", default_value = "1s", value_parser = seconds)]
+    pub l2_block_time: u64,
+}
+
+/// Severity of messages, by op-node's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Everything.
+    Trace,
+    /// Every event and call.
+    Debug,
+    /// Changes of state.
+    Info,
+    /// What an operator should look at.
+    Warn,
+    /// What needs an operator.
+    Error,
+}
+
+/// Form of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| format!("{error} (write 12s, 500ms or 6m24s)"))?;
+    if duration.is_zero() { Err("must be longer than zero".into()) } else { Ok(duration) }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let duration = interval(text)?;
+    if duration.subsec_nanos() == 0 { Ok(duration.as_secs()) } else { Err("must be whole seconds".into()) }
+}

@@ -1,0 +1,157 @@
+//! What was typed, validated and made ready to use. Nothing below this module sees a flag.
+
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+
+use rollup::RollupConfig;
+use status::{Clock, Limits};
+use thiserror::Error;
+use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
+
+use crate::args::{L1Args, L2Args, RpcArgs, RunArgs, StatusArgs, UpstreamArgs};
+
+/// Everything a server needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The rollup served.
+    pub rollup: Arc<RollupConfig>,
+    /// How L1 is followed.
+    pub l1: L1Config,
+    /// How L2 is followed.
+    pub l2: L2Config,
+    /// When to fail closed.
+    pub limits: Limits,
+    /// Where to serve.
+    pub server: ServerConfig,
+    /// What time it is.
+    pub clock: Clock,
+    /// Jitter and the instance id come from it; equal seeds replay equally.
+    pub seed: u64,
+}
+
+/// How L1 is followed.
+#[derive(Clone, Debug)]
+pub struct L1Config {
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether header hashes are believed.
+    pub trust_rpc: bool,
+    /// Fixed poll interval of http endpoints.
+    pub http_poll_interval: Option<Duration>,
+    /// Fixed poll interval of the labels.
+    pub epoch_poll_interval: Option<Duration>,
+    /// How long a socket may be silent.
+    pub stall_timeout: Duration,
+    /// L1 confirmations before `current_l1` is published.
+    pub confs: u64,
+}
+
+/// How L2 is followed.
+#[derive(Clone, Debug)]
+pub struct L2Config {
+    /// The execution client.
+    pub execution_client: Endpoint,
+    /// Fixed poll interval of the labels.
+    pub poll_interval: Option<Duration>,
+}
+
+/// Where to serve, and how much.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerConfig {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// Open connections.
+    pub max_connections: usize,
+    /// Calls in a batch.
+    pub max_batch: u32,
+}
+
+/// What is wrong with the configuration, and what to do.
+#[derive(Debug, Error)]
+pub enum UsageError {
+    /// A file cannot be read.
+    #[error("{flag}: cannot read {path}: {error}")]
+    Unreadable {
+        /// The flag that names it.
+        flag: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The rollup configuration is not usable.
+    #[error("--rollup.config: {0}")]
+    Rollup(#[from] rollup::ConfigError),
+    /// A URL names no endpoint.
+    #[error("{flag}: {error}")]
+    Endpoint {
+        /// The flag that holds it.
+        flag: &'static str,
+        /// Why.
+        error: EndpointError,
+    },
+    /// The JWT secret is not usable.
+    #[error("--l2.jwt-secret: {0}")]
+    Jwt(#[from] JwtError),
+    /// The certificates are not usable.
+    #[error("--upstream.ca-file: {0}")]
+    Tls(#[from] TlsError),
+}
+
+impl Config {
+    /// Reads the files that flags name and parses what they hold.
+    pub fn from_args(args: &RunArgs) -> Result<Self, UsageError> {
+        let text = fs::read_to_string(&args.rollup.config).map_err(|error| UsageError::Unreadable {
+            flag: "--rollup.config",
+            path: args.rollup.config.display().to_string(),
+            error,
+        })?;
+        let options = options(&args.upstream)?;
+        Ok(Self {
+            rollup: Arc::new(RollupConfig::from_json(&text)?),
+            l1: l1(&args.l1, &options)?,
+            l2: l2(&args.l2, &options)?,
+            limits: limits(&args.serve.status),
+            server: server(&args.serve.rpc),
+            clock: Clock::system(),
+            seed: rand::random(),
+        })
+    }
+}
+
+pub(crate) fn limits(args: &StatusArgs) -> Limits {
+    Limits { max_age: args.max_age, max_hold: args.max_hold, max_head_age: args.max_head_age }
+}
+
+pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
+    ServerConfig {
+        addr: SocketAddr::new(args.addr, args.port),
+        max_connections: args.max_connections as usize,
+        max_batch: args.max_batch,
+    }
+}
+
+fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
+    let tls = tls_config(args.ca_file.as_deref())?;
+    Ok(Options { timeout: args.timeout, ..Options::new(tls) })
+}
+
+fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
+    Ok(L1Config {
+        endpoints: vec![endpoint("--l1", &args.url, options)?],
+        trust_rpc: args.trust_rpc,
+        http_poll_interval: args.http_poll_interval,
+        epoch_poll_interval: args.epoch_poll_interval,
+        stall_timeout: args.stall_timeout,
+        confs: args.confs,
+    })
+}
+
+fn l2(args: &L2Args, options: &Options) -> Result<L2Config, UsageError> {
+    let jwt = args.jwt_secret.as_deref().map(JwtSecret::from_file).transpose()?;
+    let options = Options { jwt, ..options.clone() };
+    Ok(L2Config { execution_client: endpoint("--l2", &args.url, &options)?, poll_interval: args.poll_interval })
+}
+
+fn endpoint(flag: &'static str, url: &str, options: &Options) -> Result<Endpoint, UsageError> {
+    Endpoint::parse(url, options.clone()).map_err(|error| UsageError::Endpoint { flag, error })
+}

@@ -1,0 +1,50 @@
+//! Says in the log when the server becomes ready, and why when it stops being so.
+
+use std::time::Duration;
+
+use status::{Clock, Limits, Snapshots, Unready};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+/// Ages grow without any event, so readiness is looked at on a clock.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Watches readiness until the publisher is gone.
+pub(crate) async fn watch(mut snapshots: Snapshots, clock: Clock, limits: Limits) {
+    let mut known = Some(Unready::Unset);
+    let mut tick = interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            changed = snapshots.changed() => if changed.is_err() { return },
+        }
+        let unready = snapshots.borrow_and_update().unready(clock.now(), &limits);
+        if unready.map(kind) != known.map(kind) {
+            match &unready {
+                None => info!("ready"),
+                Some(why) => warn!("not ready: {}", explain(why)),
+            }
+        }
+        known = unready;
+    }
+}
+
+/// What makes two reasons the same one for the log: an age that grows is no news.
+fn kind(unready: Unready) -> &'static str {
+    match unready {
+        Unready::Unset => "unset",
+        Unready::Stale(stale) => stale.label,
+        Unready::Halted(reason) => reason.as_str(),
+    }
+}
+
+fn explain(unready: &Unready) -> String {
+    match unready {
+        Unready::Unset => "the status is not complete".into(),
+        Unready::Stale(stale) => {
+            format!("{} is {} s old, the limit is {} s", stale.label, stale.age.as_secs(), stale.limit.as_secs())
+        }
+        Unready::Halted(reason) => reason.explain().into(),
+    }
+}

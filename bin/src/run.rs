@@ -1,0 +1,145 @@
+//! The wiring: sources into the fold, snapshots out of it, and one end for all of them.
+
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use eyre::{WrapErr, eyre};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rpc::Server;
+use status::{InstanceId, Pipeline, Rules, Snapshots, pipeline};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use upstream::Endpoint;
+
+use crate::{Config, VERSION, feed::feed, readiness};
+
+/// Within this time after a shutdown signal everything has ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server that has its port and is ready to run.
+#[derive(Debug)]
+pub struct OpStatus {
+    config: Config,
+    server: Server,
+    pipeline: Pipeline,
+    publish: watch::Sender<Arc<status::Snapshot>>,
+    snapshots: Snapshots,
+}
+
+/// Follows and serves until `shutdown`, or until something that nothing can mend.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
+    OpStatus::start(config).await?.run_until(shutdown).await
+}
+
+impl OpStatus {
+    /// Takes the port. Nothing is followed yet.
+    pub async fn start(config: Config) -> eyre::Result<Self> {
+        let mut random = StdRng::seed_from_u64(config.seed);
+        let interop_time = [config.rollup.lagoon_time, config.rollup.interop_time].into_iter().flatten().min();
+        let rules = Rules { l1_confs: config.l1.confs, interop_time };
+        let pipeline = pipeline(rules, InstanceId(random.random()));
+        let (publish, snapshots) = watch::channel(pipeline.unset.clone());
+        let server = Server::start(server_config(&config), snapshots.clone()).await?;
+        Ok(Self { config, server, pipeline, publish, snapshots })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// What it publishes.
+    pub fn snapshots(&self) -> Snapshots {
+        self.snapshots.clone()
+    }
+
+    /// Follows and serves until `shutdown`, then ends every task within five seconds, open requests answered.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
+        let Self { config, server, pipeline, publish, snapshots } = self;
+        let stop = CancellationToken::new();
+        let mut tasks: JoinSet<eyre::Result<()>> = JoinSet::new();
+        info!(rpc = %server.local_addr(), version = VERSION, "serving");
+
+        let (l1, l1_events) = l1_ingest::watch(l1_config(&config));
+        let l1_feed = feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone());
+        let l2_events = l2_ingest::watch_execution_client(l2_config(&config), move |number| {
+            let l1 = l1.clone();
+            async move { l1.block(number).await }
+        });
+        let l2_feed = feed(l2_events, 1, pipeline.events);
+        for feed in [Box::pin(l1_feed) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>, Box::pin(l2_feed)] {
+            let stop = stop.clone();
+            tasks.spawn(async move { Ok(stop.run_until_cancelled_owned(feed).await.transpose().map(drop)?) });
+        }
+        tasks.spawn(async move { Ok(pipeline.driver.run().await) });
+        tasks.spawn(async move { Ok(status::publish(pipeline.decided, publish).await) });
+        tasks.spawn(async move { Ok(readiness::watch(snapshots, config.clock, config.limits).await) });
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(async move { Ok(server.serve_until(stopped).await) });
+
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            Some(ended) = tasks.join_next() => outcome(ended).and(Err(eyre!("a task ended by itself"))),
+        };
+        info!("stopping");
+        stop.cancel();
+        let joined = timeout(GRACE, async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = outcome(ended) {
+                    warn!("while stopping: {error:#}");
+                }
+            }
+        });
+        if joined.await.is_err() {
+            warn!("tasks were still running {GRACE:?} after the signal");
+            tasks.shutdown().await;
+        }
+        ended
+    }
+}
+
+fn outcome(ended: Result<eyre::Result<()>, tokio::task::JoinError>) -> eyre::Result<()> {
+    ended.wrap_err("a task panicked")?
+}
+
+fn l1_config(config: &Config) -> l1_ingest::Config {
+    l1_ingest::Config {
+        endpoints: config.l1.endpoints.clone(),
+        chain_id: config.rollup.l1_chain_id,
+        genesis: config.rollup.genesis.l1,
+        trust_rpc: config.l1.trust_rpc,
+        stall_timeout: config.l1.stall_timeout,
+        epoch_poll_interval: config.l1.epoch_poll_interval,
+        http_poll_interval: config.l1.http_poll_interval,
+        clock: config.clock,
+        seed: config.seed,
+    }
+}
+
+fn l2_config(config: &Config) -> l2_ingest::Config {
+    l2_ingest::Config {
+        endpoint: config.l2.execution_client.clone(),
+        rollup: config.rollup.clone(),
+        poll_interval: config.l2.poll_interval,
+        clock: config.clock,
+        seed: config.seed.wrapping_add(1),
+    }
+}
+
+fn server_config(config: &Config) -> rpc::Config {
+    let endpoints: Vec<Endpoint> =
+        config.l1.endpoints.iter().chain([&config.l2.execution_client]).cloned().collect();
+    rpc::Config {
+        addr: config.server.addr,
+        limits: config.limits,
+        clock: config.clock,
+        rollup_config: config.rollup.raw.clone(),
+        version: VERSION.into(),
+        max_connections: config.server.max_connections,
+        max_batch: config.server.max_batch,
+        requests: Arc::new(move || {
+            endpoints.iter().map(|endpoint| (endpoint.name().to_owned(), endpoint.requests())).collect::<BTreeMap<_, _>>()
+        }),
+        ..rpc::Config::default()
+    }
+}
