@@ -1,1 +1,27 @@
-//! l2-ingest
+//! The L2 as its nodes see it: views of an execution client's labels, and of a rollup node's sync status.
+//!
+//! ```text
+//!  execution client ─ labels ─────────▶ execution_client ─┐ view                  ┌─▶ Event::L2
+//!                                                         ├──────▶ follow ────────┤
+//!  rollup node ─ optimism_syncStatus ─▶ rollup_node ──────┘          │            └─▶ Event::Source
+//!                                                  "L1 block n?" ◀───┘ evidence
+//! ```
+//!
+//! [`follow`] is the life of either source: connect, check that it serves our chain, deliver views, and after any
+//! failure report it, wait and start over. From outside a source never fails and never ends.
+//!
+//! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our
+//! L1 has at the heights it names; the fold of `status` decides. Also absent: whole blocks, `eth_syncing`, tasks, and
+//! any knowledge of how L1 is followed (a function answers "which L1 block n?").
+
+mod config;
+mod cue;
+mod evidence;
+mod execution_client;
+mod fault;
+mod follow;
+mod labels;
+mod standing;
+
+pub use config::Config;
+pub use execution_client::watch_execution_client;

@@ -1,0 +1,167 @@
+//! An execution client as a source: its labels, as a view.
+
+use std::{future::Future, num::NonZeroUsize, time::Duration};
+
+use alloy_primitives::{B256, U64};
+use futures::Stream;
+use lru::LruCache;
+use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, Transaction, l2_block_ref};
+use serde_json::json;
+use status::{Event, L2View, Profile};
+use upstream::{CallError, Client};
+
+use crate::{
+    Config,
+    cue::{Cue, Why},
+    fault::Fault,
+    follow::{Source, follow},
+    labels::{self, Labels, decode},
+};
+
+/// How many refs are remembered: a block seen as the tip comes back as safe and as finalized, minutes later.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// No chain is polled faster than this by default.
+const MIN_PACE: Duration = Duration::from_millis(200);
+
+/// Views of an execution client's labels.
+///
+/// `l1` answers which block our L1 has at a height; what it answers for the heights of a view goes with the view. Each
+/// successful reading is delivered, as a confirmation when nothing changed. `current_l1` is the L1 origin of safe, a
+/// true lower bound of what has been derived.
+///
+/// Chain id and genesis hash are checked on each connection; where they differ the endpoint's state is
+/// [`WrongChain`](status::Health::WrongChain), with an error that says what was expected and what was found.
+pub fn watch_execution_client<F, Fut>(config: Config, l1: F) -> impl Stream<Item = Event> + Send
+where
+    F: Fn(u64) -> Fut + Send + Sync,
+    Fut: Future<Output = Option<L1BlockRef>> + Send,
+{
+    follow(config.clone(), move |client| ExecutionClient::open(config.clone(), client), l1)
+}
+
+/// A connected execution client of our chain.
+struct ExecutionClient {
+    config: Config,
+    client: Client,
+    genesis: L2BlockRef,
+    cue: Cue,
+    tip: BlockId,
+    known: LruCache<B256, L2BlockRef>,
+}
+
+impl Source for ExecutionClient {
+    async fn next(&mut self) -> Result<L2View, Fault> {
+        let why = self.cue.next().await?;
+        let view = self.read().await?;
+        let tip = view.tip.unsafe_l2.id();
+        if let Why::Silence(silence) = why
+            && tip != self.tip
+            && !self.cue.announced()?
+        {
+            return Err(Fault::Silent(silence));
+        }
+        self.tip = tip;
+        Ok(view)
+    }
+}
+
+impl ExecutionClient {
+    async fn open(config: Config, client: Client) -> Result<Self, Fault> {
+        let genesis = verify(&config, &client).await?;
+        let pace = config.poll_interval.unwrap_or(Duration::from_secs(config.rollup.block_time).max(MIN_PACE));
+        let heads = match config.endpoint.subscribes() {
+            true => subscribed(client.subscribe("newHeads").await)?,
+            false => None,
+        };
+        let known = LruCache::new(REMEMBERED);
+        Ok(Self { config, client, genesis, cue: Cue::new(pace, heads), tip: BlockId::default(), known })
+    }
+
+    async fn read(&mut self) -> Result<L2View, Fault> {
+        let confirmed = self.config.clock.now().instant;
+        let headers = labels::read(&self.client).await?;
+        let labels = match self.resolve(&headers).await {
+            // Clients forget blocks that a reorg has just replaced: look which ones there are now.
+            Err(Fault::Block(L1InfoError::NoTransaction { .. })) => {
+                let headers = labels::read(&self.client).await?;
+                self.resolve(&headers).await?
+            }
+            resolved => resolved?,
+        };
+        let (derived, tip) = labels.halves(self.genesis, self.config.rollup.seq_window_size);
+        Ok(L2View {
+            derived,
+            tip,
+            old_l1: Vec::new(),
+            head_l1: 0,
+            profile: Profile::ExecutionClient,
+            source: self.config.endpoint.name().into(),
+            confirmed,
+        })
+    }
+
+    /// The refs of these headers, from the first transaction of each block not seen before. It is asked for by hash,
+    /// so that it belongs to the header even if the label has moved.
+    async fn resolve(&mut self, headers: &Labels<L2Header>) -> Result<Labels<L2BlockRef>, Fault> {
+        let mut unseen: Vec<L2Header> = Vec::new();
+        for header in headers.iter() {
+            if !self.known.contains(&header.hash) && !unseen.contains(header) {
+                unseen.push(*header);
+            }
+        }
+        let genesis = self.config.rollup.genesis.l2.number;
+        let (genesis, later): (Vec<_>, Vec<_>) = unseen.into_iter().partition(|header| header.number == genesis);
+        for header in genesis {
+            self.learn(&header, None)?;
+        }
+        let calls = later.iter().map(|header| ("eth_getTransactionByBlockHashAndIndex", json!([header.hash, "0x0"])));
+        for (header, answer) in later.iter().zip(self.client.batch(calls.collect()).await?) {
+            let first: Option<Transaction> = decode(&answer?)?;
+            self.learn(header, first.as_ref())?;
+        }
+        let mut known = |header: &L2Header| {
+            self.known.get(&header.hash).copied().ok_or_else(|| Fault::Missing(format!("block {}", header.hash)))
+        };
+        Ok(Labels {
+            finalized: headers.finalized.as_ref().map(&mut known).transpose()?,
+            safe: headers.safe.as_ref().map(&mut known).transpose()?,
+            latest: known(&headers.latest)?,
+        })
+    }
+
+    fn learn(&mut self, header: &L2Header, first: Option<&Transaction>) -> Result<(), L1InfoError> {
+        self.known.put(header.hash, l2_block_ref(header, first, &self.config.rollup)?);
+        Ok(())
+    }
+}
+
+/// Checks chain id and genesis; the answer is the genesis block.
+async fn verify(config: &Config, client: &Client) -> Result<L2BlockRef, Fault> {
+    let (rollup, genesis) = (&config.rollup, &config.rollup.genesis.l2);
+    let calls =
+        vec![("eth_chainId", json!([])), ("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]))];
+    let mut answers = client.batch(calls).await?.into_iter();
+    let mut answer = || answers.next().unwrap_or_else(|| Err(CallError::Decode("a call has no answer".into())));
+    let chain_id: U64 = decode(&answer()?)?;
+    if chain_id != U64::from(rollup.l2_chain_id) {
+        let (expected, found) = (rollup.l2_chain_id.to_string(), chain_id.to_string());
+        return Err(Fault::WrongChain { what: "chain id", expected, found });
+    }
+    let header: Option<L2Header> = decode(&answer()?)?;
+    let header = header.ok_or_else(|| Fault::Missing(format!("genesis block {}", genesis.number)))?;
+    let found = BlockId { hash: header.hash, number: header.number };
+    if found != *genesis {
+        let (expected, found) = (genesis.to_string(), found.to_string());
+        return Err(Fault::WrongChain { what: "genesis", expected, found });
+    }
+    Ok(l2_block_ref(&header, None, rollup)?)
+}
+
+/// Where subscriptions are not offered the client is polled.
+fn subscribed<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(subscription) => Ok(Some(subscription)),
+        Err(error) if error.is_method_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,6 @@
+//! Sources against a simulated rollup: no sockets, and a paused clock.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod execution_client;
+mod watch;

@@ -1,0 +1,147 @@
+//! A source that is watched while its world goes on.
+
+use std::{
+    future::ready,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use devnet::{Node, Params, Role, World};
+use futures::{Stream, StreamExt};
+use l2_ingest::{Config, watch_execution_client};
+use rollup::{L1BlockRef, RollupConfig};
+use status::{Clock, Event, L2View};
+use tokio::time::{Instant, sleep, sleep_until};
+use upstream::{Endpoint, Options, tls_config};
+
+/// How a node is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Requests only, as HTTP.
+    Requests,
+    /// Subscriptions too, as WebSocket.
+    Subscriptions,
+}
+
+/// A source, the node it watches and the world of both.
+pub(crate) struct Watch {
+    pub(crate) world: World,
+    pub(crate) node: Node,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) start: Instant,
+    /// The heights at which our L1 was asked for its block, since this was last emptied.
+    pub(crate) asked: Arc<Mutex<Vec<u64>>>,
+    clock: Clock,
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+}
+
+/// The world is this old when it is first watched. What is polled once a second is never polled while a block is made.
+const AGE: Duration = Duration::from_millis(600_500);
+
+impl Watch {
+    /// An execution client.
+    pub(crate) fn client(params: Params, over: Over) -> Self {
+        Self::seeded(params, over, 0)
+    }
+
+    pub(crate) fn seeded(params: Params, over: Over, seed: u64) -> Self {
+        Self::new(params, Role::ExecutionClient, over, |config, l1| {
+            Box::pin(watch_execution_client(Config { seed, ..config }, l1))
+        })
+    }
+
+    pub(crate) fn new(
+        params: Params,
+        role: Role,
+        over: Over,
+        watch: impl FnOnce(Config, L1) -> Pin<Box<dyn Stream<Item = Event> + Send>>,
+    ) -> Self {
+        let world = World::new(params);
+        let clock = Clock::starting_at(world.read(|chains| chains.now()) + AGE);
+        world.advance(clock.now().unix);
+        let node = Node::new(world.clone(), role);
+        let options = Options::new(tls_config(None).unwrap());
+        let endpoint = match over {
+            Over::Requests => Endpoint::over("node", node.transport(), options),
+            Over::Subscriptions => Endpoint::over_pubsub("node", node.connector(), options),
+        };
+        let rollup = RollupConfig::from_json(&world.read(|chains| chains.rollup_config()).to_string()).unwrap();
+        let config =
+            Config { endpoint: endpoint.clone(), rollup: Arc::new(rollup), poll_interval: None, clock, seed: 0 };
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let l1 = l1(world.clone(), asked.clone());
+        Self { events: watch(config, l1), world, node, endpoint, start: Instant::now(), asked, clock }
+    }
+
+    /// The next event; meanwhile the world goes on.
+    pub(crate) async fn next(&mut self) -> Event {
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.next() => return event.expect("a source never ends"),
+                () = sleep(Duration::from_millis(100)) => self.world.advance(self.clock.now().unix),
+            }
+        }
+    }
+
+    /// The next view, whatever else happens.
+    pub(crate) async fn view(&mut self) -> L2View {
+        loop {
+            if let Event::L2(view) = self.next().await {
+                return view;
+            }
+        }
+    }
+
+    /// Every event of the next `time`; `each` is called as it comes. An event at the very end may be left out.
+    pub(crate) async fn run(&mut self, time: Duration, mut each: impl FnMut(&World, &Event)) {
+        let end = Instant::now() + time;
+        loop {
+            tokio::select! {
+                biased;
+                event = self.next() => each(&self.world, &event),
+                () = sleep_until(end) => return,
+            }
+        }
+    }
+
+    /// The events of the next `time`, as words with the seconds since the start: `2.0 view`, `9.5 unreachable: why`.
+    pub(crate) async fn told(&mut self, time: Duration) -> Vec<String> {
+        let mut told = Vec::new();
+        let start = self.start;
+        self.run(time, |_, event| told.push(format!("{:.1} {}", start.elapsed().as_secs_f64(), words(event)))).await;
+        told
+    }
+
+    /// The states of the next `time`, with their errors, and how many views came.
+    pub(crate) async fn states(&mut self, time: Duration) -> (Vec<String>, usize) {
+        let (mut states, mut views) = (Vec::new(), 0);
+        self.run(time, |_, event| match event {
+            Event::L2(_) => views += 1,
+            other => states.push(words(other)),
+        })
+        .await;
+        (states, views)
+    }
+}
+
+pub(crate) type L1 = Box<dyn Fn(u64) -> std::future::Ready<Option<L1BlockRef>> + Send + Sync>;
+
+fn l1(world: World, asked: Arc<Mutex<Vec<u64>>>) -> L1 {
+    Box::new(move |number| {
+        asked.lock().unwrap().push(number);
+        ready(world.read(|chains| chains.l1_block(number)))
+    })
+}
+
+fn words(event: &Event) -> String {
+    match event {
+        Event::L2(_) => "view".into(),
+        Event::Source(state) => match (&state.error, state.health) {
+            (None, health) => health.as_str().into(),
+            (Some(error), health) => format!("{}: {error}", health.as_str()),
+        },
+        Event::L1(_) => panic!("no source of L2 tells of L1"),
+    }
+}
