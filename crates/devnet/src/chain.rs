@@ -55,10 +55,6 @@ impl Chain {
         self.get(block.number()).is_some_and(|canonical| canonical.hash == block.hash)
     }
 
-    pub(crate) fn canonical(&self) -> impl DoubleEndedIterator<Item = &Arc<Block>> {
-        self.canonical.iter()
-    }
-
     /// The first canonical block for which `reached` holds, if it holds from some block on.
     pub(crate) fn first(&self, reached: impl Fn(&Block) -> bool) -> Option<&Arc<Block>> {
         self.canonical.get(self.canonical.partition_point(|block| !reached(block)))

@@ -84,7 +84,9 @@ impl Chains {
     /// Makes every block that is due up to `now`. An L1 block comes before an L2 block of the same second. A time in
     /// the past changes nothing.
     pub fn advance(&mut self, now: Duration) {
-        self.now = self.now.max(now);
+        // What was overdue happens no earlier than it is told.
+        let before = self.now;
+        self.now = now.max(before);
         loop {
             let l2_due = if self.sequencer_paused { u64::MAX } else { self.next_l2_time() };
             let due = self.next_slot.min(l2_due);
@@ -96,7 +98,7 @@ impl Chains {
             } else {
                 self.push_l2();
             }
-            self.record(Duration::from_secs(due));
+            self.record(before.max(Duration::from_secs(due)));
         }
         self.forget();
     }

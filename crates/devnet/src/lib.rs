@@ -4,9 +4,9 @@
 //! ```text
 //!  Params ─▶ Chains        a value; grows, reorgs and tells the truth, when it is told what time it is
 //!              │ shared by
-//!            World ──▶ Node { role, faults } ──▶ transport()   requests, no sockets    \
-//!                      lies, hangs, counts   ──▶ connector()   subscriptions, no sockets > the same bytes
-//!                                            ──▶ Listener      HTTP and WebSocket, loopback /
+//!            World ──▶ Node { role, faults } ──▶ transport()   requests, no sockets
+//!                      lies, hangs, counts   ──▶ connector()   subscriptions, no sockets
+//!                                            ──▶ Listener      HTTP and WebSocket on loopback
 //! ```
 //!
 //! ```
@@ -45,6 +45,7 @@ mod config;
 mod deposit;
 mod faults;
 mod json;
+mod listener;
 mod node;
 mod packet;
 mod params;
@@ -60,6 +61,7 @@ pub use block::Block;
 pub use chains::Chains;
 pub use deposit::Deposit;
 pub use faults::{Faults, Heads, Label, Lies, Requests};
+pub use listener::Listener;
 pub use node::Node;
 pub use params::Params;
 pub use transport::Connector;

@@ -33,9 +33,11 @@ struct State {
     scripts: BTreeMap<String, Script>,
 }
 
-/// What a test says instead of the true answer.
+/// What a test makes of the parameters and the true answer.
+type Rewrite = dyn Fn(&Value, Answer) -> Answer + Send + Sync;
+
 #[derive(Clone)]
-struct Script(Arc<dyn Fn(&Value, Answer) -> Answer + Send + Sync>);
+struct Script(Arc<Rewrite>);
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,6 +73,10 @@ impl PubSubConnect for Connector {
         match node.faults().requests {
             Requests::Refuse => return Err(TransportErrorKind::custom_str("connection refused")),
             Requests::Http { status, retry_after } => return Err(http_error(status, retry_after)),
+            Requests::Hang => {
+                let _ = node.cuts().changed().await;
+                return Err(TransportErrorKind::custom_str("connection reset"));
+            }
             _ => {}
         }
         let (handle, interface) = ConnectionHandle::new();

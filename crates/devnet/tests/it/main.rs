@@ -1,0 +1,11 @@
+//! The devnet from outside: the truth of its chains, the shape of its answers, and its faults.
+
+mod anvil;
+mod blocks;
+mod faults;
+mod growth;
+mod heads;
+mod loopback;
+mod reorgs;
+mod sequences;
+mod support;
