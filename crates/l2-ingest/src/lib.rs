@@ -21,7 +21,10 @@ mod execution_client;
 mod fault;
 mod follow;
 mod labels;
+mod rollup_node;
+mod same_rollup;
 mod standing;
 
 pub use config::Config;
 pub use execution_client::watch_execution_client;
+pub use rollup_node::{CurrentL1, watch_rollup_node};

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod execution_client;
+mod rollup_node;
 mod watch;

@@ -9,7 +9,7 @@ use std::{
 
 use devnet::{Node, Params, Role, World};
 use futures::{Stream, StreamExt};
-use l2_ingest::{Config, watch_execution_client};
+use l2_ingest::{Config, CurrentL1, watch_execution_client, watch_rollup_node};
 use rollup::{L1BlockRef, RollupConfig};
 use status::{Clock, Event, L2View};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -51,7 +51,14 @@ impl Watch {
         })
     }
 
-    pub(crate) fn new(
+    /// A rollup node.
+    pub(crate) fn rollup_node(current_l1: CurrentL1) -> Self {
+        Self::new(Params::default(), Role::RollupNode, Over::Requests, |config, l1| {
+            Box::pin(watch_rollup_node(config, current_l1, l1))
+        })
+    }
+
+    fn new(
         params: Params,
         role: Role,
         over: Over,
@@ -94,9 +101,10 @@ impl Watch {
         }
     }
 
-    /// Every event of the next `time`; `each` is called as it comes. An event at the very end may be left out.
+    /// Every event of the next `time`, a number of seconds; `each` is called as it comes. It ends between two seconds,
+    /// where no reading is due.
     pub(crate) async fn run(&mut self, time: Duration, mut each: impl FnMut(&World, &Event)) {
-        let end = Instant::now() + time;
+        let end = self.start + Duration::from_secs(self.start.elapsed().as_secs()) + time + Duration::from_millis(500);
         loop {
             tokio::select! {
                 biased;
@@ -126,7 +134,7 @@ impl Watch {
     }
 }
 
-pub(crate) type L1 = Box<dyn Fn(u64) -> std::future::Ready<Option<L1BlockRef>> + Send + Sync>;
+type L1 = Box<dyn Fn(u64) -> std::future::Ready<Option<L1BlockRef>> + Send + Sync>;
 
 fn l1(world: World, asked: Arc<Mutex<Vec<u64>>>) -> L1 {
     Box::new(move |number| {
