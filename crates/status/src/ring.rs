@@ -30,4 +30,10 @@ impl Ring {
         let progress = |view: &&Taken| (view.derived.current_l1.number, view.derived.safe.number);
         self.views.iter().filter(|view| is_true(view)).max_by_key(progress)
     }
+
+    /// Of the views that are still true, the earliest that derived past L1 block `number`.
+    pub(crate) fn earliest_past(&self, number: u64, is_true: impl Fn(&Taken) -> bool) -> Option<&Taken> {
+        let past = |view: &&Taken| view.derived.current_l1.number > number && is_true(view);
+        self.views.iter().filter(past).min_by_key(|view| view.derived.current_l1.number)
+    }
 }

@@ -20,6 +20,8 @@ use crate::{
 /// What the operator decides about the fold.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
+    /// The L2 genesis block, which is final by definition.
+    pub genesis_l2: BlockId,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
     /// When interop activates: before, local_safe and cross_unsafe repeat safe and unsafe where a node leaves them out.

@@ -42,6 +42,7 @@ enum Lie {
     OtherCurrentL1,
     OtherSafeOrigin,
     OtherFinalized,
+    FinalizedIsSafe,
     SafeAboveUnsafe,
     FinalizedL1Back,
     FinalizedL1Other,
@@ -52,6 +53,9 @@ const GENESIS: u64 = 100;
 const INCLUSION: u64 = 2;
 /// Distance of L1 finality from the head.
 const FINALITY: u64 = 12;
+
+/// How many L1 blocks below the head our L1 endpoint tells.
+const WINDOW: u64 = 150;
 
 struct World {
     branches: u64,
@@ -126,7 +130,7 @@ impl World {
 
     fn l1_view(&mut self, lag: u64) -> Event {
         let head = self.head().saturating_sub(lag).max(self.finalized);
-        let first = head.saturating_sub(40).max(GENESIS);
+        let first = head.saturating_sub(WINDOW).max(GENESIS);
         let mut refs = Chain::new(Self::at(&self.chain, first));
         for number in first + 1..=head {
             assert!(refs.extend(Self::at(&self.chain, number)));
@@ -160,7 +164,7 @@ impl World {
             derived,
             tip: Tip { unsafe_l2, cross_unsafe: unsafe_l2 },
             // What is looked up below the refs is the canonical chain's.
-            old_l1: self.chain[..self.chain.len().saturating_sub(40)].to_vec(),
+            old_l1: self.chain[..self.chain.len().saturating_sub(WINDOW as usize)].to_vec(),
             head_l1: 0,
             profile: Profile::RollupNode,
             source: "node".into(),
@@ -186,6 +190,7 @@ impl World {
             (Event::L2(view), Lie::OtherCurrentL1) => view.derived.current_l1.hash = other,
             (Event::L2(view), Lie::OtherSafeOrigin) => view.derived.safe.l1_origin.hash = other,
             (Event::L2(view), Lie::OtherFinalized) => view.derived.finalized.hash = other,
+            (Event::L2(view), Lie::FinalizedIsSafe) => view.derived.finalized = view.derived.safe,
             (Event::L2(view), Lie::SafeAboveUnsafe) => view.derived.safe.number = view.tip.unsafe_l2.number + 1,
             (Event::L1(view), Lie::FinalizedL1Back) => view.finalized = view.refs.first(),
             (Event::L1(view), Lie::FinalizedL1Other) => view.finalized.hash = other,
@@ -246,6 +251,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         Just(Lie::OtherCurrentL1),
         Just(Lie::OtherSafeOrigin),
         Just(Lie::OtherFinalized),
+        Just(Lie::FinalizedIsSafe),
         Just(Lie::SafeAboveUnsafe),
         Just(Lie::FinalizedL1Back),
         Just(Lie::FinalizedL1Other),
@@ -303,6 +309,8 @@ fn check(before: &Snapshot, after: &Snapshot, world: &World, ancestry: &Ancestry
         assert_eq!(ancestry.at(new.head_l1, origin.number), Some(origin.hash), "on the L1 served beside it");
     }
     assert_eq!(ancestry.0.get(&new.current_l1.hash), Some(&new.current_l1), "parent and time are our L1's");
+
+    assert!(new.finalized_l2.l1_origin.number <= new.finalized_l1.number, "final only with L1");
 
     if before.is_set() {
         let finalized =

@@ -2,7 +2,7 @@
 
 use rollup::{BlockId, L1BlockRef};
 
-use super::{Outcome, StatusTracker, in_order, l2::Verdict};
+use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict};
 use crate::{L1View, Place, Profile, Reason};
 
 impl StatusTracker {
@@ -45,6 +45,11 @@ impl StatusTracker {
         self.l1.as_ref().is_some_and(|l1| matches!(l1.place(block, evidence, 0), Place::Canonical(_)))
     }
 
+    /// Whether a view taken before is canonical on the newest L1.
+    pub(super) fn is_true(&self, view: &Taken) -> bool {
+        view.origins().all(|origin| self.canonical(origin, &view.old_l1))
+    }
+
     /// Shows the furthest view published so far that is canonical on the newest L1. What an abandoned branch held
     /// stays retained, for the L1 may come back to it.
     fn fall_back(&mut self) {
@@ -75,9 +80,9 @@ impl StatusTracker {
         for index in (0..self.waiting.len()).rev() {
             match self.judge(&self.waiting[index]) {
                 Verdict::Queue(_) => {}
-                Verdict::Take(taken) => {
+                Verdict::Take(taken, reason) => {
                     self.waiting.drain(..=index);
-                    return self.take(*taken);
+                    return self.take(*taken, reason);
                 }
                 Verdict::Hold(_) | Verdict::Refuse(_) => drop(self.waiting.remove(index)),
             }

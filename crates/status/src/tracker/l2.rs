@@ -10,8 +10,8 @@ const MAX_WAITING: usize = 1000;
 
 /// What a view deserves.
 pub(super) enum Verdict {
-    /// Both halves may be served.
-    Take(Box<Taken>),
+    /// Both halves may be served; with a reason, finality is held at its old value.
+    Take(Box<Taken>, Option<Reason>),
     /// Its derived half has to wait, so its tip alone may be followed; ask again when the L1 advances.
     Queue(Reason),
     /// Its derived half is not to be served, its tip may be.
@@ -25,9 +25,9 @@ impl StatusTracker {
         normalise(&mut view, &self.rules);
         self.note_client_safe(&view);
         match self.judge(&view) {
-            Verdict::Take(taken) => {
+            Verdict::Take(taken, reason) => {
                 self.waiting.clear();
-                self.take(*taken)
+                self.take(*taken, reason)
             }
             Verdict::Queue(reason) => {
                 self.hold(reason, &view);
@@ -81,15 +81,44 @@ impl StatusTracker {
             tip_source: view.source.clone(),
             tip_confirmed: view.confirmed,
         });
-        match self.served.as_ref().map_or(Ok(()), |served| self.above_floor(served, &mut taken)) {
-            Ok(()) => Verdict::Take(taken),
-            Err(verdict) => verdict,
+        let finality_ahead = self.finality_ahead(l1, finalized);
+        let Some(served) = &self.served else {
+            // Nothing older is there to be held.
+            let verdict =
+                if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
+            return verdict;
+        };
+        if let Err(verdict) = self.above_floor(served, &taken.derived) {
+            return verdict;
         }
+        let held = &served.view.derived.finalized;
+        let reason = if finality_ahead && finalized != held {
+            Some(Reason::FinalityAhead)
+        } else if finalized.number < held.number {
+            Some(Reason::FinalizedBehind)
+        } else {
+            None
+        };
+        if reason.is_some() {
+            taken.derived.finalized = *held;
+        }
+        Verdict::Take(taken, reason)
+    }
+
+    /// Whether more is claimed to be final than our L1 bears out: an origin above its finalized block, or a block above
+    /// the safe head of the earliest view past that block, which holds all that was derived up to it.
+    fn finality_ahead(&self, l1: &L1View, claim: &L2BlockRef) -> bool {
+        if l1.finalized.is_zero() || claim.hash == self.rules.genesis_l2.hash {
+            return false;
+        }
+        let bound = self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
+        claim.l1_origin.number > l1.finalized.number
+            || bound.is_some_and(|view| view.derived.safe.number < claim.number)
     }
 
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
-    fn above_floor(&self, served: &Served, taken: &mut Taken) -> Result<(), Verdict> {
-        let (floor, new) = (&served.view.derived, &mut taken.derived);
+    fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
+        let floor = &served.view.derived;
         if new.finalized.number == floor.finalized.number && new.finalized.hash != floor.finalized.hash {
             return Err(Verdict::Refuse(Reason::FinalizedConflict));
         }
@@ -104,14 +133,11 @@ impl StatusTracker {
                 return Err(Verdict::Hold(Reason::Rewinding));
             }
         }
-        if new.finalized.number < floor.finalized.number {
-            new.finalized = floor.finalized;
-        }
         Ok(())
     }
 
     /// Serves `taken`, on the newest L1.
-    pub(super) fn take(&mut self, mut taken: Taken) -> Outcome {
+    pub(super) fn take(&mut self, mut taken: Taken, reason: Option<Reason>) -> Outcome {
         let Some(l1) = self.l1.clone() else { return Outcome::Unchanged };
         if let Some(served) = &self.served
             && !self.orphaned
@@ -122,7 +148,10 @@ impl StatusTracker {
             taken.keep_tip(&served.view);
         }
         self.held = None;
-        self.l2_reason = None;
+        self.l2_reason = reason;
+        if let Some(reason) = reason {
+            self.counts.add(reason);
+        }
         self.retained.push(taken.clone());
         self.show(l1, taken)
     }

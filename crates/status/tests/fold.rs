@@ -1,0 +1,473 @@
+//! The fold by example: what is served after each event, row by row.
+//!
+//! Two L1 branches share everything below `FORK`. L2 has two blocks to an L1 block, so block n has origin n / 2.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy_primitives::B256;
+use rollup::{BlockId, L1BlockRef, L2BlockRef};
+use status::{
+    Chain, Clock, Derived, Event, InstanceId, L1View, L2View, Limits, Outcome, Profile, Reason, Rules, Snapshot,
+    StatusTracker, Tip,
+};
+use tokio::time::Instant;
+
+const FORK: u64 = 100;
+
+fn hash(kind: u8, branch: u8, number: u64) -> B256 {
+    B256::left_padding_from(&[&[kind, branch], &number.to_be_bytes()[..]].concat())
+}
+
+fn l1(branch: u8, number: u64) -> L1BlockRef {
+    let hash = |number| hash(1, if number < FORK { 0 } else { branch }, number);
+    L1BlockRef { hash: hash(number), number, parent_hash: hash(number.saturating_sub(1)), timestamp: number * 12 }
+}
+
+fn l2(branch: u8, number: u64) -> L2BlockRef {
+    let hash = |number| hash(2, if number / 2 < FORK { 0 } else { branch }, number);
+    L2BlockRef {
+        hash: hash(number),
+        number,
+        parent_hash: hash(number.saturating_sub(1)),
+        timestamp: number * 6,
+        l1_origin: l1(branch, number / 2).id(),
+        sequence_number: number % 2,
+    }
+}
+
+/// One tracker and the time of its next event.
+struct Fold {
+    tracker: StatusTracker,
+    now: Instant,
+    last: Arc<Snapshot>,
+}
+
+/// The heads a row expects: head_l1, current_l1, finalized_l2, safe_l2, unsafe_l2.
+type Heads = [u64; 5];
+
+const UNSET: Heads = [0; 5];
+
+impl Fold {
+    fn new(rules: Rules) -> Self {
+        let tracker = StatusTracker::new(rules, InstanceId(7));
+        let last = tracker.snapshot();
+        Self { tracker, now: Instant::now(), last }
+    }
+
+    /// Knows L1 up to 110 and a view at (105, safe 200).
+    fn settled() -> Self {
+        let mut fold = Self::new(Rules::default());
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+        fold
+    }
+
+    #[track_caller]
+    fn event(&mut self, event: Event, outcome: Outcome, heads: Heads) {
+        assert_eq!(self.tracker.on_event(event), outcome);
+        self.last = self.tracker.decide();
+        let status = &self.last.status;
+        let served = [
+            status.head_l1.number,
+            status.current_l1.number,
+            status.finalized_l2.number,
+            status.safe_l2.number,
+            status.unsafe_l2.number,
+        ];
+        assert_eq!(served, heads, "head_l1, current_l1, finalized_l2, safe_l2, unsafe_l2");
+        self.now += Duration::from_secs(1);
+    }
+
+    /// L1 finality stays at 90, safe at 95.
+    #[track_caller]
+    fn l1(&mut self, branch: u8, head: u64, outcome: Outcome, heads: Heads) {
+        self.event(Event::L1(l1_view(branch, head, self.now)), outcome, heads);
+    }
+
+    #[track_caller]
+    fn node(&mut self, view: L2View, outcome: Outcome, heads: Heads) {
+        let view = L2View { confirmed: self.now, ..view };
+        self.event(Event::L2(view), outcome, heads);
+    }
+}
+
+fn l1_view(branch: u8, head: u64, now: Instant) -> L1View {
+    let mut refs = Chain::new(l1(branch, 60));
+    assert!((61..=head).all(|number| refs.extend(l1(branch, number))));
+    L1View {
+        refs: Arc::new(refs),
+        safe: l1(branch, 95),
+        finalized: l1(branch, 90),
+        head_confirmed: now,
+        labels_confirmed: Some(now),
+        sources: vec!["l1".into()],
+    }
+}
+
+fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) -> L2View {
+    let safe = l2(branch, safe);
+    let tip = l2(branch, unsafe_l2);
+    L2View {
+        derived: Derived {
+            current_l1: l1(branch, current_l1).id(),
+            finalized: l2(branch, finalized),
+            safe,
+            local_safe: safe,
+            pending_safe: safe,
+        },
+        tip: Tip { unsafe_l2: tip, cross_unsafe: tip },
+        old_l1: Vec::new(),
+        head_l1: 0,
+        profile: Profile::RollupNode,
+        source: "node".into(),
+        confirmed: Instant::now(),
+    }
+}
+
+/// Labels of an execution client: `current_l1` is the origin of safe.
+fn labels(branch: u8, finalized: u64, safe: u64, unsafe_l2: u64) -> L2View {
+    L2View { profile: Profile::ExecutionClient, ..view(branch, safe / 2, finalized, safe, unsafe_l2) }
+}
+
+#[test]
+fn all_zero_until_both_are_known_then_at_once() {
+    let mut fold = Fold::new(Rules::default());
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Waiting(Reason::NoL1), UNSET);
+    assert!(!fold.last.is_set());
+    fold.l1(0, 110, Outcome::Changed, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.id.sequence, 1);
+    assert_eq!(fold.last.status.current_l1, l1(0, 105), "parent hash and time are our L1's");
+}
+
+#[test]
+fn a_view_ahead_of_our_l1_waits_while_its_tip_is_followed() {
+    let mut fold = Fold::settled();
+    fold.node(view(0, 111, 160, 208, 220), Outcome::Waiting(Reason::L1Behind), [110, 105, 150, 200, 220]);
+    fold.node(view(0, 112, 160, 210, 221), Outcome::Waiting(Reason::L1Behind), [110, 105, 150, 200, 221]);
+    fold.l1(0, 111, Outcome::Changed, [111, 111, 160, 208, 221]);
+    fold.l1(0, 112, Outcome::Changed, [112, 112, 160, 210, 221]);
+    assert_eq!((fold.last.held, fold.last.l2_reason, fold.last.l2_epoch), (None, None, 0));
+}
+
+#[test]
+fn conf_depth_gates_current_l1_alone() {
+    let mut fold = Fold::new(Rules { l1_confs: 4, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 107, 150, 202, 215), Outcome::Waiting(Reason::L1Behind), UNSET);
+    fold.node(view(0, 106, 150, 200, 215), Outcome::Changed, [110, 106, 150, 200, 215]);
+    fold.node(view(0, 107, 150, 202, 216), Outcome::Waiting(Reason::L1Behind), [110, 106, 150, 200, 216]);
+    fold.l1(0, 111, Outcome::Changed, [111, 107, 150, 202, 216]);
+}
+
+#[test]
+fn a_source_that_derives_again_moves_neither_half_back() {
+    let mut fold = Fold::settled();
+    let since = fold.now;
+    let rewinding = Outcome::Waiting(Reason::Rewinding);
+    fold.node(view(0, 80, 150, 150, 216), rewinding, [110, 105, 150, 200, 216]); // restart: safe falls to finalized
+    fold.l1(0, 111, Outcome::Changed, [111, 105, 150, 200, 216]);
+    fold.node(view(0, 95, 150, 180, 217), rewinding, [111, 105, 150, 200, 217]);
+    fold.node(view(0, 106, 150, 198, 218), rewinding, [111, 105, 150, 200, 218]); // one half is not enough
+    fold.node(view(0, 104, 150, 204, 219), rewinding, [111, 105, 150, 200, 219]);
+    fold.node(view(0, 104, 150, 180, 190), rewinding, [111, 105, 150, 200, 219]); // a tip below what is held is not followed
+    assert_eq!(fold.last.held.map(|held| (held.reason, held.since)), Some((Reason::Rewinding, since)));
+    assert_eq!(fold.last.counts.of(Reason::Rewinding), 5);
+    let later = |age| status::Now { instant: since + age, unix: Duration::from_secs(111 * 12) };
+    let limits = Limits { max_hold: Duration::from_secs(10), ..Limits::default() };
+    assert_eq!(fold.last.stale(later(Duration::from_secs(10)), &limits), None);
+    assert_eq!(fold.last.stale(later(Duration::from_secs(11)), &limits).map(|stale| stale.label), Some("derived"));
+    fold.node(view(0, 108, 160, 204, 220), Outcome::Changed, [111, 108, 160, 204, 220]);
+    assert_eq!((fold.last.held, fold.last.l2_reason), (None, None));
+}
+
+#[test]
+fn zero_refs_during_a_reset_are_no_observation() {
+    let zeroed = |edit: fn(&mut L2View)| {
+        let mut view = view(0, 106, 150, 201, 216);
+        edit(&mut view);
+        view
+    };
+    let waiting = Outcome::Waiting(Reason::SourceNotReady);
+    let mut fold = Fold::settled();
+    fold.node(zeroed(|view| view.derived.current_l1 = BlockId::default()), waiting, [110, 105, 150, 200, 216]);
+    fold.node(zeroed(|view| view.derived.safe = L2BlockRef::default()), waiting, [110, 105, 150, 200, 216]);
+    fold.node(zeroed(|view| view.derived.finalized = L2BlockRef::default()), waiting, [110, 105, 150, 200, 216]);
+    fold.node(zeroed(|view| view.tip = Tip::default()), waiting, [110, 105, 150, 200, 216]);
+    fold.node(zeroed(|view| (view.derived, view.tip) = Default::default()), waiting, [110, 105, 150, 200, 216]);
+    // Genesis is a value: number zero, real hash.
+    let mut young = Fold::new(Rules { genesis_l2: l2(0, 0).id(), ..Rules::default() });
+    young.l1(0, 110, waiting, UNSET);
+    let genesis = L2View { old_l1: vec![l1(0, 0)], ..labels(0, 0, 0, 190) };
+    young.node(genesis, Outcome::Changed, [110, 0, 0, 0, 190]);
+}
+
+#[test]
+fn what_is_not_on_our_l1_is_refused_whole() {
+    let mut fold = Fold::settled();
+    let fork = Outcome::Refused(Reason::L1Fork);
+    fold.node(view(1, 106, 150, 202, 216), fork, [110, 105, 150, 200, 215]);
+    let orphaned_safe = L2View {
+        derived: Derived { current_l1: l1(0, 106).id(), ..view(1, 0, 150, 202, 0).derived },
+        ..view(0, 106, 150, 202, 216)
+    };
+    fold.node(orphaned_safe, fork, [110, 105, 150, 200, 215]);
+    let before = fold.last.confirmed;
+    // Within the blocks our head lags the node's, it may be us who are on the fork.
+    fold.node(
+        L2View { head_l1: 114, ..view(1, 108, 150, 198, 216) },
+        Outcome::Waiting(Reason::L1Behind),
+        [110, 105, 150, 200, 216],
+    );
+    fold.node(L2View { head_l1: 111, ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 216]);
+    assert!(fold.last.confirmed.tip > before.tip);
+    // A block below our refs waits for evidence; with evidence against it, it is a lie.
+    let old = |evidence: Vec<L1BlockRef>| L2View { old_l1: evidence, ..view(0, 106, 100, 202, 216) };
+    fold.node(old(vec![]), Outcome::Waiting(Reason::L1Unknown), [110, 105, 150, 200, 216]);
+    fold.node(old(vec![L1BlockRef { hash: B256::repeat_byte(9), ..l1(0, 50) }]), fork, [110, 105, 150, 200, 216]);
+}
+
+#[test]
+fn heads_that_contradict_are_refused() {
+    let mut fold = Fold::settled();
+    let served = [110, 105, 150, 200, 215];
+    let disordered = Outcome::Refused(Reason::Disordered);
+    fold.node(view(0, 106, 204, 202, 216), disordered, served); // finalized above safe
+    fold.node(view(0, 106, 150, 218, 216), disordered, served); // safe above unsafe
+    let sibling = |view: L2View| L2View {
+        tip: Tip { unsafe_l2: L2BlockRef { hash: B256::repeat_byte(3), ..view.derived.safe }, ..view.tip },
+        ..view
+    };
+    fold.node(sibling(view(0, 106, 150, 202, 202)), disordered, served); // the same height, another hash
+    let mut other = view(0, 106, 150, 200, 216);
+    other.derived.safe.hash = B256::repeat_byte(4);
+    fold.node(other, Outcome::Refused(Reason::SafeConflict), served);
+    let mut other = view(0, 106, 150, 202, 216);
+    other.derived.finalized.hash = B256::repeat_byte(5);
+    fold.node(other, Outcome::Refused(Reason::FinalizedConflict), served);
+}
+
+#[test]
+fn what_nodes_leave_out_or_leave_stale_is_filled() {
+    #[track_caller]
+    fn check(interop_time: Option<u64>, edit: fn(&mut L2View), local: u64, pending: u64, cross: u64) {
+        let mut fold = Fold::new(Rules { interop_time, ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        let mut view = view(0, 105, 150, 200, 215);
+        edit(&mut view);
+        fold.node(view, Outcome::Changed, [110, 105, 150, 200, 215]);
+        let status = fold.last.status;
+        let filled = [status.local_safe_l2, status.pending_safe_l2, status.cross_unsafe_l2].map(|head| head.number);
+        assert_eq!(filled, [local, pending, cross]);
+    }
+    check(None, |_| {}, 200, 200, 215);
+    check(None, |view| view.derived.local_safe = L2BlockRef::default(), 200, 200, 215);
+    check(None, |view| view.derived.local_safe = l2(0, 190), 200, 200, 215);
+    check(None, |view| view.derived.local_safe = l2(0, 219), 200, 200, 215);
+    check(None, |view| view.derived.local_safe = l2(0, 203), 203, 200, 215);
+    check(None, |view| view.derived.pending_safe = L2BlockRef::default(), 200, 200, 215);
+    check(None, |view| view.derived.pending_safe = l2(0, 207), 200, 207, 215);
+    check(None, |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 215);
+    check(Some(0), |view| view.derived.local_safe = l2(0, 203), 203, 200, 215);
+    check(Some(0), |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 200);
+}
+
+#[test]
+fn a_reorg_falls_back_to_the_newest_view_that_is_still_true() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 97, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 96, 150, 180, 190), Outcome::Changed, [97, 96, 150, 180, 190]);
+    fold.l1(0, 110, Outcome::Changed, [110, 96, 150, 180, 190]);
+    fold.node(view(0, 99, 150, 190, 198), Outcome::Changed, [110, 99, 150, 190, 198]);
+    fold.node(view(0, 108, 150, 206, 215), Outcome::Changed, [110, 108, 150, 206, 215]);
+    // The tip of the fallen-back view, for the newest one stands on an orphaned block.
+    fold.l1(1, 105, Outcome::Changed, [105, 99, 150, 190, 198]);
+    let reorg = fold.last.reorg.expect("a reorg");
+    assert_eq!((reorg.old_head, reorg.new_head), (l1(0, 110).id(), l1(1, 105).id()));
+    assert_eq!((reorg.ancestor, reorg.depth), (Some(l1(0, 99).id()), 11));
+    assert_eq!((fold.last.l1_epoch, fold.last.l2_epoch), (1, 1));
+    // The node has not noticed yet; then it derives again from further below, and at last it is past the floor.
+    fold.node(view(0, 108, 150, 206, 215), Outcome::Refused(Reason::L1Fork), [105, 99, 150, 190, 198]);
+    fold.node(view(1, 90, 150, 150, 199), Outcome::Waiting(Reason::Rewinding), [105, 99, 150, 190, 199]);
+    fold.node(view(1, 102, 150, 202, 208), Outcome::Changed, [105, 102, 150, 202, 208]);
+    // Back to the first branch: what had been derived there is true again.
+    fold.l1(0, 111, Outcome::Changed, [111, 108, 150, 206, 215]);
+    assert_eq!(fold.last.l1_epoch, 2);
+}
+
+#[test]
+fn without_a_view_on_the_new_l1_the_old_pair_stays_whole() {
+    let mut fold = Fold::settled();
+    let waiting = Outcome::Waiting(Reason::NoViewOnNewL1);
+    fold.l1(1, 105, waiting, [110, 105, 150, 200, 215]);
+    let confirmed = fold.last.confirmed.head_l1;
+    fold.l1(1, 106, waiting, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.confirmed.head_l1, confirmed, "it ages");
+    fold.node(view(1, 90, 150, 150, 216), Outcome::Changed, [106, 90, 150, 150, 216]);
+    assert_eq!(fold.last.l1_epoch, 1);
+}
+
+#[test]
+fn an_execution_clients_safe_head_is_doubted_after_a_reorg_until_it_changes() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 98, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(labels(0, 150, 180, 190), Outcome::Changed, [98, 90, 150, 180, 190]);
+    fold.l1(0, 104, Outcome::Changed, [104, 90, 150, 180, 190]);
+    // First seen as safe when our head was 104: its batch may be in any block up to that.
+    fold.node(labels(0, 150, 196, 198), Outcome::Changed, [104, 98, 150, 196, 198]);
+    fold.l1(1, 106, Outcome::Changed, [106, 90, 150, 180, 198]);
+    fold.node(labels(0, 150, 196, 199), Outcome::Waiting(Reason::SafeUnchangedSinceReorg), [106, 90, 150, 180, 199]);
+    fold.node(labels(0, 150, 150, 199), Outcome::Waiting(Reason::Rewinding), [106, 90, 150, 180, 199]);
+    fold.node(labels(0, 150, 196, 199), Outcome::Changed, [106, 98, 150, 196, 199]);
+    // A reorg above the head at which it was first seen does not touch it.
+    fold.l1(1, 107, Outcome::Changed, [107, 98, 150, 196, 199]);
+    let mut shorter = l1_view(1, 106, fold.now);
+    shorter.head_confirmed = fold.now;
+    fold.event(Event::L1(shorter), Outcome::Changed, [106, 98, 150, 196, 199]);
+    assert_eq!(fold.last.l1_epoch, 2);
+}
+
+#[test]
+fn l1_labels_never_go_back_without_a_reorg() {
+    let mut fold = Fold::settled();
+    let mut tell = |edit: fn(&mut L1View), outcome: Outcome, safe: u64, finalized: u64, reason: Option<Reason>| {
+        let mut view = l1_view(0, 110, fold.now);
+        edit(&mut view);
+        fold.event(Event::L1(view), outcome, [110, 105, 150, 200, 215]);
+        let status = &fold.last.status;
+        assert_eq!((status.safe_l1.number, status.finalized_l1.number), (safe, finalized));
+        assert_eq!(fold.last.l1_reason, reason);
+    };
+    let refused = Outcome::Refused;
+    tell(|_| {}, Outcome::Confirmed, 95, 90, None);
+    tell(|view| view.safe = l1(0, 97), Outcome::Changed, 97, 90, None);
+    tell(|_| {}, Outcome::Confirmed, 97, 90, Some(Reason::L1LabelBack));
+    tell(|view| view.finalized = l1(0, 80), Outcome::Confirmed, 97, 90, Some(Reason::L1LabelBack));
+    tell(
+        |view| (view.safe, view.finalized) = Default::default(),
+        Outcome::Confirmed,
+        97,
+        90,
+        Some(Reason::L1LabelBack),
+    );
+    tell(|view| view.finalized = l1(0, 96), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
+    tell(|view| view.safe = l1(0, 111), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
+    tell(|view| view.safe.hash = B256::repeat_byte(1), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
+    tell(|view| (view.safe, view.finalized) = (l1(0, 100), l1(0, 99)), Outcome::Changed, 100, 99, None);
+}
+
+#[test]
+fn finalized_without_safe_is_safe() {
+    let mut fold = Fold::new(Rules::default());
+    let view_without_safe = L1View { safe: L1BlockRef::default(), ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(view_without_safe), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+    assert_eq!((fold.last.status.safe_l1, fold.last.status.finalized_l1), (l1(0, 90), l1(0, 90)));
+}
+
+#[test]
+fn a_reorg_below_finality_halts() {
+    let mut fold = Fold::settled();
+    let mut final_101 = l1_view(0, 110, fold.now);
+    (final_101.safe, final_101.finalized) = (l1(0, 101), l1(0, 101));
+    fold.event(Event::L1(final_101), Outcome::Changed, [110, 105, 150, 200, 215]);
+    let refused = Outcome::Refused(Reason::L1FinalizedConflict);
+    fold.l1(1, 115, refused, [110, 105, 150, 200, 215]);
+    fold.l1(0, 100, refused, [110, 105, 150, 200, 215]);
+    let now = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
+    assert!(fold.last.unready(now, &Limits::default()).is_some(), "readiness says why");
+    // The branch that was final comes back: no restart is needed.
+    let mut back = l1_view(0, 112, fold.now);
+    (back.safe, back.finalized) = (l1(0, 101), l1(0, 101));
+    fold.event(Event::L1(back), Outcome::Changed, [112, 105, 150, 200, 215]);
+    assert_eq!(fold.last.unready(now, &Limits::default()), None);
+}
+
+/// op-node's finalizer cases, as far as they apply to a checker: claims against our L1 finality at 90.
+#[test]
+fn l2_finality_is_checked_and_never_filled_in() {
+    let mut fold = Fold::settled();
+    // L1 block 91 holds the origin of L2 block 182, which our L1 has not finalized.
+    fold.node(view(0, 106, 182, 202, 216), Outcome::Changed, [110, 106, 150, 202, 216]);
+    assert_eq!((fold.last.l2_reason, fold.last.held), (Some(Reason::FinalityAhead), None));
+    // Our finality catches up: the same claim stands.
+    let mut caught_up = l1_view(0, 110, fold.now);
+    (caught_up.safe, caught_up.finalized) = (l1(0, 95), l1(0, 92));
+    fold.event(Event::L1(caught_up), Outcome::Changed, [110, 106, 150, 202, 216]);
+    fold.node(view(0, 106, 182, 202, 216), Outcome::Changed, [110, 106, 182, 202, 216]);
+    assert_eq!(fold.last.l2_reason, None);
+    // Older claims are ignored, the rest of the view is not.
+    fold.node(view(0, 107, 170, 203, 217), Outcome::Changed, [110, 107, 182, 203, 217]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalizedBehind));
+    // No L1 finality: nothing moves, however often it is claimed.
+    fold.node(view(0, 108, 186, 204, 218), Outcome::Changed, [110, 108, 182, 204, 218]);
+    fold.node(view(0, 108, 186, 204, 218), Outcome::Confirmed, [110, 108, 182, 204, 218]);
+}
+
+/// The view that first derived past the finalized L1 block bounds what can be final, sparse batches or not.
+#[test]
+fn finality_is_bounded_by_what_was_safe_just_past_it() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 93, 130, 160, 190), Outcome::Changed, [110, 93, 130, 160, 190]);
+    fold.node(view(0, 94, 162, 170, 190), Outcome::Changed, [110, 94, 130, 170, 190]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead), "the origin of 162 is final, its batch is not");
+    fold.node(view(0, 94, 160, 170, 190), Outcome::Changed, [110, 94, 160, 170, 190]);
+}
+
+#[test]
+fn a_first_view_that_claims_too_much_finality_waits() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 105, 186, 200, 215), Outcome::Waiting(Reason::FinalityAhead), UNSET);
+    let mut caught_up = l1_view(0, 110, fold.now);
+    caught_up.finalized = l1(0, 95);
+    fold.event(Event::L1(caught_up), Outcome::Changed, [110, 105, 186, 200, 215]);
+}
+
+#[test]
+fn the_tip_has_no_floor_but_an_epoch() {
+    let mut fold = Fold::settled();
+    fold.node(view(0, 105, 150, 200, 208), Outcome::Changed, [110, 105, 150, 200, 208]);
+    assert_eq!(fold.last.l2_epoch, 1);
+    let mut sibling = view(0, 105, 150, 200, 208);
+    sibling.tip.unsafe_l2.hash = B256::repeat_byte(8);
+    fold.node(sibling, Outcome::Changed, [110, 105, 150, 200, 208]);
+    assert_eq!(fold.last.l2_epoch, 2);
+    fold.node(view(0, 105, 150, 200, 209), Outcome::Changed, [110, 105, 150, 200, 209]);
+    assert_eq!(fold.last.l2_epoch, 2);
+}
+
+#[test]
+fn confirmations_make_it_younger_and_keep_id_and_bytes() {
+    let mut fold = Fold::settled();
+    let before = fold.last.clone();
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Confirmed, [110, 105, 150, 200, 215]);
+    fold.l1(0, 110, Outcome::Confirmed, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.id, before.id);
+    assert!(Arc::ptr_eq(&fold.last.json, &before.json));
+    assert!(fold.last.confirmed.tip > before.confirmed.tip && fold.last.confirmed.head_l1 > before.confirmed.head_l1);
+}
+
+/// What is too old, by what was confirmed how long ago.
+#[test]
+fn staleness_names_the_label_its_age_and_the_limit() {
+    #[track_caller]
+    fn check(l1_age: u64, l2_age: u64, head_age: u64, expected: Option<(&str, u64)>) {
+        let fold = Fold::settled();
+        let now = Instant::now() + Duration::from_secs(1000);
+        let at = |age| Some(now - Duration::from_secs(age));
+        let mut snapshot = Snapshot::clone(&fold.last);
+        snapshot.confirmed.head_l1 = at(l1_age);
+        (snapshot.confirmed.tip, snapshot.confirmed.derived) = (at(l2_age), at(l2_age + 500));
+        let unix = Duration::from_secs(110 * 12 + head_age);
+        let stale = snapshot.stale(status::Now { instant: now, unix }, &Limits::default());
+        assert_eq!(stale.map(|stale| (stale.label, stale.age.as_secs())), expected);
+    }
+    check(120, 120, 300, None);
+    check(121, 0, 0, Some(("head_l1", 121)));
+    check(0, 121, 0, Some(("l2_view", 121)));
+    check(0, 0, 301, Some(("head_l1_timestamp", 301)));
+    let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
+    assert_eq!(unset.stale(Clock::system().now(), &Limits::default()), None, "all zero is not stale");
+    assert!(unset.unready(Clock::system().now(), &Limits::default()).is_some());
+}
