@@ -6,7 +6,7 @@
 mod l1;
 mod l2;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
@@ -24,6 +24,9 @@ pub struct Rules {
     pub genesis_l2: BlockId,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
+    /// When rollup nodes are declared, how long all of them must have been silent before the execution client's view
+    /// counts. None where the execution client is the only source.
+    pub fallback_after: Option<Duration>,
     /// When interop activates: before, local_safe and cross_unsafe repeat safe and unsafe where a node leaves them out.
     pub interop_time: Option<u64>,
 }
@@ -54,6 +57,8 @@ pub struct StatusTracker {
     orphaned: bool,
     retained: Ring,
     waiting: VecDeque<L2View>,
+    /// When a rollup node was last believed, or when the first view of all came.
+    node_believed: Option<Instant>,
     /// The execution client's newest safe block, and our L1 head when it was first seen as safe: the batch it came
     /// from is not above that.
     client_safe: Option<(B256, BlockId)>,
@@ -124,6 +129,7 @@ impl StatusTracker {
             orphaned: false,
             retained: Ring::default(),
             waiting: VecDeque::new(),
+            node_believed: None,
             client_safe: None,
             distrusted: None,
             l1_epoch: 0,

@@ -448,6 +448,26 @@ fn confirmations_make_it_younger_and_keep_id_and_bytes() {
     assert!(fold.last.confirmed.tip > before.confirmed.tip && fold.last.confirmed.head_l1 > before.confirmed.head_l1);
 }
 
+#[test]
+fn an_execution_client_beside_rollup_nodes_speaks_only_when_they_are_silent() {
+    let rules = Rules { fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(labels(0, 150, 190, 214), Outcome::Unchanged, UNSET);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+    fold.now += Duration::from_secs(28);
+    fold.node(labels(0, 150, 202, 216), Outcome::Unchanged, [110, 105, 150, 200, 215]);
+    // The node is gone. The client's tip is followed; its lower current_l1 is not, until it is past the floor.
+    fold.node(labels(0, 150, 202, 217), Outcome::Waiting(Reason::Rewinding), [110, 105, 150, 200, 217]);
+    fold.node(labels(0, 150, 210, 218), Outcome::Changed, [110, 105, 150, 210, 218]);
+    // A node that is on another L1 is not believed, and so does not silence it.
+    fold.node(view(1, 109, 150, 212, 219), Outcome::Refused(Reason::L1Fork), [110, 105, 150, 210, 218]);
+    fold.node(labels(0, 150, 212, 219), Outcome::Changed, [110, 106, 150, 212, 219]);
+    // The node is back: from now on it alone is heard.
+    fold.node(view(0, 109, 150, 214, 220), Outcome::Changed, [110, 109, 150, 214, 220]);
+    fold.node(labels(0, 150, 214, 221), Outcome::Unchanged, [110, 109, 150, 214, 220]);
+}
+
 /// What is too old, by what was confirmed how long ago.
 #[test]
 fn staleness_names_the_label_its_age_and_the_limit() {

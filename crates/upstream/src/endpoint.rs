@@ -38,6 +38,8 @@ pub enum Kind {
 #[derive(Clone)]
 pub struct Endpoint {
     pub(crate) shared: Arc<Shared>,
+    /// What its operator calls it.
+    called: Option<Arc<str>>,
     reach: Reach,
 }
 
@@ -107,12 +109,18 @@ impl Endpoint {
     }
 
     fn new(name: String, kind: Kind, options: Options, secrets: Secrets, reach: Reach) -> Self {
-        Self { shared: Arc::new(Shared { name, kind, options, secrets, sent: Mutex::default() }), reach }
+        Self { shared: Arc::new(Shared { name, kind, options, secrets, sent: Mutex::default() }), called: None, reach }
     }
 
-    /// Scheme, host and port, or the path of an IPC socket; without user-info, path and query of a URL.
+    /// The same endpoint by the name its operator gave it.
+    pub fn named(self, name: &str) -> Self {
+        Self { called: Some(name.into()), ..self }
+    }
+
+    /// Scheme, host and port, or the path of an IPC socket; without user-info, path and query of a URL. Or the name
+    /// given by [`named`](Self::named).
     pub fn name(&self) -> &str {
-        &self.shared.name
+        self.called.as_deref().unwrap_or(&self.shared.name)
     }
 
     /// The transport.
@@ -136,7 +144,10 @@ impl Endpoint {
         let frontend = timeout(after, open(cause.clone()))
             .await
             .map_err(|_| CallError::Timeout { what: "connect", after })?
-            .map_err(|error| CallError::from_transport(error, &self.shared.secrets))?;
+            .map_err(|error| match CallError::from_transport(error, &self.shared.secrets) {
+                CallError::Transport(why) => CallError::Transport(format!("cannot connect to {}: {why}", self.name())),
+                other => other,
+            })?;
         Ok(Client::with_subscriptions(self.shared.clone(), frontend, cause))
     }
 

@@ -22,9 +22,16 @@ pub(super) enum Verdict {
 
 impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
+        if self.defers(&view) {
+            return Outcome::Unchanged;
+        }
         normalise(&mut view, &self.rules);
         self.note_client_safe(&view);
-        match self.judge(&view) {
+        let verdict = self.judge(&view);
+        if view.profile == Profile::RollupNode && !matches!(verdict, Verdict::Refuse(_)) {
+            self.node_believed = Some(view.confirmed);
+        }
+        match verdict {
             Verdict::Take(taken, reason) => {
                 self.waiting.clear();
                 self.take(*taken, reason)
@@ -47,6 +54,12 @@ impl StatusTracker {
                 self.refused(reason)
             }
         }
+    }
+
+    /// Whether an execution client has to be silent because a rollup node speaks, or may still come to speak.
+    fn defers(&mut self, view: &L2View) -> bool {
+        let (Some(after), Profile::ExecutionClient) = (self.rules.fallback_after, view.profile) else { return false };
+        view.confirmed < *self.node_believed.get_or_insert(view.confirmed) + after
     }
 
     pub(super) fn judge(&self, view: &L2View) -> Verdict {
