@@ -63,11 +63,12 @@ impl Remote {
         let segments = url.path_segments().into_iter().flatten().map(str::to_owned);
         let query = url.query_pairs().map(|(_, value)| value.into_owned());
         let raw_query = url.query().map(str::to_owned);
-        let secrets = Secrets::new(parts.into_iter().chain(segments).chain(query).chain(raw_query));
+        let mut secrets: Vec<String> = parts.into_iter().chain(segments).chain(query).chain(raw_query).collect();
 
         let mut authorization = None;
         if !user.is_empty() || !password.is_empty() {
             let basic = Authorization::basic(decoded(&user), decoded(&password)).to_string();
+            secrets.extend(basic.split(' ').skip(1).map(str::to_owned));
             let mut value = HeaderValue::try_from(basic).map_err(|_| malformed("user or password"))?;
             value.set_sensitive(true);
             authorization = Some(value);
@@ -77,6 +78,6 @@ impl Remote {
         let name = format!("{}://{host}{port}", url.scheme());
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| malformed("user or password"))?;
         url.set_fragment(None);
-        Ok(Self { url, name, authorization, secrets })
+        Ok(Self { url, name, authorization, secrets: Secrets::new(secrets) })
     }
 }

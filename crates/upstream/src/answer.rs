@@ -26,25 +26,37 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValu
 }
 
 impl Answer {
-    /// As alloy's type; `None` if there is neither result nor error.
-    pub(crate) fn into_response(self) -> Option<Response> {
+    /// Reads one object.
+    pub(crate) fn read(json: &[u8]) -> Result<Self, String> {
+        // serde would take an array for the fields in their order.
+        match json.trim_ascii_start().first() {
+            Some(b'{') | None => serde_json::from_slice(json).map_err(|e| e.to_string()),
+            Some(_) => Err("not an object".into()),
+        }
+    }
+
+    /// As alloy's type.
+    pub(crate) fn into_response(self) -> Result<Response, String> {
         let payload = match (self.error, self.result) {
             (Some(error), _) => ResponsePayload::Failure(error),
             (None, Some(result)) => ResponsePayload::Success(result),
-            (None, None) => return None,
+            (None, None) => return Err("neither result nor error".into()),
         };
-        Some(Response { id: self.id.unwrap_or(Id::None), payload })
+        Ok(Response { id: self.id.unwrap_or(Id::None), payload })
     }
 }
 
 /// Reads the body of an HTTP reply: an answer, or an array of them.
 pub(crate) fn packet(body: &[u8]) -> Result<ResponsePacket, String> {
-    let response = |answer: Answer| answer.into_response().ok_or_else(|| "neither result nor error".to_owned());
+    let response = |json: &[u8]| Answer::read(json)?.into_response();
     if body.trim_ascii_start().first() == Some(&b'[') {
-        let answers: Vec<Answer> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
-        answers.into_iter().map(response).collect::<Result<_, _>>().map(ResponsePacket::Batch)
+        let answers: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        answers
+            .into_iter()
+            .map(|answer| response(answer.get().as_bytes()))
+            .collect::<Result<_, _>>()
+            .map(ResponsePacket::Batch)
     } else {
-        let answer = serde_json::from_slice(body).map_err(|e| e.to_string())?;
-        response(answer).map(ResponsePacket::Single)
+        response(body).map(ResponsePacket::Single)
     }
 }

@@ -121,7 +121,7 @@ impl CallError {
             TransportErrorKind::PubsubUnavailable => Self::NoSubscriptions,
             TransportErrorKind::Custom(e) | TransportErrorKind::NonRetryable(e) => match e.downcast::<Self>() {
                 Ok(ours) => *ours,
-                Err(other) => Self::Transport(secrets.hide(&chain(&*other))),
+                Err(other) => Self::Transport(secrets.hide(&other.to_string())),
             },
             other => match other.as_http_error() {
                 Some(http) => Self::from_status(http.status, retry_after),
@@ -149,19 +149,38 @@ fn status(code: u16) -> String {
     name.map_or_else(|| code.to_string(), |name| format!("{code} {name}"))
 }
 
-/// An error with its causes, each said once.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
+/// The innermost cause: what is around it in the errors of HTTP and TLS libraries says nothing to a reader.
+pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
     }
+    let mut text = innermost.to_string();
     if text.contains("UnknownIssuer") {
         text.push_str(" (its certificate authority is not trusted here; name it in the CA file)");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_method_is_told_from_other_errors() {
+        #[track_caller]
+        fn check(code: i64, message: &str, expected: bool) {
+            let error = CallError::Rpc { code, message: message.into() };
+            assert_eq!(error.is_method_missing(), expected, "{error}");
+        }
+        check(-32601, "the method eth_getHeaderByNumber does not exist/is not available", true);
+        check(-32601, "", true);
+        check(-32004, "Method not supported", true);
+        check(-32600, "Unsupported method: optimism_syncStatus", true);
+        check(-32000, "Method Not Found", true);
+        check(-32000, "header not found", false);
+        check(-32602, "invalid argument 0", false);
+        check(-39001, "Unknown block", false);
+        assert!(!CallError::Closed.is_method_missing());
+    }
 }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::redirect;
 use tower::Service;
 
-use crate::{CallError, EndpointError, Options, address::Remote, answer, error::chain};
+use crate::{CallError, EndpointError, Options, address::Remote, answer, error::root};
 
 /// The longest pause that an endpoint can ask for, so that a wrong date cannot silence a source.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
@@ -29,13 +29,12 @@ impl Http {
     pub(crate) fn new(remote: Remote, options: Options) -> Result<Self, EndpointError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured((*options.tls).clone())
-            .timeout(options.timeout)
-            .connect_timeout(options.timeout)
+            .connect_timeout(connect_timeout(&options))
             .redirect(redirect::Policy::none())
             .no_proxy()
             .user_agent(concat!("op-status/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|e| EndpointError::Http(chain(&e.without_url())))?;
+            .map_err(|e| EndpointError::Http(root(&e.without_url())))?;
         Ok(Self { client, remote, options })
     }
 
@@ -58,13 +57,17 @@ impl Http {
         if matches!(status.as_u16(), 401 | 403 | 429 | 503) {
             return Err(refused);
         }
-        let body = self.body(reply).await?;
+        let body = match self.body(reply).await {
+            Err(_) if !status.is_success() => return Err(refused),
+            body => body?,
+        };
         match answer::packet(&body) {
             Ok(packet) => Ok(packet),
             Err(_) if !status.is_success() => Err(refused),
             Err(why) => {
-                let start = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
-                let text = format!("HTTP status {status} with a body that is not JSON-RPC ({why}): {start}");
+                // All of the body, as an excerpt could end within a secret; hiding makes it short.
+                let body = String::from_utf8_lossy(&body);
+                let text = format!("HTTP status {status} with a body that is not JSON-RPC ({why}): {body}");
                 Err(CallError::Decode(self.remote.secrets.hide(&text)))
             }
         }
@@ -88,13 +91,19 @@ impl Http {
     }
 
     fn broken(&self, error: reqwest::Error) -> CallError {
-        if error.is_timeout() {
-            let what = if error.is_connect() { "connect" } else { "HTTP request" };
-            return CallError::Timeout { what, after: self.options.timeout };
+        if error.is_timeout() && error.is_connect() {
+            return CallError::Timeout { what: "connect", after: connect_timeout(&self.options) };
         }
+        let what = if error.is_connect() { "cannot connect to" } else { "the answer broke off at" };
         // With its URL the text would show the API key.
-        CallError::Transport(self.remote.secrets.hide(&chain(&error.without_url())))
+        let cause = self.remote.secrets.hide(&root(&error.without_url()));
+        CallError::Transport(format!("{what} {}: {cause}", self.remote.name))
     }
+}
+
+/// A part of the timeout of a call, which bounds everything else, so that the error can say that it was the connect.
+fn connect_timeout(options: &Options) -> Duration {
+    options.timeout * 3 / 4
 }
 
 impl Service<RequestPacket> for Http {

@@ -34,3 +34,24 @@ impl Secrets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_one_short_line_without_secrets() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            let secrets = Secrets::new(["key", "s3cr3t", "s3cr3t-and-more"].map(str::to_owned));
+            assert_eq!(secrets.hide(text), expected);
+        }
+        check("", "");
+        check("a key is short", "a key is short");
+        check("no s3cr3t\tfor\r\n\u{1b}[31myou", "no *** for [31myou");
+        check("s3cr3t-and-more s3cr3ts3cr3t", "*** ******");
+        check(&"é".repeat(200), &"é".repeat(200));
+        check(&"é".repeat(201), &format!("{}…", "é".repeat(200)));
+        check(&format!("{}s3cr3t", "x".repeat(198)), &format!("{}**…", "x".repeat(198)));
+    }
+}

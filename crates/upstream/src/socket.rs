@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
 
     fn forward(&self, frame: &[u8]) -> Result<(), CallError> {
         let undecodable = |why: &str| CallError::Decode(self.secrets.hide(&format!("WebSocket frame: {why}")));
-        let answer: Answer = serde_json::from_slice(frame).map_err(|e| undecodable(&e.to_string()))?;
+        let answer = Answer::read(frame).map_err(|why| undecodable(&why))?;
         let item = match &answer.method {
             Some(method) if method.ends_with("_subscription") => {
                 let params = answer.params.as_deref().ok_or_else(|| undecodable("a notification without params"))?;
@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
                 return Ok(());
             }
             None => {
-                let response = answer.into_response().ok_or_else(|| undecodable("neither result nor error"))?;
+                let response = answer.into_response().map_err(|why| undecodable(&why))?;
                 if response.id == Id::None {
                     // Rate limiters do this. It belongs to no call we could name; that call will time out.
                     let error = response.payload.as_error().map(|e| self.secrets.hide(&e.to_string()));

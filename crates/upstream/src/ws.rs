@@ -20,7 +20,7 @@ use tokio_tungstenite::{
 };
 use url::Host;
 
-use crate::{CallError, Options, address::Remote, error::chain, http::retry_after, socket::Socket};
+use crate::{CallError, Options, address::Remote, error::root, http::retry_after, socket::Socket};
 
 /// Why a connection ended, once it has.
 pub(crate) type Cause = Arc<OnceLock<CallError>>;
@@ -46,14 +46,14 @@ impl WebSocket {
     async fn dial(&self) -> Result<ConnectionHandle, CallError> {
         let url = &self.remote.url;
         let port = url.port_or_known_default().unwrap_or(80);
-        let failed = |e: &(dyn std::error::Error + 'static)| CallError::Transport(self.remote.secrets.hide(&chain(e)));
+        let failed = |e: &(dyn std::error::Error + 'static)| CallError::Transport(self.remote.secrets.hide(&root(e)));
         let no_host = || CallError::Transport("the URL has no host".into());
         let (tcp, server) = match url.host().ok_or_else(no_host)? {
             Host::Domain(name) => (TcpStream::connect((name, port)).await, ServerName::try_from(name.to_owned())),
             Host::Ipv4(ip) => (TcpStream::connect((ip, port)).await, Ok(ServerName::from(std::net::IpAddr::V4(ip)))),
             Host::Ipv6(ip) => (TcpStream::connect((ip, port)).await, Ok(ServerName::from(std::net::IpAddr::V6(ip)))),
         };
-        let tcp = tcp.map_err(|e| CallError::Transport(format!("cannot connect: {e}")))?;
+        let tcp = tcp.map_err(|e| failed(&e))?;
         tcp.set_nodelay(true).map_err(|e| failed(&e))?;
         if url.scheme() == "ws" {
             return self.open(tcp).await;
@@ -102,7 +102,7 @@ impl WebSocket {
                 CallError::from_status(reply.status().as_u16(), retry_after(reply.headers(), SystemTime::now()))
             }
             tungstenite::Error::Http(_) => CallError::Transport("the endpoint does not speak WebSocket".into()),
-            other => CallError::Transport(self.remote.secrets.hide(&chain(&other))),
+            other => CallError::Transport(self.remote.secrets.hide(&root(&other))),
         }
     }
 }

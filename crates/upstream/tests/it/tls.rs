@@ -1,0 +1,86 @@
+//! https and wss with one configuration, and no provider installed in the process.
+
+use std::sync::Arc;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio_tungstenite::{accept_async, tungstenite::Message};
+use upstream::{CallError, Endpoint, Options, TlsError, tls_config};
+
+use crate::peer::{Authority, Then, each, ok, scripted};
+
+const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":"0xa"}"#;
+
+/// Calls a server of each scheme that has `authority`'s certificate.
+async fn call(scheme: &'static str, authority: &Authority, options: Options) -> Result<Value, CallError> {
+    let authority = authority.clone();
+    let (address, _) = each(move |stream| {
+        let accepted = authority.accept(stream);
+        async move {
+            let Some(stream) = accepted.await else { return };
+            if scheme == "https" {
+                return scripted(stream, ok(ANSWER).into(), Then::Hang, Arc::default()).await;
+            }
+            let mut server = accept_async(stream).await.unwrap();
+            server.next().await.unwrap().unwrap();
+            server.send(Message::text(ANSWER)).await.unwrap();
+            while let Some(Ok(_)) = server.next().await {}
+        }
+    })
+    .await;
+    Endpoint::parse(&format!("{scheme}://{address}"), options).unwrap().connect().await?.call("eth_chainId", ()).await
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_when_named() {
+    let authority = Authority::new("127.0.0.1");
+    for scheme in ["https", "wss"] {
+        let trusting = authority.options(Some(&authority.ca_file()));
+        assert_eq!(call(scheme, &authority, trusting).await, Ok("0xa".into()), "{scheme}");
+        let error = call(scheme, &authority, authority.options(None)).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("cannot connect to {scheme}://127.0.0.1:")), "{text}");
+        assert!(text.contains("not trusted here; name it in the CA file"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new("other.example");
+    for scheme in ["https", "wss"] {
+        let error = call(scheme, &authority, authority.options(Some(&authority.ca_file()))).await.unwrap_err();
+        assert!(error.to_string().contains("other.example"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_server_behind_a_tls_url_is_an_error() {
+    for scheme in ["https", "wss"] {
+        let (address, _) = each(|stream| scripted(stream, ok(ANSWER).into(), Then::Close, Arc::default())).await;
+        let endpoint =
+            Endpoint::parse(&format!("{scheme}://{address}"), crate::peer::options(crate::peer::SHORT)).unwrap();
+        let result = async { endpoint.connect().await?.call::<Value>("eth_chainId", ()).await }.await;
+        // The server waits for the rest of what it takes for a request.
+        assert!(matches!(result, Err(CallError::Timeout { what: "connect", .. })), "{scheme}: {result:?}");
+    }
+}
+
+#[test]
+fn a_ca_file_of_no_use_is_a_clear_error() {
+    #[track_caller]
+    fn check(content: Option<&str>, expected: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
+        let error: TlsError = tls_config(Some(&path)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(expected) && text.contains("ca.pem"), "{text}");
+    }
+    check(None, "cannot read the CA file");
+    check(Some(""), "holds no certificate");
+    check(Some("hello"), "holds no certificate");
+    check(Some("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"), "cannot read the CA file");
+    check(Some("-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n"), "cannot be used");
+}
