@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
 /// A sync-status server for OP Stack chains: optimism_syncStatus from its own L1 and L2 views.
 #[derive(Debug, Parser)]
@@ -20,19 +20,26 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Serve a simulated L1 and L2: nothing else is needed.
     Dev(Box<DevArgs>),
+    /// Ask a rollup node for its status: exits with 0 when it is ready, 1 when it is not, 2 on wrong usage.
+    Get(GetArgs),
 }
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// Which rollup.
     #[command(flatten)]
     pub rollup: RollupArgs,
+    /// How L1 is followed.
     #[command(flatten)]
     pub l1: L1Args,
+    /// How L2 is followed.
     #[command(flatten)]
     pub l2: L2Args,
+    /// What holds for every upstream.
     #[command(flatten)]
     pub upstream: UpstreamArgs,
+    /// What every server takes.
     #[command(flatten)]
     pub serve: ServeArgs,
 }
@@ -40,19 +47,47 @@ pub struct RunArgs {
 /// Flags of `dev`.
 #[derive(Debug, Args)]
 pub struct DevArgs {
+    /// The simulated chains.
     #[command(flatten)]
     pub dev: WorldArgs,
+    /// What every server takes.
     #[command(flatten)]
     pub serve: ServeArgs,
+}
+
+/// Flags of `get`.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// The rollup node to ask, an op-node, kona-node or op-status, by http, https, ws, wss or the path of an IPC socket.
+    #[arg(
+        long = "rpc",
+        env = "OP_STATUS_RPC",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9545"
+    )]
+    pub url: String,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Call the node not ready once its L1 head's timestamp is this old; 0s turns this off.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub max_head_age: Duration,
+    /// Limit of each call.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub timeout: Duration,
 }
 
 /// Flags of every server.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
+    /// When to fail closed.
     #[command(flatten)]
     pub status: StatusArgs,
+    /// Where to serve.
     #[command(flatten)]
     pub rpc: RpcArgs,
+    /// What to say.
     #[command(flatten)]
     pub log: LogArgs,
 }
@@ -60,17 +95,23 @@ pub struct ServeArgs {
 /// Which rollup.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rollup")]
+#[group(required = true, multiple = false)]
 pub struct RollupArgs {
     /// The rollup's configuration, as op-node's rollup.json. Served as it is by optimism_rollupConfig.
     #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE")]
-    pub config: PathBuf,
+    pub config: Option<PathBuf>,
+    /// A chain whose configuration is built in.
+    #[arg(long = "network", env = "OP_STATUS_NETWORK", value_name = "NAME",
+          value_parser = PossibleValuesParser::new(rollup::network_names()))]
+    pub network: Option<String>,
 }
 
 /// How L1 is followed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "L1")]
 pub struct L1Args {
-    /// L1 endpoint: ws and wss subscribe to newHeads, http and https are polled when a block is due.
+    /// L1 endpoint: ws, wss and the path of an IPC socket subscribe to newHeads; http and https are polled when a
+    /// block is due.
     #[arg(long = "l1", env = "OP_STATUS_L1_ETH_RPC", value_name = "URL")]
     pub url: String,
     /// Believe the L1 endpoint: do not recompute the hash of each header.
@@ -95,17 +136,34 @@ pub struct L1Args {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "L2")]
 pub struct L2Args {
-    /// L2 execution client. Alone it is the execution-client profile: current_l1 is the origin of its safe head, a
-    /// true lower bound. Right for dashboards, a batcher without --wait-node-sync and a dispute-game proposer; not for
-    /// --wait-node-sync, op-challenger, an output-oracle proposer or proxyd's consensus-layer mode.
-    #[arg(long = "l2", env = "OP_STATUS_L2_ENGINE_RPC", value_name = "URL")]
-    pub url: String,
+    /// L2 execution client: URL or path of an IPC socket. Alone it is the execution-client profile: current_l1 is the
+    /// origin of its safe head, a true lower bound. Right for dashboards, a batcher without --wait-node-sync and a
+    /// dispute-game proposer; not for --wait-node-sync, op-challenger, an output-oracle proposer or proxyd's
+    /// consensus-layer mode. Beside --rollup it speaks only while the rollup node is silent.
+    #[arg(long = "l2", env = "OP_STATUS_L2_ENGINE_RPC", value_name = "URL", required_unless_present = "nodes")]
+    pub execution_client: Option<String>,
     /// The JWT secret of the execution client's engine port (32 bytes as hex). Not needed on its ordinary RPC port.
     #[arg(long = "l2.jwt-secret", env = "OP_STATUS_L2_ENGINE_AUTH", value_name = "FILE")]
     pub jwt_secret: Option<PathBuf>,
     /// Read the labels at this interval instead of once per L2 block time.
     #[arg(long = "l2.poll-interval", env = "OP_STATUS_L2_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub poll_interval: Option<Duration>,
+    /// Rollup node to follow: op-node, kona-node or op-status.
+    #[arg(long = "rollup", env = "OP_STATUS_ROLLUP", value_name = "[NAME=]URL", value_delimiter = ',')]
+    pub nodes: Vec<String>,
+    /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
+    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node.
+    #[arg(
+        long = "rollup.current-l1",
+        env = "OP_STATUS_ROLLUP_CURRENT_L1",
+        value_name = "[NAME=]node|origin",
+        value_delimiter = ',',
+        default_value = "node"
+    )]
+    pub current_l1: Vec<String>,
+    /// How often a rollup node is asked for its status.
+    #[arg(long = "rollup.poll-interval", env = "OP_STATUS_ROLLUP_POLL_INTERVAL", value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub node_poll_interval: Duration,
 }
 
 /// What holds for every upstream.
@@ -145,10 +203,18 @@ pub struct RpcArgs {
     /// Port to listen on; 0 takes a free one.
     #[arg(long = "rpc.port", env = "OP_STATUS_RPC_PORT", value_name = "PORT", default_value_t = 9545)]
     pub port: u16,
-    /// How many connections may be open.
-    #[arg(long = "rpc.max-connections", env = "OP_STATUS_RPC_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 4096,
+    /// How many HTTP connections may be open; beyond, the one idle for longest is closed.
+    #[arg(long = "rpc.max-connections", env = "OP_STATUS_RPC_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
+    /// How many WebSockets may be open.
+    #[arg(
+        long = "rpc.max-websockets",
+        env = "OP_STATUS_RPC_MAX_WEBSOCKETS",
+        value_name = "COUNT",
+        default_value_t = 256
+    )]
+    pub max_websockets: u32,
     /// How many calls a batch may hold.
     #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -163,7 +229,13 @@ pub struct LogArgs {
     #[arg(long = "log.level", env = "OP_STATUS_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_enum)]
     pub level: Level,
     /// How to print them, on standard error.
-    #[arg(long = "log.format", env = "OP_STATUS_LOG_FORMAT", value_name = "FORMAT", default_value = "text", value_enum)]
+    #[arg(
+        long = "log.format",
+        env = "OP_STATUS_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        value_enum
+    )]
     pub format: Format,
 }
 

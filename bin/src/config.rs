@@ -2,12 +2,16 @@
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
+use l2_ingest::CurrentL1;
 use rollup::RollupConfig;
 use status::{Clock, Limits};
 use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
 
-use crate::args::{L1Args, L2Args, RpcArgs, RunArgs, StatusArgs, UpstreamArgs};
+use crate::{
+    args::{L1Args, L2Args, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
+    nodes::nodes,
+};
 
 /// Everything a server needs.
 #[derive(Clone, Debug)]
@@ -48,10 +52,23 @@ pub struct L1Config {
 /// How L2 is followed.
 #[derive(Clone, Debug)]
 pub struct L2Config {
-    /// The execution client.
-    pub execution_client: Endpoint,
+    /// The execution client. Beside rollup nodes it speaks only while they are silent.
+    pub execution_client: Option<Endpoint>,
     /// Fixed poll interval of the labels.
     pub poll_interval: Option<Duration>,
+    /// The rollup nodes.
+    pub nodes: Vec<RollupNode>,
+    /// How often they are asked.
+    pub node_poll_interval: Duration,
+}
+
+/// A rollup node to follow.
+#[derive(Clone, Debug)]
+pub struct RollupNode {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// What stands for its `current_l1`.
+    pub current_l1: CurrentL1,
 }
 
 /// Where to serve, and how much.
@@ -59,8 +76,10 @@ pub struct L2Config {
 pub struct ServerConfig {
     /// Address and port.
     pub addr: SocketAddr,
-    /// Open connections.
+    /// Open HTTP connections.
     pub max_connections: usize,
+    /// Open WebSockets.
+    pub max_websockets: usize,
     /// Calls in a batch.
     pub max_batch: u32,
 }
@@ -89,6 +108,12 @@ pub enum UsageError {
         /// Why.
         error: EndpointError,
     },
+    /// What stands for a node's `current_l1` is not understood.
+    #[error("--rollup.current-l1: {0}")]
+    CurrentL1(String),
+    /// More rollup nodes than can be combined.
+    #[error("--rollup: one rollup node is supported, {0} are given")]
+    Nodes(usize),
     /// The JWT secret is not usable.
     #[error("--l2.jwt-secret: {0}")]
     Jwt(#[from] JwtError),
@@ -100,14 +125,9 @@ pub enum UsageError {
 impl Config {
     /// Reads the files that flags name and parses what they hold.
     pub fn from_args(args: &RunArgs) -> Result<Self, UsageError> {
-        let text = fs::read_to_string(&args.rollup.config).map_err(|error| UsageError::Unreadable {
-            flag: "--rollup.config",
-            path: args.rollup.config.display().to_string(),
-            error,
-        })?;
         let options = options(&args.upstream)?;
         Ok(Self {
-            rollup: Arc::new(RollupConfig::from_json(&text)?),
+            rollup: Arc::new(rollup(&args.rollup)?),
             l1: l1(&args.l1, &options)?,
             l2: l2(&args.l2, &options)?,
             limits: limits(&args.serve.status),
@@ -126,8 +146,22 @@ pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
     ServerConfig {
         addr: SocketAddr::new(args.addr, args.port),
         max_connections: args.max_connections as usize,
+        max_websockets: args.max_websockets as usize,
         max_batch: args.max_batch,
     }
+}
+
+fn rollup(args: &RollupArgs) -> Result<RollupConfig, UsageError> {
+    if let Some(config) = args.network.as_deref().and_then(rollup::network) {
+        return Ok(config);
+    }
+    let path = args.config.as_deref().unwrap_or("rollup.json".as_ref());
+    let text = fs::read_to_string(path).map_err(|error| UsageError::Unreadable {
+        flag: "--rollup.config",
+        path: path.display().to_string(),
+        error,
+    })?;
+    Ok(RollupConfig::from_json(&text)?)
 }
 
 fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
@@ -148,10 +182,15 @@ fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
 
 fn l2(args: &L2Args, options: &Options) -> Result<L2Config, UsageError> {
     let jwt = args.jwt_secret.as_deref().map(JwtSecret::from_file).transpose()?;
-    let options = Options { jwt, ..options.clone() };
-    Ok(L2Config { execution_client: endpoint("--l2", &args.url, &options)?, poll_interval: args.poll_interval })
+    let engine = Options { jwt, ..options.clone() };
+    Ok(L2Config {
+        execution_client: args.execution_client.as_ref().map(|url| endpoint("--l2", url, &engine)).transpose()?,
+        poll_interval: args.poll_interval,
+        nodes: nodes(&args.nodes, &args.current_l1, options)?,
+        node_poll_interval: args.node_poll_interval,
+    })
 }
 
-fn endpoint(flag: &'static str, url: &str, options: &Options) -> Result<Endpoint, UsageError> {
+pub(crate) fn endpoint(flag: &'static str, url: &str, options: &Options) -> Result<Endpoint, UsageError> {
     Endpoint::parse(url, options.clone()).map_err(|error| UsageError::Endpoint { flag, error })
 }

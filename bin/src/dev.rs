@@ -55,7 +55,12 @@ impl Dev {
                 stall_timeout: Duration::from_secs(36),
                 confs: 0,
             },
-            l2: L2Config { execution_client: Endpoint::parse(&l2.http_url(), options)?, poll_interval: None },
+            l2: L2Config {
+                execution_client: Some(Endpoint::parse(&l2.http_url(), options)?),
+                poll_interval: None,
+                nodes: Vec::new(),
+                node_poll_interval: Duration::from_secs(1),
+            },
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
             clock,

@@ -13,13 +13,16 @@ pub mod args;
 mod config;
 mod dev;
 mod feed;
+mod get;
 mod log;
+mod nodes;
 mod readiness;
 mod run;
 
-pub use config::{Config, L1Config, L2Config, ServerConfig, UsageError};
+pub use config::{Config, L1Config, L2Config, RollupNode, ServerConfig, UsageError};
 pub use dev::Dev;
 pub use feed::WrongChain;
+pub use get::get;
 pub use log::init as init_log;
 pub use run::{OpStatus, run};
 

@@ -1,6 +1,6 @@
 //! Logs: on standard error, quiet at rest.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -21,6 +21,7 @@ pub fn init(args: &LogArgs) {
     let ours = OURS.map(|target| format!("{target}={level}")).join(",");
     let others = if args.level == Level::Error { "error" } else { "warn" };
     let builder = fmt().with_env_filter(EnvFilter::new(format!("{others},{ours}"))).with_writer(io::stderr);
+    let builder = builder.with_ansi(io::stderr().is_terminal());
     // Logging that is set up already, by a test or an embedding program, stays as it is.
     let _ = match args.format {
         Format::Text => builder.with_target(false).try_init(),

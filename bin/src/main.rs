@@ -6,7 +6,7 @@ use clap::Parser;
 use op_status::{
     Config, Dev, UsageError, WrongChain,
     args::{Cli, Command, DevArgs, RunArgs},
-    init_log,
+    get, init_log,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         .map_err(eyre::Report::from)
         .and_then(|runtime| runtime.block_on(command(cli)));
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
             let usage = error.is::<UsageError>() || error.is::<WrongChain>();
@@ -29,20 +29,24 @@ fn main() -> ExitCode {
     }
 }
 
-async fn command(cli: Cli) -> eyre::Result<()> {
+async fn command(cli: Cli) -> eyre::Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => run(&args).await,
-        Command::Dev(args) => dev(&args).await,
+        Command::Run(args) => run(&args).await?,
+        Command::Dev(args) => dev(&args).await?,
+        Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(args: &RunArgs) -> eyre::Result<()> {
     init_log(&args.serve.log);
     let config = Config::from_args(args)?;
-    tracing::warn!(
-        "execution client alone: current_l1 is the origin of its safe head, a lower bound; not for --wait-node-sync, \
-         op-challenger, an output-oracle proposer or proxyd's consensus-layer mode"
-    );
+    if config.l2.nodes.is_empty() {
+        tracing::warn!(
+            "execution client alone: current_l1 is the origin of its safe head, a lower bound; not for --wait-node-sync, \
+             op-challenger, an output-oracle proposer or proxyd's consensus-layer mode"
+        );
+    }
     op_status::run(config, signals()?).await
 }
 
@@ -76,7 +80,9 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
 
 #[expect(clippy::print_stdout, reason = "the first thing a new user reads and copies")]
 fn invite(url: &str) {
-    println!("op-status serves simulated chains at {url}\ntry it:\n  curl -s -H 'content-type: application/json' -d '{EXAMPLE}' {url}");
+    println!(
+        "op-status serves simulated chains at {url}\ntry it:\n  curl -s -H 'content-type: application/json' -d '{EXAMPLE}' {url}"
+    );
 }
 
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the program")]

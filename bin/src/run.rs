@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use eyre::{WrapErr, eyre};
+use futures::FutureExt;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::Server;
 use status::{InstanceId, Pipeline, Rules, Snapshots, pipeline};
@@ -15,6 +16,9 @@ use crate::{Config, VERSION, feed::feed, readiness};
 
 /// Within this time after a shutdown signal everything has ended.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long rollup nodes may be silent before the execution client beside them speaks.
+const FALLBACK_AFTER: Duration = Duration::from_secs(30);
 
 /// A server that has its port and is ready to run.
 #[derive(Debug)]
@@ -36,7 +40,12 @@ impl OpStatus {
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let mut random = StdRng::seed_from_u64(config.seed);
         let interop_time = [config.rollup.lagoon_time, config.rollup.interop_time].into_iter().flatten().min();
-        let rules = Rules { l1_confs: config.l1.confs, interop_time };
+        let rules = Rules {
+            genesis_l2: config.rollup.genesis.l2,
+            l1_confs: config.l1.confs,
+            fallback_after: (!config.l2.nodes.is_empty()).then_some(FALLBACK_AFTER),
+            interop_time,
+        };
         let pipeline = pipeline(rules, InstanceId(random.random()));
         let (publish, snapshots) = watch::channel(pipeline.unset.clone());
         let server = Server::start(server_config(&config), snapshots.clone()).await?;
@@ -58,24 +67,33 @@ impl OpStatus {
         let Self { config, server, pipeline, publish, snapshots } = self;
         let stop = CancellationToken::new();
         let mut tasks: JoinSet<eyre::Result<()>> = JoinSet::new();
-        info!(rpc = %server.local_addr(), version = VERSION, "serving");
 
         let (l1, l1_events) = l1_ingest::watch(l1_config(&config));
-        let l1_feed = feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone());
-        let l2_events = l2_ingest::watch_execution_client(l2_config(&config), move |number| {
+        let l1_block = move |number| {
             let l1 = l1.clone();
             async move { l1.block(number).await }
-        });
-        let l2_feed = feed(l2_events, 1, pipeline.events);
-        for feed in [Box::pin(l1_feed) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>, Box::pin(l2_feed)] {
+        };
+        let mut feeds = vec![feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed()];
+        for (index, node) in config.l2.nodes.iter().enumerate() {
+            let source = l2_config(&config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
+            let events = l2_ingest::watch_rollup_node(source, node.current_l1, l1_block.clone());
+            feeds.push(feed(events, 1, pipeline.events.clone()).boxed());
+        }
+        if let Some(client) = &config.l2.execution_client {
+            let source = l2_config(&config, client, config.l2.poll_interval, 1);
+            let events = l2_ingest::watch_execution_client(source, l1_block);
+            feeds.push(feed(events, 1, pipeline.events.clone()).boxed());
+        }
+        drop(pipeline.events);
+        for feed in feeds {
             let stop = stop.clone();
             tasks.spawn(async move { Ok(stop.run_until_cancelled_owned(feed).await.transpose().map(drop)?) });
         }
-        tasks.spawn(async move { Ok(pipeline.driver.run().await) });
-        tasks.spawn(async move { Ok(status::publish(pipeline.decided, publish).await) });
-        tasks.spawn(async move { Ok(readiness::watch(snapshots, config.clock, config.limits).await) });
+        tasks.spawn(pipeline.driver.run().map(Ok));
+        tasks.spawn(status::publish(pipeline.decided, publish).map(Ok));
+        tasks.spawn(readiness::watch(snapshots, config.clock, config.limits).map(Ok));
         let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move { Ok(server.serve_until(stopped).await) });
+        tasks.spawn(server.serve_until(stopped).map(Ok));
 
         let ended = tokio::select! {
             () = shutdown => Ok(()),
@@ -116,19 +134,20 @@ fn l1_config(config: &Config) -> l1_ingest::Config {
     }
 }
 
-fn l2_config(config: &Config) -> l2_ingest::Config {
+fn l2_config(config: &Config, endpoint: &Endpoint, poll_interval: Option<Duration>, offset: u64) -> l2_ingest::Config {
     l2_ingest::Config {
-        endpoint: config.l2.execution_client.clone(),
+        endpoint: endpoint.clone(),
         rollup: config.rollup.clone(),
-        poll_interval: config.l2.poll_interval,
+        poll_interval,
         clock: config.clock,
-        seed: config.seed.wrapping_add(1),
+        seed: config.seed.wrapping_add(offset),
     }
 }
 
 fn server_config(config: &Config) -> rpc::Config {
+    let nodes = config.l2.nodes.iter().map(|node| &node.endpoint);
     let endpoints: Vec<Endpoint> =
-        config.l1.endpoints.iter().chain([&config.l2.execution_client]).cloned().collect();
+        config.l1.endpoints.iter().chain(nodes).chain(&config.l2.execution_client).cloned().collect();
     rpc::Config {
         addr: config.server.addr,
         limits: config.limits,
@@ -136,9 +155,13 @@ fn server_config(config: &Config) -> rpc::Config {
         rollup_config: config.rollup.raw.clone(),
         version: VERSION.into(),
         max_connections: config.server.max_connections,
+        max_websockets: config.server.max_websockets,
         max_batch: config.server.max_batch,
         requests: Arc::new(move || {
-            endpoints.iter().map(|endpoint| (endpoint.name().to_owned(), endpoint.requests())).collect::<BTreeMap<_, _>>()
+            endpoints
+                .iter()
+                .map(|endpoint| (endpoint.name().to_owned(), endpoint.requests()))
+                .collect::<BTreeMap<_, _>>()
         }),
         ..rpc::Config::default()
     }

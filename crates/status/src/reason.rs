@@ -20,7 +20,7 @@ pub enum Reason {
     Rewinding,
     /// Hold: the source's finalized head is lower than what is served.
     FinalizedBehind,
-    /// Hold: the L2 finality claimed is ahead of what our L1 has finalized.
+    /// Wait: the L2 finality claimed is ahead of what our L1 has finalized; the old value is held.
     FinalityAhead,
     /// Hold: the execution client's safe label has not changed since an L1 reorg that may have orphaned its batch.
     SafeUnchangedSinceReorg,
@@ -60,7 +60,7 @@ impl Reason {
 
     /// Whether this resolves by itself within moments while everything is healthy.
     pub fn is_wait(self) -> bool {
-        matches!(self, Self::NoL1 | Self::L1Behind | Self::L1Unknown | Self::SourceNotReady)
+        matches!(self, Self::NoL1 | Self::L1Behind | Self::L1Unknown | Self::SourceNotReady | Self::FinalityAhead)
     }
 
     /// The stable name in metrics and RPC answers.

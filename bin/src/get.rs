@@ -1,0 +1,62 @@
+//! `op-status get`: what any rollup node says, for people as a table, for scripts as JSON and an exit code.
+//!
+//! ```text
+//! ask ──▶ Report ──▶ judge ──▶ problems ──▶ exit code
+//!           └──────────┬──────────┘
+//!                table or JSON ──▶ standard output
+//! ```
+//!
+//! Deliberately absent: asking again, and comparing nodes. One call tells what one node says now.
+
+mod columns;
+mod judge;
+mod report;
+mod snapshot;
+mod table;
+#[cfg(test)]
+mod testing;
+
+use std::io::{self, Write};
+
+use serde_json::json;
+use status::Clock;
+use upstream::{Endpoint, Options, tls_config};
+
+use crate::{UsageError, args::GetArgs};
+use judge::{Problem, judge};
+use report::Report;
+
+/// Asks the node, prints what it says to standard output, and tells whether it is ready.
+pub async fn get(args: &GetArgs) -> eyre::Result<bool> {
+    let options = Options { timeout: args.timeout, ..Options::new(tls_config(None)?) };
+    let endpoint =
+        Endpoint::parse(&args.url, options).map_err(|error| UsageError::Endpoint { flag: "--rpc", error })?;
+    let report = Report::ask(&endpoint).await;
+    let now = Clock::system().now().unix;
+    let problems = judge(&report, now, args.max_head_age);
+    let text = if args.json { json(&report, &problems) } else { table::table(&report, &problems, now) };
+    print(&text)?;
+    Ok(problems.is_empty())
+}
+
+/// One object on one line. `status` is null when the node withholds it.
+fn json(report: &Report, problems: &[Problem]) -> String {
+    let snapshot = report.snapshot.as_ref().ok().and_then(Option::as_ref).map(|snapshot| &snapshot.raw);
+    let object = json!({
+        "ready": problems.is_empty(),
+        "reasons": problems,
+        "endpoint": report.endpoint,
+        "status": report.status.as_ref().ok(),
+        "snapshot": snapshot,
+    });
+    format!("{object}\n")
+}
+
+/// Colours reach a terminal only, and not where `NO_COLOR` is set. A reader that has seen enough is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
