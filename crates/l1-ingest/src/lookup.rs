@@ -1,0 +1,93 @@
+//! The handle through which others ask for L1 blocks.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lru::LruCache;
+use rollup::L1BlockRef;
+use status::Chain;
+
+use crate::blocks::{Ask, Blocks};
+
+/// How many old blocks are kept.
+const OLD: usize = 1000;
+
+/// Answers "which block has our L1 at this height?". Cheap to clone.
+#[derive(Clone)]
+pub struct L1 {
+    /// A std mutex and not a task: it is held for a few moves, and a reader must see chain and cache of one moment.
+    known: Arc<Mutex<Known>>,
+}
+
+struct Known {
+    chain: Option<Arc<Chain>>,
+    /// Canonical blocks below the chain, by height.
+    old: LruCache<u64, L1BlockRef>,
+    /// The verified connections, by endpoint.
+    reachable: Vec<Option<Blocks>>,
+}
+
+impl L1 {
+    pub(crate) fn new(endpoints: usize) -> Self {
+        let old = LruCache::new(NonZeroUsize::new(OLD).expect("it is a thousand"));
+        Self { known: Arc::new(Mutex::new(Known { chain: None, old, reachable: vec![None; endpoints] })) }
+    }
+
+    /// The canonical block at this height: out of the chain or the cache at once, else by one request.
+    ///
+    /// None above the head, before the first head, when no endpoint answers in time or has the block, and when the
+    /// answer does not fit the chain.
+    pub async fn block(&self, number: u64) -> Option<L1BlockRef> {
+        let (chain, blocks) = {
+            let mut known = self.lock();
+            let chain = known.chain.clone()?;
+            if number > chain.head().number {
+                return None;
+            }
+            if let Some(block) = chain.at(number).or_else(|| known.old.get(&number).copied()) {
+                return Some(block);
+            }
+            (chain, known.reachable.iter().flatten().next()?.clone())
+        };
+        let block = blocks.get(&[Ask::Number(number)]).await.ok()?.pop()??;
+        let mut known = self.lock();
+        // Meanwhile there may have been a reorg that reaches as deep.
+        let now = known.chain.as_ref()?;
+        let deep = chain.reorg_to(now).is_some_and(|reorg| reorg.ancestor.is_none());
+        let first = chain.first();
+        if deep || block.number + 1 == first.number && block.hash != first.parent_hash {
+            return None;
+        }
+        known.old.put(number, block);
+        Some(block)
+    }
+
+    /// This is the chain from now on.
+    pub(crate) fn publish(&self, chain: Arc<Chain>) {
+        let mut known = self.lock();
+        let deep = |old: &Arc<Chain>| old.reorg_to(&chain).is_some_and(|reorg| reorg.ancestor.is_none());
+        if known.chain.as_ref().is_some_and(deep) {
+            known.old.clear();
+        }
+        known.chain = Some(chain);
+    }
+
+    /// By this connection, or by none, the endpoint can be reached.
+    pub(crate) fn reach(&self, endpoint: usize, blocks: Option<Blocks>) {
+        self.lock().reachable[endpoint] = blocks;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Every value in it is whole at any time.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for L1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "L1({:?})", self.lock().chain.as_ref().map(|chain| chain.head().id()))
+    }
+}

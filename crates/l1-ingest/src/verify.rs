@@ -1,0 +1,32 @@
+//! Whether an endpoint serves the L1 of our rollup.
+
+use alloy_primitives::U64;
+use rollup::BlockId;
+use serde_json::json;
+use upstream::CallError;
+
+use crate::{
+    blocks::{Ask, Blocks},
+    fault::Fault,
+};
+
+/// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`.
+pub(crate) async fn verify(blocks: &Blocks, chain_id: u64, genesis: BlockId) -> Result<(), Fault> {
+    let ask = Ask::Number(genesis.number);
+    let mut answers = blocks.client.batch(vec![("eth_chainId", json!([])), ask.call()]).await?.into_iter();
+    let mut next = || answers.next().unwrap_or(Err(CallError::Closed));
+    let undecodable = |error| CallError::Decode(format!("eth_chainId: {error}"));
+    let id: U64 = serde_json::from_str(next()?.get()).map_err(undecodable)?;
+    if id != U64::from(chain_id) {
+        return Err(wrong("chain id", chain_id, id));
+    }
+    let found = blocks.read(ask, next())?.ok_or(Fault::NoGenesis(genesis.number))?;
+    if found.hash != genesis.hash {
+        return Err(wrong(&format!("hash of block {}", genesis.number), genesis.hash, found.hash));
+    }
+    Ok(())
+}
+
+fn wrong(what: &str, expected: impl ToString, found: impl ToString) -> Fault {
+    Fault::WrongChain { what: what.to_owned(), expected: expected.to_string(), found: found.to_string() }
+}

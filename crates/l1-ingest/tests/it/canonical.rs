@@ -1,0 +1,332 @@
+//! The chain: gaps, reorgs and rollbacks.
+
+use std::time::Duration;
+
+use devnet::{Heads, World};
+use proptest::prelude::*;
+use status::{Event, Health::*, Reorg};
+
+use crate::rig::{Kind, Plan, Rig};
+
+/// What the last change of the head was, if it was a reorg.
+fn last_reorg(rig: &Rig) -> Option<Reorg> {
+    let views: Vec<_> = rig.views.iter().map(|(_, view)| &view.refs).collect();
+    views.windows(2).filter_map(|pair| pair[0].reorg_to(pair[1])).last()
+}
+
+fn reorgs(rig: &Rig) -> usize {
+    rig.views.windows(2).filter(|pair| pair[0].1.refs.reorg_to(&pair[1].1.refs).is_some()).count()
+}
+
+/// A disturbance of the world, then the chain is right again within so many seconds and the reorg reported exactly.
+async fn check_reorg(kind: Kind, seconds: u64, disturb: impl Fn(&World)) {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+    rig.run(25).await;
+    rig.settled(4).await;
+    let old = rig.world.read(Clone::clone);
+    disturb(&rig.world);
+    let took = rig.settled(seconds).await;
+    let new = rig.world.read(Clone::clone);
+    let shared =
+        (0..=old.head_l1().number).rev().find(|number| old.l1_block(*number) == new.l1_block(*number)).unwrap();
+    let reorg = last_reorg(&rig).unwrap_or_else(|| panic!("no reorg after {took:?}\n{rig:?}"));
+    assert_eq!(reorg.old_head, old.head_l1().id(), "{kind:?}");
+    assert_eq!(reorg.ancestor, old.l1_block(shared).map(|block| block.id()), "{kind:?}");
+    assert_eq!(reorg.depth, old.head_l1().number - shared, "{kind:?}");
+    assert_eq!(reorgs(&rig), 1, "reported once\n{rig:?}");
+    rig.run(60).await;
+    rig.settled(4).await;
+    rig.assert_sound();
+    assert_eq!(rig.healths(), [Connecting, Verifying, Live], "{rig:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sibling_of_the_head_replaces_it() {
+    check_reorg(Kind::Ws, 0, |world| {
+        world.change(|chains| chains.reorg_l1(1, 1));
+    })
+    .await;
+    check_reorg(Kind::Http, 15, |world| {
+        world.change(|chains| chains.reorg_l1(1, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_branch_replaces_the_chain() {
+    check_reorg(Kind::Ws, 0, |world| {
+        world.change(|chains| chains.reorg_l1(3, 5));
+    })
+    .await;
+    check_reorg(Kind::Http, 15, |world| {
+        world.change(|chains| chains.reorg_l1(3, 5));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_branch_replaces_the_chain() {
+    check_reorg(Kind::Ws, 0, |world| {
+        world.change(|chains| chains.reorg_l1(4, 2));
+    })
+    .await;
+    check_reorg(Kind::Http, 15, |world| {
+        world.change(|chains| chains.reorg_l1(4, 2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_is_noticed_although_nobody_announces_it() {
+    let rollback = |world: &World| {
+        world.change(|chains| {
+            chains.rollback_l1(3);
+            chains.l1_paused = true;
+        });
+    };
+    for (kind, seconds) in [(Kind::Ws, 26), (Kind::Http, 15)] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        rig.settled(4).await;
+        let old = rig.head();
+        rollback(&rig.world);
+        rig.settled(seconds).await;
+        let reorg = last_reorg(&rig).unwrap();
+        assert_eq!((reorg.old_head, reorg.ancestor), (old.id(), Some(rig.true_head().id())));
+        assert_eq!(reorg.depth, 3);
+        rig.world.change(|chains| chains.l1_paused = false);
+        rig.run(20).await;
+        rig.settled(14).await;
+        rig.assert_sound();
+        assert_eq!(rig.healths(), [Connecting, Verifying, Live]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_lags_for_a_moment_is_no_rollback() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        for _ in 0..40 {
+            let asked = rig.node.count("eth_getBlockByNumber");
+            rig.node.edit(|faults| faults.lies.lag = 2);
+            rig.until("a question", 40, |rig| rig.node.count("eth_getBlockByNumber") > asked).await;
+            rig.node.edit(|faults| faults.lies.lag = 0);
+            rig.run(7).await;
+        }
+        assert_eq!(reorgs(&rig), 0, "{kind:?}");
+        assert!(rig.views.windows(2).all(|pair| pair[0].1.head().number <= pair[1].1.head().number), "{kind:?}");
+        rig.settled(13).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_chain_is_seen_as_lost() {
+    // A node that starts over from its genesis block.
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 6000, ..Plan::new(kind) }).await;
+        assert!(rig.view().refs.first().number > 400);
+        let fresh = World::new(Plan::new(kind).params);
+        rig.node.set_world(fresh);
+        rig.node.cut();
+        rig.until("block 0", 40, |rig| rig.head().number == 0).await;
+        assert_eq!(last_reorg(&rig).unwrap().ancestor, None);
+        rig.assert_sound();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn missed_heads_are_filled_in() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        rig.node.set(devnet::Faults::dead());
+        rig.run(600).await;
+        rig.node.set(devnet::Faults::default());
+        rig.settled(15).await;
+        assert_eq!(reorgs(&rig), 0);
+        assert!(rig.view().refs.len() > 50, "the chain is kept over connections");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_the_subscription_skipped_are_filled_in() {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
+    rig.run(2).await;
+    rig.node.edit(|faults| faults.heads = Heads::Silent);
+    rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(40));
+    rig.run(1).await;
+    rig.node.edit(|faults| faults.heads = Heads::Live);
+    let asked = rig.node.count("eth_getBlockByHash");
+    rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(12));
+    rig.settled(0).await;
+    assert_eq!(rig.node.count("eth_getBlockByHash"), asked + 1, "one round trip fills the gap");
+    assert_eq!(reorgs(&rig), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_heads_is_one_view() {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
+    let views = rig.views.len();
+    rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(240));
+    rig.settled(0).await;
+    assert_eq!(rig.views.len(), views + 1, "{rig:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_come_twice_or_late_change_nothing() {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
+    let shown = |number: u64| {
+        rig.world.read(|chains| {
+            let params = serde_json::json!([format!("{number:#x}"), false]);
+            devnet::answer(chains, devnet::Role::L1, &Default::default(), "eth_getBlockByNumber", &params).unwrap()
+        })
+    };
+    let head = rig.head().number;
+    for late in [shown(head), shown(head - 1), shown(3), shown(head)] {
+        rig.node.announce(late);
+        rig.run(1).await;
+        assert!(rig.is_canonical());
+    }
+    assert_eq!(reorgs(&rig), 0);
+    assert_eq!(rig.healths(), [Connecting, Verifying, Live]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_may_go_back_and_forth() {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
+    let one = rig.true_head();
+    rig.world.change(|chains| chains.reorg_l1(3, 3));
+    rig.settled(0).await;
+    let other = rig.true_head();
+    let asked = rig.node.requests().into_iter().filter(|(method, _)| method == "eth_getBlockByHash").last();
+    for branch in [one, other, one, other] {
+        rig.world.change(|chains| chains.return_to_l1(branch.hash));
+        rig.settled(0).await;
+        assert_eq!(rig.head(), branch);
+    }
+    let still = rig.node.requests().into_iter().filter(|(method, _)| method == "eth_getBlockByHash").last();
+    assert_eq!(asked, still, "both branches are remembered");
+    assert_eq!(reorgs(&rig), 5);
+    rig.assert_sound();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_below_the_retained_blocks_replaces_them() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 1200, ..Plan::new(kind) }).await;
+        let first = rig.view().refs.first();
+        rig.world.change(|chains| {
+            chains.reorg_l1(chains.head_l1().number - first.number + 5, 40);
+        });
+        rig.settled(15).await;
+        assert_eq!(last_reorg(&rig).unwrap().ancestor, None);
+        rig.assert_sound();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_blocks_are_kept() {
+    let mut rig = Rig::live_with(Plan { age: 11_800, ..Plan::new(Kind::Ws) }).await;
+    rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(13_000));
+    rig.settled(5).await;
+    assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+    rig.run(12).await;
+    rig.settled(1).await;
+    assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Run(u64),
+    Reorg(u64, u64),
+    Rollback(u64),
+    Lag(u64),
+    Cut,
+    Silent,
+    Return(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1..40_u64).prop_map(Step::Run),
+        3 => (1..30_u64, 1..30_u64).prop_map(|(depth, length)| Step::Reorg(depth, length)),
+        1 => (1..10_u64).prop_map(Step::Rollback),
+        1 => (1..4_u64).prop_map(Step::Lag),
+        1 => Just(Step::Cut),
+        1 => Just(Step::Silent),
+        1 => (1..20_usize).prop_map(Step::Return),
+    ]
+}
+
+/// Everything that was told, as text.
+async fn story(kind: Kind, steps: &[Step], serve_orphans: bool) -> String {
+    let mut plan = Plan { age: 300, seed: 7, ..Plan::new(kind) };
+    plan.params.serve_orphans = serve_orphans;
+    let mut rig = Rig::live_with(plan).await;
+    for step in steps {
+        match *step {
+            Step::Run(seconds) => rig.run(seconds).await,
+            Step::Reorg(depth, length) => {
+                rig.world.change(|chains| chains.reorg_l1(depth, length));
+            }
+            Step::Rollback(depth) => {
+                rig.world.change(|chains| chains.rollback_l1(depth));
+            }
+            Step::Lag(lag) => rig.node.edit(|faults| faults.lies.lag = lag),
+            Step::Cut => rig.node.cut(),
+            Step::Silent => rig.node.edit(|faults| faults.heads = Heads::Silent),
+            Step::Return(back) => {
+                let block = rig.world.read(|chains| chains.all_l1().map(|block| block.hash).collect::<Vec<_>>());
+                rig.world.change(|chains| chains.return_to_l1(block[block.len().saturating_sub(back)]));
+            }
+        }
+    }
+    rig.node.set(devnet::Faults::default());
+    rig.run(2).await;
+    rig.world.change(|chains| chains.l1_paused = true);
+    rig.settled(60).await;
+    rig.assert_sound();
+    format!("{rig:?}")
+}
+
+fn told(kind: Kind, steps: &[Step], serve_orphans: bool) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(story(kind, steps, serve_orphans))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_canonical_chain_is_found(
+        kind in prop_oneof![Just(Kind::Ws), Just(Kind::Http)],
+        steps in prop::collection::vec(step(), 1..12),
+        serve_orphans: bool,
+    ) {
+        told(kind, &steps, serve_orphans);
+    }
+}
+
+#[test]
+fn one_seed_replays_identically() {
+    let steps =
+        [Step::Run(30), Step::Reorg(3, 2), Step::Cut, Step::Run(20), Step::Rollback(2), Step::Silent, Step::Run(50)];
+    for kind in [Kind::Ws, Kind::Http] {
+        assert_eq!(told(kind, &steps, true), told(kind, &steps, true));
+    }
+}
+
+#[test]
+fn the_stream_can_be_moved_to_a_task() {
+    fn sendable(_: impl futures::Stream<Item = Event> + Send + 'static) {}
+    let config = l1_ingest::Config {
+        endpoints: Vec::new(),
+        chain_id: 1,
+        genesis: Default::default(),
+        trust_rpc: false,
+        stall_timeout: Duration::from_secs(36),
+        epoch_poll_interval: None,
+        http_poll_interval: None,
+        clock: status::Clock::system(),
+        seed: 0,
+    };
+    sendable(l1_ingest::watch(config).1);
+}
