@@ -6,7 +6,7 @@ use alloy_primitives::{B256, U64};
 use rollup::SyncStatus;
 use serde_json::{Value, json};
 
-use crate::{Block, Chains, Label, Lies, chain::Chain, json};
+use crate::{Chains, Label, Lies, block::Block, chain::Chain, json};
 
 /// Which kind of node answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +43,13 @@ impl RpcError {
 
 /// What a node in this role says to one request. An absent block is `null`; an unknown method is geth's error.
 pub fn answer(chains: &Chains, role: Role, lies: &Lies, method: &str, params: &Value) -> Answer {
-    let chain_id = lies.chain_id.unwrap_or(match role {
+    let chain_id = match role {
         Role::L1 => chains.params.l1_chain_id,
-        Role::ExecutionClient | Role::RollupNode => chains.params.l2_chain_id,
-    });
-    let sight = match role {
+        Role::ExecutionClient => chains.params.l2_chain_id,
         Role::RollupNode => return rollup_node(chains, lies, method),
-        Role::L1 | Role::ExecutionClient => Sight::new(chains, role, lies),
     };
+    let chain_id = lies.chain_id.unwrap_or(chain_id);
+    let sight = Sight::new(chains, role, lies);
     match method {
         "eth_chainId" => Ok(json!(U64::from(chain_id))),
         "net_version" => Ok(json!(chain_id.to_string())),
@@ -89,9 +88,10 @@ fn status(chains: &Chains, lies: &Lies) -> SyncStatus {
     let l1 = Sight::new(chains, Role::L1, lies);
     let tip = match chains.l1.get(l1.head.number() + 1) {
         // What the sequencer had when the next L1 block came.
-        Some(next) if lies.lag > 0 => chains.l2_at(next.header.timestamp.saturating_sub(1)),
-        _ => chains.l2.head(),
+        Some(next) if lies.lag > 0 => chains.l2_at(next.header.timestamp - 1),
+        _ => None,
     };
+    let tip = tip.unwrap_or(chains.l2.head());
     let label = |label: Option<&Arc<Block>>| label.map(|block| block.l1_ref()).unwrap_or_default();
     let finalized_l1 = label(l1.finalized);
     SyncStatus {

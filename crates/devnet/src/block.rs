@@ -5,17 +5,17 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use rollup::{BlockId, L1BlockRef};
 
-use crate::{Deposit, Params};
+use crate::{Params, deposit::Deposit};
 
 /// A block of either chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// The hash of `header`.
-    pub hash: B256,
+    pub(crate) hash: B256,
     /// Every field that Prague (L1) or Isthmus (L2) headers have.
-    pub header: Header,
+    pub(crate) header: Header,
     /// The only transaction of an L2 block; L1 blocks and the L2 genesis have none.
-    pub deposit: Option<Deposit>,
+    pub(crate) deposit: Option<Deposit>,
 }
 
 impl Block {
@@ -61,17 +61,17 @@ impl Block {
     }
 
     /// Block number.
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.header.number
     }
 
     /// Hash and number.
-    pub fn id(&self) -> BlockId {
+    pub(crate) fn id(&self) -> BlockId {
         BlockId { hash: self.hash, number: self.header.number }
     }
 
     /// What op-node keeps of an L1 block.
-    pub fn l1_ref(&self) -> L1BlockRef {
+    pub(crate) fn l1_ref(&self) -> L1BlockRef {
         L1BlockRef {
             hash: self.hash,
             number: self.header.number,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 
-use crate::Block;
+use crate::block::Block;
 
 /// A chain that grows, is cut, and changes branches. Blocks are shared, so copying a chain is cheap.
 #[derive(Clone, Debug)]
@@ -81,7 +81,8 @@ impl Chain {
         }
     }
 
-    /// Makes `block` the head. Its ancestors down to the canonical chain come with it.
+    /// Makes `block` the head. Its ancestors down to the canonical chain come with it; if they were forgotten nothing
+    /// changes.
     pub(crate) fn switch(&mut self, block: &Arc<Block>) {
         let mut branch = Vec::new();
         let mut next = Some(block);
@@ -89,7 +90,8 @@ impl Chain {
             branch.push(block.clone());
             next = self.by_hash.get(&block.header.parent_hash);
         }
-        let Some(ancestor) = next.map(|block| block.number()) else { return };
+        let oldest = self.canonical[0].number();
+        let Some(ancestor) = next.map(|block| block.number()).filter(|ancestor| *ancestor >= oldest) else { return };
         self.cut(ancestor);
         for block in branch.into_iter().rev() {
             self.push(block);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use rollup::{L1InfoFormat, SyncStatus};
 
-use crate::{Block, Deposit, Params, chain::Chain};
+use crate::{Params, block::Block, chain::Chain, deposit::Deposit};
 
 /// An L1 and the rollup on it, with everything that was ever true about them. Times are since the Unix epoch.
 ///
@@ -118,10 +118,8 @@ impl Chains {
         let block = Arc::new(Block::l1(&self.params, Some(&parent), timestamp, self.entropy));
         let mut safe = self.derived[&parent.hash].clone();
         if !self.batcher_paused && block.number().is_multiple_of(self.params.batch_interval) {
-            let batched = self.l2_at(parent.header.timestamp);
-            if batched.number() > safe.number() {
-                safe = batched.clone();
-            }
+            let seen = self.l2_at(parent.header.timestamp).filter(|seen| seen.number() > safe.number());
+            safe = seen.cloned().unwrap_or(safe);
         }
         self.derived.insert(block.hash, safe);
         self.l1.push(block);
@@ -159,9 +157,9 @@ impl Chains {
     }
 
     /// The newest canonical L2 block that is not younger than `time`, in Unix seconds.
-    pub(crate) fn l2_at(&self, time: u64) -> &Arc<Block> {
+    pub(crate) fn l2_at(&self, time: u64) -> Option<&Arc<Block>> {
         let number = time.saturating_sub(self.params.genesis_time) / self.params.l2_block_time;
-        self.l2.get(number.min(self.l2.head().number())).expect("forgotten blocks are older than any batch")
+        self.l2.get(number.min(self.l2.head().number()))
     }
 
     fn move_labels(&mut self) {
@@ -189,12 +187,16 @@ impl Chains {
     }
 
     fn forget(&mut self) {
-        let status = self.status();
         let retain = self.params.retain;
-        for block in self.l1.forget_below(status.finalized_l1.number.saturating_sub(retain)) {
+        // Whatever happens, L2 stands on an origin at or above that of its finalized block.
+        let needed = self.finalized_l2().l1_origin.number;
+        let bound = needed.min(self.labels.finalized.unwrap_or_default().saturating_sub(retain));
+        for block in self.l1.forget_below(bound) {
             self.derived.remove(&block.hash);
         }
-        self.l2.forget_below(status.finalized_l2.number.saturating_sub(retain));
+        if let Some(block) = self.l2.first(|block| self.origin(block).0.number >= bound) {
+            self.l2.forget_below(block.number());
+        }
         while self.history.len() as u64 > retain {
             self.history.pop_front();
         }

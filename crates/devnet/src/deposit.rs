@@ -17,19 +17,19 @@ const L1_INFO_DOMAIN: u64 = 1;
 
 /// An L1-info deposit and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deposit {
+pub(crate) struct Deposit {
     /// The L1 origin of the block.
-    pub origin: BlockId,
+    pub(crate) origin: BlockId,
     /// Distance to the first block of the same origin.
-    pub sequence_number: u64,
+    pub(crate) sequence_number: u64,
     /// What makes the transaction unique.
-    pub source_hash: B256,
+    pub(crate) source_hash: B256,
     /// L1-info calldata.
-    pub input: Bytes,
+    pub(crate) input: Bytes,
     /// The typed transaction as it is hashed: 0x7e and an RLP list.
-    pub envelope: Bytes,
+    pub(crate) envelope: Bytes,
     /// Hash of `envelope`.
-    pub hash: B256,
+    pub(crate) hash: B256,
 }
 
 impl Deposit {

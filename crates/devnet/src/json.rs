@@ -4,7 +4,7 @@ use alloy_primitives::{B256, U64, U256};
 use alloy_rlp::Encodable;
 use serde_json::{Value, json};
 
-use crate::Block;
+use crate::block::Block;
 use crate::deposit::{DEPOSIT_TYPE, L1_BLOCK, L1_INFO_DEPOSITOR, L1_INFO_GAS};
 
 /// A block, with its transaction whole or as a hash.

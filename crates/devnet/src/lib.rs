@@ -57,9 +57,7 @@ mod truth;
 mod world;
 
 pub use answer::{Answer, Role, RpcError, answer};
-pub use block::Block;
 pub use chains::Chains;
-pub use deposit::Deposit;
 pub use faults::{Faults, Heads, Label, Lies, Requests};
 pub use listener::Listener;
 pub use node::Node;

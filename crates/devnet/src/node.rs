@@ -120,7 +120,7 @@ impl Node {
         let _ = self.announcements.send(head);
     }
 
-    /// How often each method was asked for, answered or not.
+    /// How often each method was asked for, answered or not. Without sockets, what a dead node refused counts too.
     pub fn requests(&self) -> BTreeMap<String, u64> {
         self.requests.borrow().clone()
     }

@@ -35,7 +35,8 @@ pub struct Params {
     pub jovian_time: Option<u64>,
     /// Whether blocks that a reorg orphaned are still served by hash, as geth does; anvil forgets them.
     pub serve_orphans: bool,
-    /// How many blocks of each chain are kept below the head. The genesis blocks are always kept.
+    /// How many L1 blocks below the finalized one are kept at least, with the L2 blocks on them; and how many entries
+    /// of history. The genesis blocks are always kept. A reorg cannot reach what was forgotten.
     pub retain: u64,
     /// Makes hashes differ from world to world; equal calls on equal seeds give equal hashes.
     pub seed: u64,

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use rollup::L1BlockRef;
 
-use crate::{Block, Chains, chains::Labels};
+use crate::{Chains, block::Block, chains::Labels};
 
 impl Chains {
     /// Replaces the last `depth` L1 blocks by `length` new ones and returns the common ancestor. `length` may be
@@ -34,10 +34,13 @@ impl Chains {
     }
 
     /// Makes an L1 block that existed before the head again, with its ancestors. The L2 chain becomes the one that
-    /// this branch derives. Returns false, and changes nothing, for a block that never existed.
+    /// this branch derives. Returns false, and changes nothing, for a block that never existed or was forgotten.
     pub fn return_to_l1(&mut self, hash: B256) -> bool {
         let Some(block) = self.l1.by_hash(hash).cloned() else { return false };
         self.l1.switch(&block);
+        if *self.l1.head() != block {
+            return false;
+        }
         self.settle_l2();
         self.finish();
         true

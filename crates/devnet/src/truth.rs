@@ -6,7 +6,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
 
-use crate::{Block, Chains, chains::Labels};
+use crate::{Chains, block::Block, chains::Labels};
 
 impl Chains {
     /// The L1 head.
@@ -77,9 +77,13 @@ impl Chains {
     }
 
     /// The canonical L1 block that made the canonical L2 block of this number safe: where its batch was included.
+    /// None while it is not safe, or if that L1 block was forgotten.
     pub fn derived_from(&self, l2_number: u64) -> Option<L1BlockRef> {
-        let first = self.l1.first(|block| self.derived[&block.hash].number() >= l2_number)?;
-        Some(first.l1_ref())
+        let derives = |block: &Block| self.derived[&block.hash].number() >= l2_number;
+        let first = self.l1.first(derives)?;
+        // Of the oldest block that is left nobody knows whether it was the first.
+        let parent = first.number().checked_sub(1).and_then(|number| self.l1.get(number));
+        (first.number() == 0 || parent.is_some()).then(|| first.l1_ref())
     }
 
     /// The status of a rollup node that has derived everything there is.

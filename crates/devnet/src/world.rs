@@ -40,7 +40,8 @@ impl World {
         outcome
     }
 
-    /// Another world with the same past, where the blocks to come have other hashes: for nodes that disagree.
+    /// Another world with the same past, where another seed gives the blocks to come other hashes: for nodes that
+    /// disagree.
     pub fn fork(&self, seed: u64) -> Self {
         let mut chains = self.lock().clone();
         chains.params.seed = seed;

@@ -19,8 +19,8 @@ enum Shape {
     Text,
     Number,
     /// Of the shapes in it.
-    Array(Vec<Shape>),
-    Object(BTreeMap<String, Shape>),
+    Array(Vec<Self>),
+    Object(BTreeMap<String, Self>),
 }
 
 fn shape(value: &Value) -> Shape {

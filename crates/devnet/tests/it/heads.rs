@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy_pubsub::{PubSubConnect, PubSubFrontend, RawSubscription};
+use alloy_pubsub::{PubSubConnect, RawSubscription};
 use alloy_rpc_client::RpcClient;
 use devnet::{Faults, Heads, Node, Params, Requests, Role, World};
 use serde_json::{Value, json};
@@ -38,10 +38,9 @@ impl Subscriber {
     }
 
     /// Checks that no head is on its way. Time is paused, so a second is over when nothing else can happen.
-    #[track_caller]
-    fn quiet(&mut self) -> impl Future<Output = ()> {
-        let silence = timeout(Duration::from_secs(1), self.heads.recv());
-        async { assert!(silence.await.is_err(), "a head came") }
+    async fn quiet(&mut self) {
+        let head = timeout(Duration::from_secs(1), self.heads.recv()).await;
+        assert!(head.is_err(), "{head:?}");
     }
 
     async fn ask(&self) -> Result<String, String> {
@@ -132,21 +131,21 @@ async fn subscribing_can_be_refused_and_can_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_can_be_cut_and_refused() {
-    let node = node(Role::L1, 0);
-    let mut handle = node.connector().connect().await.unwrap().with_max_retries(1);
+async fn a_cut_ends_a_connection_and_a_dead_node_takes_none() {
+    let (world, node) = world();
+    let mut subscriber = Subscriber::new(&node).await;
     node.cut();
-    let frontend = RpcClient::new(reconnecting(&node).await, true);
+    // alloy's own service connects and subscribes again.
+    node.requested(|counts| counts["eth_subscribe"] == 2).await;
+    subscriber.quiet().await;
+    world.advance(after(12));
+    assert_eq!(subscriber.numbers(1).await, [1]);
+
     node.set(Faults::dead());
     assert!(node.connector().connect().await.is_err());
-    let answer: Result<String, _> = frontend.request("eth_blockNumber", ()).await;
-    assert!(answer.is_err());
-    handle = handle.with_max_retries(1);
-    handle.shutdown();
-}
-
-async fn reconnecting(node: &Node) -> PubSubFrontend {
-    node.connector().into_service().await.unwrap()
+    // Ten attempts take alloy three minutes; then it gives up and says so.
+    assert!(timeout(Duration::from_secs(600), subscriber.heads.recv()).await.unwrap().is_err());
+    assert!(subscriber.ask().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! The devnet from outside: the truth of its chains, the shape of its answers, and its faults.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod anvil;
 mod blocks;
 mod faults;

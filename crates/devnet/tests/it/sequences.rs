@@ -20,7 +20,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0_u64..80).prop_map(Step::Advance),
+        4 => (0_u64..40).prop_map(Step::Advance),
         2 => (0_u64..9, 0_u64..9).prop_map(|(depth, length)| Step::Reorg(depth, length)),
         1 => (0_u64..5).prop_map(Step::Rollback),
         1 => any::<prop::sample::Index>().prop_map(Step::Return),
@@ -50,7 +50,10 @@ fn apply(chains: &mut Chains, step: &Step) {
         Step::Rollback(depth) => drop(chains.rollback_l1(*depth)),
         Step::Return(index) => {
             let all: Vec<_> = chains.all_l1().collect();
-            assert!(chains.return_to_l1(index.get(&all).hash));
+            let block = index.get(&all);
+            let returned = chains.return_to_l1(block.hash);
+            assert_eq!(returned, chains.head_l1() == *block);
+            assert!(returned || chains.params().retain < u64::MAX, "what is not forgotten can come back");
         }
         Step::ReorgL2(depth) => chains.reorg_l2(*depth),
         Step::Pause(l1, l2, batcher) => {
@@ -60,7 +63,7 @@ fn apply(chains: &mut Chains, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_rules_hold_after_every_step(params in params(), steps in prop::collection::vec(step(), 1..25)) {
@@ -79,5 +82,17 @@ proptest! {
         let mut again = Chains::new(params);
         steps.iter().for_each(|step| apply(&mut again, step));
         prop_assert!(again.history().eq(chains.history()));
+    }
+
+    #[test]
+    fn forgetting_leaves_a_truth(params in params(), retain in 0_u64..4, steps in prop::collection::vec(step(), 1..40)) {
+        let mut chains = Chains::new(Params { retain, ..params });
+        for step in &steps {
+            apply(&mut chains, step);
+            let status = chains.status();
+            let (finalized, safe, tip) = (status.finalized_l2, status.safe_l2, status.unsafe_l2);
+            prop_assert!(finalized.number <= safe.number && safe.number <= tip.number, "{:?}", status);
+            prop_assert_eq!(chains.l1_block(tip.l1_origin.number).map(|origin| origin.id()), Some(tip.l1_origin));
+        }
     }
 }
