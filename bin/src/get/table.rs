@@ -179,7 +179,22 @@ mod tests {
 
     #[test]
     fn shows_a_healthy_node() {
-        check(&op_node(|_| {}), "X");
+        check(
+            &op_node(|_| {}),
+            "
+            |http://127.0.0.1:9545 is ready
+            |
+            |                  number  hash                  age  behind  L1 origin
+            |head_l1         21040212  0x5d4e5f..101112      12s       0
+            |safe_l1         21040159  0x7f6071..121314  10m 48s      53
+            |finalized_l1    21040127  0x3b2c3d..0e0f10  17m 12s      85
+            |current_l1      21040210  0x1f0e9d..030405      36s       2
+            |unsafe_l2      127121015  0x918293..141516      16s       0  21040208 0xb3a4b5..161718
+            |local_safe_l2  127120800  0xc4b5c6..171819   7m 26s     215  21040172 0xe6d7e8..191a1b
+            |safe_l2        127120800  0xc4b5c6..171819   7m 26s     215  21040172 0xe6d7e8..191a1b
+            |finalized_l2   127120300  0xf7e8f9..1a1b1c   24m 6s     715  21040089 0x190001..1c1d1e
+            ",
+        );
     }
 
     #[test]
@@ -189,12 +204,42 @@ mod tests {
             status.finalized_l2.number = 0;
             status.local_safe_l2 = L2BlockRef::default();
         };
-        check(&op_node(young), "X");
+        check(
+            &op_node(young),
+            "
+            |http://127.0.0.1:9545 is ready
+            |
+            |                  number  hash                 age     behind  L1 origin
+            |head_l1         21040212  0x5d4e5f..101112     12s          0
+            |safe_l1            unset
+            |finalized_l1       unset
+            |current_l1      21040210  0x1f0e9d..030405     36s          2
+            |unsafe_l2      127121015  0x918293..141516     16s          0  21040208 0xb3a4b5..161718
+            |local_safe_l2      unset
+            |safe_l2        127120800  0xc4b5c6..171819  7m 26s        215  21040172 0xe6d7e8..191a1b
+            |finalized_l2           0  0xf7e8f9..1a1b1c  24m 6s  127121015  21040089 0x190001..1c1d1e
+            ",
+        );
     }
 
     #[test]
     fn shows_a_node_that_knows_nothing() {
-        check(&op_node(|status| *status = SyncStatus::default()), "X");
+        check(
+            &op_node(|status| *status = SyncStatus::default()),
+            "
+            |http://127.0.0.1:9545 is not ready: head_l1, current_l1, unsafe_l2, safe_l2, finalized_l2: unset
+            |
+            |               number  hash  age  behind  L1 origin
+            |head_l1         unset
+            |safe_l1         unset
+            |finalized_l1    unset
+            |current_l1      unset
+            |unsafe_l2       unset
+            |local_safe_l2   unset
+            |safe_l2         unset
+            |finalized_l2    unset
+            ",
+        );
     }
 
     #[test]
@@ -206,7 +251,24 @@ mod tests {
             status.pending_safe_l2.number += 10;
             status.pending_safe_l2.hash = !status.pending_safe_l2.hash;
         };
-        check(&op_node(odd), "X");
+        check(
+            &op_node(odd),
+            "
+            |http://127.0.0.1:9545 is ready
+            |
+            |                    number  hash                  age  behind  L1 origin
+            |head_l1           21040212  0x5d4e5f..101112      12s       0
+            |safe_l1           21040159  0x7f6071..121314  10m 48s      53
+            |finalized_l1      21040127  0x3b2c3d..0e0f10  17m 12s      85
+            |current_l1        21040215  0x1f0e9d..030405      36s      -3
+            |unsafe_l2        127121015  0x918293..141516    in 4s       0  21040208 0xb3a4b5..161718
+            |cross_unsafe_l2  127121015  0x6e7d6c..ebeae9      16s       0  21040208 0xb3a4b5..161718
+            |local_safe_l2    127120800  0xc4b5c6..171819   7m 26s     215  21040172 0xe6d7e8..191a1b
+            |pending_safe_l2  127120810  0x3b4a39..e8e7e6   7m 26s     205  21040172 0xe6d7e8..191a1b
+            |safe_l2          127120800  0xc4b5c6..171819   7m 26s     215  21040172 0xe6d7e8..191a1b
+            |finalized_l2     127120300  0xf7e8f9..1a1b1c   24m 6s     715  21040089 0x190001..1c1d1e
+            ",
+        );
     }
 
     #[test]
@@ -229,7 +291,31 @@ mod tests {
             ],
         }));
         let stale = CallError::Rpc { code: -32002, message: "the sync status is stale".into() };
-        check(&Report { status: Err(stale), ..report }, "X");
+        check(
+            &Report { status: Err(stale), ..report },
+            "
+            |http://127.0.0.1:9545 is not ready: l2_view: no source for 130.0 s
+            |
+            |                  number  hash                  age  behind  confirmed  L1 origin
+            |head_l1         21040212  0x5d4e5f..101112      12s       0         0s
+            |safe_l1         21040159  0x7f6071..121314  10m 48s      53        12s
+            |finalized_l1    21040127  0x3b2c3d..0e0f10  17m 12s      85
+            |current_l1      21040210  0x1f0e9d..030405      36s       2
+            |unsafe_l2      127121015  0x918293..141516      16s       0             21040208 0xb3a4b5..161718
+            |local_safe_l2  127120800  0xc4b5c6..171819   7m 26s     215             21040172 0xe6d7e8..191a1b
+            |safe_l2        127120800  0xc4b5c6..171819   7m 26s     215     2m 10s  21040172 0xe6d7e8..191a1b
+            |finalized_l2   127120300  0xf7e8f9..1a1b1c   24m 6s     715             21040089 0x190001..1c1d1e
+            |
+            |held          derived half for 3m 2s: it derives again (rewinding)
+            |L1 not taken  as l1_label_back is (l1_label_back)
+            |L2 not taken  as l1_fork is (l1_fork)
+            |L1 from       ws://a, http://b
+            |derived from  http://c
+            |tip from      nobody
+            |source        http://c unreachable for 1m 1s: refused [2J
+            |snapshot      00ff-57, L1 epoch 1, L2 epoch 0
+            ",
+        );
     }
 
     #[test]
@@ -246,8 +332,14 @@ mod tests {
             let error = CallError::Rpc { code, message: message.into() };
             Report { status: Err(error), snapshot: Err("the connection was lost".into()), ..testing::report() }
         };
-        check(&failing(-32000, "busy"), "X");
-        check(&failing(-32601, "method not found"), "X");
+        check(
+            &failing(-32000, "busy"),
+            "|http://127.0.0.1:9545 is not ready: optimism_syncStatus: JSON-RPC error -32000: busy",
+        );
+        check(
+            &failing(-32601, "method not found"),
+            "|http://127.0.0.1:9545 is not ready: optimism_syncStatus: JSON-RPC error -32601: method not found (is this the RPC of a rollup node?)",
+        );
     }
 
     #[test]
