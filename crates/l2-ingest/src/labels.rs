@@ -16,7 +16,8 @@ pub(crate) struct Labels<T> {
     pub latest: T,
 }
 
-/// Asks for the labelled headers. In this order a chain that moves meanwhile still has finalized <= safe <= latest.
+/// Asks for the labelled headers. Clients answer a batch in its order, and in this order a chain that moves meanwhile
+/// still has finalized <= safe <= latest. On a socket the three go side by side, a moment apart at most.
 pub(crate) async fn read(client: &Client) -> Result<Labels<L2Header>, Fault> {
     let calls = ["finalized", "safe", "latest"].map(|label| ("eth_getBlockByNumber", json!([label, false])));
     let mut answers = client.batch(calls.into()).await?.into_iter();

@@ -2,18 +2,18 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use devnet::{Heads, Label, Params, Requests, World};
-use rollup::{BlockId, L2BlockRef};
-use serde_json::{Value, json};
+use devnet::{Heads, Label, Lies, Params, Requests, Role, World, answer};
+use rollup::L2BlockRef;
+use serde_json::json;
 use status::{Derived, Event, L2View, Profile, Tip};
 
-use crate::watch::{Over, Watch};
+use crate::watch::{Over, Watch, world, world_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 const BOTH: [Over; 2] = [Over::Requests, Over::Subscriptions];
@@ -36,7 +36,7 @@ fn halves(view: &L2View) -> (Derived, Tip) {
 #[tokio::test(start_paused = true)]
 async fn every_view_is_the_truth_with_its_evidence() {
     for over in BOTH {
-        let mut watch = Watch::client(Params::default(), over);
+        let mut watch = Watch::client(over);
         let asked = watch.asked.clone();
         let mut views: Vec<L2View> = Vec::new();
         let mut states = Vec::new();
@@ -74,7 +74,7 @@ async fn every_view_is_the_truth_with_its_evidence() {
 #[tokio::test(start_paused = true)]
 async fn a_chain_at_rest_is_confirmed() {
     for (over, every) in [(Over::Requests, 2), (Over::Subscriptions, 10)] {
-        let mut watch = Watch::client(Params::default(), over);
+        let mut watch = Watch::client(over);
         watch.world.change(|chains| {
             chains.sequencer_paused = true;
             chains.l1_paused = true;
@@ -94,7 +94,7 @@ async fn a_chain_at_rest_is_confirmed() {
 #[tokio::test(start_paused = true)]
 async fn what_it_costs() {
     for over in BOTH {
-        let mut watch = Watch::client(Params::default(), over);
+        let mut watch = Watch::client(over);
         let (_, views) = watch.states(SECOND * 601).await;
         let sent = watch.endpoint.requests();
         assert_eq!((sent["eth_chainId"], sent["eth_getBlockByNumber"]), (1, 1 + 3 * views as u64));
@@ -107,9 +107,26 @@ async fn what_it_costs() {
     }
 }
 
+/// The lower label first: what moves between two answers can only make the view's heads stand further apart.
+#[tokio::test(start_paused = true)]
+async fn labels_are_asked_for_in_order() {
+    for over in BOTH {
+        let mut watch = Watch::client(over);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let labels = asked.clone();
+        watch.node.with_answer("eth_getBlockByNumber", move |params, truth| {
+            labels.lock().unwrap().push(params.clone());
+            truth
+        });
+        watch.view().await;
+        let expected = ["0x0", "finalized", "safe", "latest"].map(|label| json!([label, false]));
+        assert_eq!(*asked.lock().unwrap(), expected, "{over:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn heads_that_come_in_a_burst_are_read_together() {
-    let mut watch = Watch::client(Params::default(), Over::Subscriptions);
+    let mut watch = Watch::client(Over::Subscriptions);
     watch.world.change(|chains| chains.sequencer_paused = true);
     watch.view().await;
     let head = json!({"whatever": "it says"});
@@ -133,10 +150,9 @@ async fn heads_that_come_in_a_burst_are_read_together() {
     assert_eq!(told, ["5.8 view", "6.8 view", "7.8 view", "8.8 view", "9.8 view"]);
 }
 
-/// What `change` makes of the labels on a chain whose sequencing window is `window` L1 blocks. The tip is on L1 block
-/// 50: five minutes of twelve seconds.
-async fn labelled(window: u64, safe: Label, finalized: Label) -> (Option<u64>, Option<u64>) {
-    let mut watch = Watch::client(Params { seq_window_size: window, ..Params::default() }, Over::Requests);
+/// What becomes of these labels, as block numbers. The tip is on L1 block 50: ten minutes, at twelve seconds a block.
+async fn labelled(world: &World, safe: Label, finalized: Label) -> (Option<u64>, Option<u64>) {
+    let mut watch = Watch::client_of(world.fork(0), Over::Requests, 0);
     watch.node.edit(|faults| (faults.lies.safe, faults.lies.finalized) = (safe, finalized));
     let view = watch.view().await;
     assert_eq!(view.tip.unsafe_l2.l1_origin.number, 50);
@@ -151,24 +167,24 @@ async fn labelled(window: u64, safe: Label, finalized: Label) -> (Option<u64>, O
 
 #[tokio::test(start_paused = true)]
 async fn an_unset_label_is_genesis_on_a_young_chain_only() {
-    let (young, old) = (50, 49);
+    let [young, old] = [50, 49].map(|seq_window_size| world_with(Params { seq_window_size, ..Params::default() }));
     for unset in [Label::Null, Label::NotFound] {
-        assert_eq!(labelled(young, unset, unset).await, (Some(0), Some(0)));
-        assert_eq!(labelled(young, unset, Label::At(7)).await, (Some(7), Some(7)));
-        assert_eq!(labelled(young, Label::At(9), unset).await, (Some(0), Some(9)));
-        assert_eq!(labelled(old, unset, unset).await, (None, None));
-        assert_eq!(labelled(old, unset, Label::At(7)).await, (Some(7), None));
-        assert_eq!(labelled(old, Label::At(9), unset).await, (None, Some(9)));
+        assert_eq!(labelled(&young, unset, unset).await, (Some(0), Some(0)));
+        assert_eq!(labelled(&young, unset, Label::At(7)).await, (Some(7), Some(7)));
+        assert_eq!(labelled(&young, Label::At(9), unset).await, (Some(0), Some(9)));
+        assert_eq!(labelled(&old, unset, unset).await, (None, None));
+        assert_eq!(labelled(&old, unset, Label::At(7)).await, (Some(7), None));
+        assert_eq!(labelled(&old, Label::At(9), unset).await, (None, Some(9)));
     }
-    assert_eq!(labelled(young, Label::At(9), Label::At(7)).await, (Some(7), Some(9)));
+    assert_eq!(labelled(&young, Label::At(9), Label::At(7)).await, (Some(7), Some(9)));
     // Whatever it says is passed on.
-    assert_eq!(labelled(old, Label::At(7), Label::At(9)).await, (Some(9), Some(7)));
-    assert_eq!(labelled(old, Label::At(0), Label::At(0)).await, (Some(0), Some(0)));
+    assert_eq!(labelled(&old, Label::At(7), Label::At(9)).await, (Some(9), Some(7)));
+    assert_eq!(labelled(&old, Label::At(0), Label::At(0)).await, (Some(0), Some(0)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_block_without_l1_info_is_an_error_that_names_it() {
-    let mut watch = Watch::client(Params::default(), Over::Requests);
+    let mut watch = Watch::client(Over::Requests);
     watch.view().await;
     watch.told(SECOND).await;
     watch.node.with_answer("eth_getTransactionByBlockHashAndIndex", |_, truth| {
@@ -188,10 +204,11 @@ async fn a_block_without_l1_info_is_an_error_that_names_it() {
 
 /// The sequencer replaces the tip between the two queries of a reading.
 async fn race(serve_orphans: bool) -> (L2View, L2BlockRef, World) {
-    let mut watch = Watch::client(Params { serve_orphans, ..Params::default() }, Over::Requests);
+    let world = world_with(Params { serve_orphans, ..Params::default() });
+    let mut watch = Watch::client_of(world, Over::Requests, 0);
     watch.view().await;
     let (world, armed) = (watch.world.clone(), AtomicBool::new(true));
-    let orphan = Arc::new(std::sync::Mutex::new(L2BlockRef::default()));
+    let orphan = Arc::new(Mutex::new(L2BlockRef::default()));
     let replaced = orphan.clone();
     watch.node.with_answer("eth_getBlockByNumber", move |params, truth| {
         if params[0] == "latest" && armed.swap(false, Ordering::Relaxed) {
@@ -221,7 +238,7 @@ async fn a_label_that_moves_while_it_is_read_stays_consistent() {
 #[tokio::test(start_paused = true)]
 async fn another_chain_is_never_listened_to() {
     for over in BOTH {
-        let mut watch = Watch::client(Params::default(), over);
+        let mut watch = Watch::client(over);
         watch.node.edit(|faults| faults.lies.chain_id = Some(10));
         let (states, views) = watch.states(SECOND * 60).await;
         let wrong = "wrong-chain: wrong chain: chain id is 10, expected 901";
@@ -247,7 +264,7 @@ async fn another_chain_is_never_listened_to() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_ends_by_itself() {
     for over in BOTH {
-        let mut watch = Watch::client(Params::default(), over);
+        let mut watch = Watch::client(over);
         watch.states(SECOND * 30).await;
         let before = watch.node.requests();
         watch.node.set(devnet::Faults::dead());
@@ -270,7 +287,7 @@ async fn an_outage_ends_by_itself() {
 /// A healthy source meets this fault: the errors it tells, in a minute. No view comes meanwhile, and all is well again
 /// when it is over.
 async fn fault(over: Over, requests: Requests) -> Vec<String> {
-    let mut watch = Watch::client(Params::default(), over);
+    let mut watch = Watch::client(over);
     watch.states(SECOND * 5).await;
     watch.node.edit(|faults| faults.requests = requests);
     let (states, views) = watch.states(SECOND * 60).await;
@@ -306,7 +323,7 @@ async fn faults_are_told_and_never_become_views() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_asks_for_patience_is_left_alone() {
-    let mut watch = Watch::client(Params::default(), Over::Requests);
+    let mut watch = Watch::client(Over::Requests);
     watch.states(SECOND * 3).await;
     watch.node.edit(|faults| faults.requests = Requests::Http { status: 429, retry_after: Some(100) });
     watch.states(SECOND * 3).await;
@@ -319,7 +336,7 @@ async fn a_client_that_asks_for_patience_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_says_nothing_is_dropped() {
-    let mut watch = Watch::client(Params::default(), Over::Subscriptions);
+    let mut watch = Watch::client(Over::Subscriptions);
     watch.states(SECOND * 5).await;
     watch.node.edit(|faults| faults.heads = Heads::Silent);
     let (states, views) = watch.states(SECOND * 15).await;
@@ -334,7 +351,7 @@ async fn a_subscription_that_says_nothing_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn without_subscriptions_a_socket_is_polled() {
-    let mut watch = Watch::client(Params::default(), Over::Subscriptions);
+    let mut watch = Watch::client(Over::Subscriptions);
     watch.node.with_answer("eth_subscribe", |_, _| {
         let message = "the method eth_subscribe does not exist/is not available".into();
         Err(devnet::RpcError { code: -32601, message })
@@ -346,7 +363,7 @@ async fn without_subscriptions_a_socket_is_polled() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_client_rewinds_is_passed_on() {
-    let mut watch = Watch::client(Params::default(), Over::Requests);
+    let mut watch = Watch::client(Over::Requests);
     watch.view().await;
     watch.node.edit(|faults| {
         faults.lies = devnet::Lies { lag: 250, safe: Label::At(40), finalized: Label::At(45), ..faults.lies };
@@ -358,36 +375,27 @@ async fn what_the_client_rewinds_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn genesis_restarts_at_genesis() {
-    let mut watch = Watch::client(Params::default(), Over::Requests);
+async fn genesis_is_a_value() {
+    let mut watch = Watch::client(Over::Requests);
     watch.view().await;
-    watch.node.edit(|faults| faults.lies = devnet::Lies { lag: 1_000_000, ..faults.lies });
-    watch.node.edit(|faults| (faults.lies.safe, faults.lies.finalized) = (Label::Null, Label::Null));
-    let lost = watch.world.read(|chains| chains.l2_block(0)).unwrap();
-    watch.node.with_answer("eth_getBlockByNumber", |params, truth| match params[0].as_str() {
-        Some("latest") => Ok(Value::Null),
-        _ => truth,
-    });
-    let told = watch.told(SECOND * 3).await;
-    assert_eq!(told, ["2.0 unreachable: the execution client has no latest block"]);
-    let genesis = lost;
-    let world = watch.world.clone();
-    watch.node.with_answer("eth_getBlockByNumber", move |params, truth| match params[0].as_str() {
-        Some("latest") => Ok(world.read(|chains| {
-            let BlockId { hash, number } = chains.l2_block(0).unwrap().id();
-            json!({"hash": hash, "number": format!("{number:#x}"), "parentHash": genesis.parent_hash,
-                   "timestamp": format!("{:#x}", genesis.timestamp)})
-        })),
-        _ => truth,
-    });
+    let genesis = watch.world.read(|chains| chains.l2_block(0)).unwrap();
+    let header = watch
+        .world
+        .read(|chains| {
+            answer(chains, Role::ExecutionClient, &Lies::default(), "eth_getBlockByNumber", &json!(["0x0", false]))
+        })
+        .unwrap();
+    watch.node.with_answer("eth_getBlockByNumber", move |_, _| Ok(header.clone()));
+    let transactions = watch.node.count("eth_getTransactionByBlockHashAndIndex");
     let view = watch.view().await;
-    assert_eq!((view.derived.finalized, view.derived.safe, view.tip.unsafe_l2), (lost, lost, lost));
-    assert_eq!(view.derived.current_l1, lost.l1_origin);
+    assert_eq!((view.derived.finalized, view.derived.safe, view.tip.unsafe_l2), (genesis, genesis, genesis));
+    assert_eq!((view.derived.current_l1.number, view.old_l1.len()), (0, 1));
+    assert_eq!(watch.node.count("eth_getTransactionByBlockHashAndIndex"), transactions, "its origin is configured");
 }
 
 /// What a seed makes of five minutes with an outage.
 async fn replay(seed: u64) -> Vec<String> {
-    let mut watch = Watch::seeded(Params::default(), Over::Subscriptions, seed);
+    let mut watch = Watch::client_of(world(), Over::Subscriptions, seed);
     let mut told = watch.told(SECOND * 20).await;
     watch.node.set(devnet::Faults::dead());
     told.extend(watch.told(SECOND * 100).await);

@@ -3,7 +3,7 @@
 use std::{
     future::ready,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt};
 use l2_ingest::{Config, CurrentL1, watch_execution_client, watch_rollup_node};
 use rollup::{L1BlockRef, RollupConfig};
 use status::{Clock, Event, L2View};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use upstream::{Endpoint, Options, tls_config};
 
 /// How a node is reached.
@@ -36,42 +36,59 @@ pub(crate) struct Watch {
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
 }
 
-/// The world is this old when it is first watched. What is polled once a second is never polled while a block is made.
-const AGE: Duration = Duration::from_millis(600_500);
+/// Reading the certificates of the system takes long.
+static OPTIONS: LazyLock<Options> = LazyLock::new(|| Options::new(tls_config(None).unwrap()));
+
+const ZERO: Duration = Duration::ZERO;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Ten minutes of a world with default parameters.
+static WORLD: LazyLock<World> = LazyLock::new(|| world_with(Params::default()));
+
+/// A world of its own, the same each time.
+pub(crate) fn world() -> World {
+    WORLD.fork(0)
+}
+
+/// A world that is ten minutes old. Blocks are made between two seconds from now, so that what is polled once a second
+/// is never polled while a block is made.
+pub(crate) fn world_with(params: Params) -> World {
+    let world = World::new(params);
+    world.advance(world.read(|chains| chains.now()) + Duration::from_millis(600_500));
+    world
+}
 
 impl Watch {
-    /// An execution client.
-    pub(crate) fn client(params: Params, over: Over) -> Self {
-        Self::seeded(params, over, 0)
+    /// An execution client of a default world.
+    pub(crate) fn client(over: Over) -> Self {
+        Self::client_of(world(), over, 0)
     }
 
-    pub(crate) fn seeded(params: Params, over: Over, seed: u64) -> Self {
-        Self::new(params, Role::ExecutionClient, over, |config, l1| {
+    /// An execution client; the seed is the source's.
+    pub(crate) fn client_of(world: World, over: Over, seed: u64) -> Self {
+        Self::new(world, Role::ExecutionClient, over, |config, l1| {
             Box::pin(watch_execution_client(Config { seed, ..config }, l1))
         })
     }
 
     /// A rollup node.
     pub(crate) fn rollup_node(current_l1: CurrentL1) -> Self {
-        Self::new(Params::default(), Role::RollupNode, Over::Requests, |config, l1| {
+        Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| {
             Box::pin(watch_rollup_node(config, current_l1, l1))
         })
     }
 
     fn new(
-        params: Params,
+        world: World,
         role: Role,
         over: Over,
         watch: impl FnOnce(Config, L1) -> Pin<Box<dyn Stream<Item = Event> + Send>>,
     ) -> Self {
-        let world = World::new(params);
-        let clock = Clock::starting_at(world.read(|chains| chains.now()) + AGE);
-        world.advance(clock.now().unix);
+        let clock = Clock::starting_at(world.read(|chains| chains.now()));
         let node = Node::new(world.clone(), role);
-        let options = Options::new(tls_config(None).unwrap());
         let endpoint = match over {
-            Over::Requests => Endpoint::over("node", node.transport(), options),
-            Over::Subscriptions => Endpoint::over_pubsub("node", node.connector(), options),
+            Over::Requests => Endpoint::over("node", node.transport(), OPTIONS.clone()),
+            Over::Subscriptions => Endpoint::over_pubsub("node", node.connector(), OPTIONS.clone()),
         };
         let rollup = RollupConfig::from_json(&world.read(|chains| chains.rollup_config()).to_string()).unwrap();
         let config =
@@ -84,12 +101,19 @@ impl Watch {
     /// The next event; meanwhile the world goes on.
     pub(crate) async fn next(&mut self) -> Event {
         loop {
+            let half_a_second_later = self.second() + Duration::from_millis(500);
+            let block_due = half_a_second_later + if Instant::now() < half_a_second_later { ZERO } else { SECOND };
             tokio::select! {
                 biased;
                 event = self.events.next() => return event.expect("a source never ends"),
-                () = sleep(Duration::from_millis(100)) => self.world.advance(self.clock.now().unix),
+                () = sleep_until(block_due) => self.world.advance(self.clock.now().unix),
             }
         }
+    }
+
+    /// The last full second since the start.
+    fn second(&self) -> Instant {
+        self.start + Duration::from_secs(self.start.elapsed().as_secs())
     }
 
     /// The next view, whatever else happens.
@@ -104,7 +128,7 @@ impl Watch {
     /// Every event of the next `time`, a number of seconds; `each` is called as it comes. It ends between two seconds,
     /// where no reading is due.
     pub(crate) async fn run(&mut self, time: Duration, mut each: impl FnMut(&World, &Event)) {
-        let end = self.start + Duration::from_secs(self.start.elapsed().as_secs()) + time + Duration::from_millis(500);
+        let end = self.second() + time + Duration::from_millis(500);
         loop {
             tokio::select! {
                 biased;
