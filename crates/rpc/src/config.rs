@@ -1,0 +1,86 @@
+//! What the server serves, and what it lets clients do.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use status::{Clock, Limits};
+
+/// Requests sent so far: endpoint name to method to count. Called once per `opstatus_sources`; it must not block.
+pub type Requests = Arc<dyn Fn() -> BTreeMap<String, BTreeMap<String, u64>> + Send + Sync>;
+
+/// What to serve, where and how. The defaults have op-node's address, timeouts and body limit, and nothing to serve.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen; port 0 picks a free one.
+    pub addr: SocketAddr,
+    /// When a snapshot is too old to be served as the present status.
+    pub limits: Limits,
+    /// What ages are measured with.
+    pub clock: Clock,
+    /// What `optimism_rollupConfig` answers, verbatim.
+    pub rollup_config: Arc<RawValue>,
+    /// What `optimism_version` and `/healthz` answer.
+    pub version: String,
+    /// The requests `opstatus_sources` shows.
+    pub requests: Requests,
+    /// Largest request body or WebSocket message, in bytes.
+    pub max_body: u32,
+    /// Largest answer, in bytes; a batch is one answer.
+    pub max_response: u32,
+    /// Most requests in a batch.
+    pub max_batch: u32,
+    /// Most HTTP connections at once. At the limit the one that has been idle for longest makes room for a new one.
+    pub max_connections: usize,
+    /// Most WebSockets at once. They are not counted among the HTTP connections, so that neither starves the other.
+    pub max_websockets: usize,
+    /// Most subscriptions on one WebSocket.
+    pub max_subscriptions: u32,
+    /// How long a client may take to send a request's header, from its first byte.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+    /// How long a client may take to accept more of an answer.
+    pub write_timeout: Duration,
+    /// How long a connection may wait for a request. A WebSocket is pinged four times in this time instead, and closed
+    /// if it answers none.
+    pub idle_timeout: Duration,
+    /// How long open requests may take to end when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addr: (Ipv4Addr::LOCALHOST, 9545).into(),
+            limits: Limits::default(),
+            clock: Clock::system(),
+            rollup_config: Arc::from(RawValue::NULL.to_owned()),
+            version: String::new(),
+            requests: Arc::new(BTreeMap::new),
+            max_body: 5 << 20,
+            max_response: 10 << 20,
+            max_batch: 100,
+            // Together below the usual limit of 1,024 descriptors.
+            max_connections: 512,
+            max_websockets: 256,
+            max_subscriptions: 16,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(120),
+            grace: Duration::from_secs(4),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("addr", &self.addr).field("version", &self.version).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! jsonrpsee behind the router, and the guard in front of its methods: unknown methods, panics, batches.
+
+use std::{
+    borrow::Cow,
+    future::ready,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use futures::{FutureExt, future::Either};
+use jsonrpsee::{
+    core::middleware::{Batch, BatchEntry, Notification, Request},
+    server::{
+        BatchRequestConfig, BatchResponseBuilder, MethodResponse, Methods, PingConfig, ServerBuilder, ServerConfig,
+        TowerService, TowerServiceBuilder,
+        middleware::rpc::{RpcServiceBuilder, RpcServiceT},
+    },
+    types::{ErrorObject, ErrorObjectOwned, Id, error},
+};
+use tower::{
+    Layer,
+    layer::util::{Identity, Stack},
+};
+use tracing::error;
+
+use crate::Config;
+
+/// jsonrpsee's half of one connection.
+pub(crate) type JsonRpc = TowerService<Stack<GuardLayer, Identity>, Identity>;
+
+/// Makes [`JsonRpc`]s.
+pub(crate) type JsonRpcBuilder = TowerServiceBuilder<Stack<GuardLayer, Identity>, Identity>;
+
+/// How many answers may wait for a WebSocket client; beyond, calls wait.
+const MESSAGE_BUFFER: u32 = 16;
+
+/// Marks the answer to notifications: none at all, where jsonrpsee would send `null`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silence;
+
+pub(crate) fn builder(config: &Config, methods: &Methods) -> JsonRpcBuilder {
+    let ping = PingConfig::new().ping_interval(config.idle_timeout / 4).inactive_limit(config.idle_timeout / 4 * 3);
+    let server = ServerConfig::builder()
+        .max_request_body_size(config.max_body)
+        .max_response_body_size(config.max_response)
+        // This counts WebSockets and HTTP requests in flight together; the accept loop keeps the two apart.
+        .max_connections(u32::MAX)
+        .max_subscriptions_per_connection(config.max_subscriptions)
+        .set_batch_request_config(BatchRequestConfig::Limit(config.max_batch))
+        .set_message_buffer_capacity(MESSAGE_BUFFER)
+        .enable_ws_ping(ping)
+        .build();
+    let guard = GuardLayer { methods: methods.clone(), max_response: config.max_response as usize };
+    ServerBuilder::new()
+        .set_config(server)
+        .set_rpc_middleware(RpcServiceBuilder::new().layer(guard))
+        .to_service_builder()
+}
+
+/// Puts [`Guard`] in front of jsonrpsee's method calls.
+#[derive(Clone, Debug)]
+pub(crate) struct GuardLayer {
+    methods: Methods,
+    max_response: usize,
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, layer: self.clone() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Guard<S> {
+    inner: S,
+    layer: GuardLayer,
+}
+
+impl<S> RpcServiceT for Guard<S>
+where
+    S: RpcServiceT<
+            MethodResponse = MethodResponse,
+            NotificationResponse = MethodResponse,
+            BatchResponse = MethodResponse,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let (id, name) = (request.id.clone(), request.method.clone());
+        if self.layer.methods.method(&name).is_none() {
+            return Either::Left(ready(MethodResponse::error(id, unknown(&name))));
+        }
+        // A method that is no future runs, and panics, right here.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
+        Either::Right(async move {
+            let answer = match answer {
+                Ok(answer) => AssertUnwindSafe(answer).catch_unwind().await,
+                Err(panic) => Err(panic),
+            };
+            answer.unwrap_or_else(|_| crashed(id, name))
+        })
+    }
+
+    /// Calls one after the other, each as if it had come alone.
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let guard = self.clone();
+        async move {
+            let mut answers = BatchResponseBuilder::new_with_limit(guard.layer.max_response);
+            let mut notified = false;
+            for entry in batch {
+                let answer = match entry {
+                    Ok(BatchEntry::Call(request)) => guard.call(request).await,
+                    Ok(BatchEntry::Notification(_)) => {
+                        notified = true;
+                        continue;
+                    }
+                    Err(invalid) => {
+                        let (error, id) = invalid.into_parts();
+                        MethodResponse::error(id, error)
+                    }
+                };
+                if let Err(too_large) = answers.append(answer) {
+                    return too_large;
+                }
+            }
+            if answers.is_empty() && notified { silence() } else { MethodResponse::from_batch(answers.finish()) }
+        }
+    }
+
+    fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        ready(silence())
+    }
+}
+
+/// Nothing here has a side effect, so a notification has nothing to do and nothing to say.
+fn silence() -> MethodResponse {
+    let mut none = MethodResponse::notification();
+    none.extensions_mut().insert(Silence);
+    none
+}
+
+/// geth's words. jsonrpsee's own contain "not found", which op-dispute-mon takes for disagreement about a block.
+fn unknown(name: &str) -> ErrorObjectOwned {
+    let message = format!("the method {name} does not exist/is not available");
+    ErrorObject::owned(error::METHOD_NOT_FOUND_CODE, message, None::<()>)
+}
+
+/// geth's words, too. The panic itself is printed by the panic hook.
+fn crashed(id: Id<'_>, method: Cow<'_, str>) -> MethodResponse {
+    error!(%method, "a method panicked");
+    MethodResponse::error(id, ErrorObject::borrowed(error::INTERNAL_ERROR_CODE, "method handler crashed", None))
+}

@@ -1,0 +1,108 @@
+//! The JSON-RPC methods.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jsonrpsee::{
+    RpcModule,
+    server::Methods,
+    types::{ErrorObject, ErrorObjectOwned, Params, error::INVALID_PARAMS_CODE},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use status::{Limits, Now, Snapshot, Snapshots};
+
+use crate::{
+    Config,
+    opstatus::{SnapshotAnswer, SourceAnswer},
+    readiness::{self, ms},
+};
+
+/// The document that describes every method, as `rpc.discover` answers it.
+const OPENRPC: &str = include_str!("../../../openrpc.json");
+
+/// What every answer is made of: it is read without waiting for anybody.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) config: Config,
+    pub(crate) snapshots: Snapshots,
+}
+
+impl Answers {
+    /// The newest snapshot.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.config.clock.now()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+}
+
+/// Every method by its name. None takes parameters.
+pub(crate) fn register(answers: Arc<Answers>) -> Methods {
+    let openrpc: Arc<RawValue> =
+        RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
+    let mut module = RpcModule::from_arc(answers);
+    method(&mut module, "optimism_syncStatus", |it| sync_status(&it.snapshot(), it.now(), it.limits()));
+    method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup_config.clone()));
+    method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
+    method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));
+    method(&mut module, "opstatus_sources", |it| {
+        Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.requests)()))
+    });
+    method(&mut module, "rpc_modules", |_| {
+        Ok(BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]))
+    });
+    method(&mut module, "rpc.discover", move |_| Ok(openrpc.clone()));
+    module.into()
+}
+
+fn method<R: Serialize + Clone + 'static>(
+    module: &mut RpcModule<Answers>,
+    name: &'static str,
+    answer: impl Fn(&Answers) -> Result<R, ErrorObjectOwned> + Send + Sync + 'static,
+) {
+    let answer = move |params: Params<'_>, answers: &Answers, _: &_| {
+        no_params(params.as_str())?;
+        answer(answers)
+    };
+    module.register_method(name, answer).expect("every method has a name of its own");
+}
+
+/// Refuses parameters as geth does for a method that takes none.
+fn no_params(params: Option<&str>) -> Result<(), ErrorObjectOwned> {
+    let message = match params.map(str::trim) {
+        None | Some("null") => return Ok(()),
+        Some(params) => match params.strip_prefix('[').map(str::trim_start) {
+            Some("]") => return Ok(()),
+            Some(_) => "too many arguments, want at most 0",
+            None => "non-array args",
+        },
+    };
+    Err(ErrorObject::borrowed(INVALID_PARAMS_CODE, message, None))
+}
+
+/// The code of an answer that is withheld because it is no longer known to be true.
+const STALE: i32 = -32002;
+
+/// The status as it was prepared, unless it is too old to be called the present one.
+fn sync_status(snapshot: &Snapshot, now: Now, limits: &Limits) -> Result<Arc<RawValue>, ErrorObjectOwned> {
+    #[derive(Serialize)]
+    struct Data {
+        label: &'static str,
+        age_ms: u64,
+        limit_ms: u64,
+    }
+    match snapshot.stale(now, limits) {
+        None => Ok(snapshot.json.clone()),
+        Some(stale) => Err(ErrorObject::owned(
+            STALE,
+            format!("the sync status is stale: {}", readiness::explain(&stale, snapshot)),
+            Some(Data { label: stale.label, age_ms: ms(stale.age), limit_ms: ms(stale.limit) }),
+        )),
+    }
+}

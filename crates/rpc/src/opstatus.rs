@@ -1,0 +1,193 @@
+//! The answers of our own namespace: everything a snapshot knows, for operators.
+
+use std::collections::BTreeMap;
+
+use rollup::{BlockId, SyncStatus};
+use serde::Serialize;
+use status::{Layer, Limits, Now, Reason, Reorg, Snapshot};
+use tokio::time::Instant;
+
+use crate::readiness::{Readiness, ms};
+
+/// What `opstatus_snapshot` answers.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SnapshotAnswer {
+    instance: String,
+    sequence: u64,
+    l1_epoch: u64,
+    l2_epoch: u64,
+    status: SyncStatus,
+    reorg: Option<ReorgAnswer>,
+    provenance: Provenance,
+    /// Of each ref of the status: how long ago its source last confirmed it.
+    age_ms: BTreeMap<&'static str, Option<u64>>,
+    progress: Option<Progress>,
+    counts: BTreeMap<&'static str, u64>,
+    limits: LimitsAnswer,
+    #[serde(flatten)]
+    readiness: Readiness,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct ReorgAnswer {
+    old_head: BlockId,
+    new_head: BlockId,
+    ancestor: Option<BlockId>,
+    depth: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Provenance {
+    l1: Vec<String>,
+    derived: Option<String>,
+    tip: Option<String>,
+}
+
+/// How far behind the chains themselves are: a frozen node confirms its heads for ever.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Progress {
+    /// Age of the L1 head by its own timestamp.
+    head_l1_ms: u64,
+    /// Age of the L2 tip by its own timestamp.
+    unsafe_l2_ms: u64,
+    /// How many L1 blocks derivation is behind the L1 head.
+    current_l1_blocks: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct LimitsAnswer {
+    max_age_ms: u64,
+    max_hold_ms: u64,
+    max_head_age_ms: u64,
+}
+
+impl SnapshotAnswer {
+    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
+        let name = |name: &status::SourceName| name.to_string();
+        let provenance = &snapshot.provenance;
+        Self {
+            instance: snapshot.id.instance.to_string(),
+            sequence: snapshot.id.sequence,
+            l1_epoch: snapshot.l1_epoch,
+            l2_epoch: snapshot.l2_epoch,
+            status: snapshot.status,
+            reorg: snapshot.reorg.map(ReorgAnswer::of),
+            provenance: Provenance {
+                l1: provenance.l1.iter().map(name).collect(),
+                derived: provenance.derived.as_ref().map(name),
+                tip: provenance.tip.as_ref().map(name),
+            },
+            age_ms: confirmed(snapshot).map(|(label, at)| (label, at.map(|at| since(at, now)))).into(),
+            progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
+            counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
+            limits: LimitsAnswer {
+                max_age_ms: ms(limits.max_age),
+                max_hold_ms: ms(limits.max_hold),
+                max_head_age_ms: ms(limits.max_head_age),
+            },
+            readiness: Readiness::of(snapshot, now, limits),
+        }
+    }
+}
+
+/// When each ref of the status was last confirmed.
+fn confirmed(snapshot: &Snapshot) -> [(&'static str, Option<Instant>); 11] {
+    let confirmed = &snapshot.confirmed;
+    [
+        ("current_l1", confirmed.derived),
+        ("current_l1_finalized", confirmed.labels_l1),
+        ("head_l1", confirmed.head_l1),
+        ("safe_l1", confirmed.labels_l1),
+        ("finalized_l1", confirmed.labels_l1),
+        ("unsafe_l2", confirmed.tip),
+        ("safe_l2", confirmed.derived),
+        ("finalized_l2", confirmed.derived),
+        ("pending_safe_l2", confirmed.derived),
+        ("cross_unsafe_l2", confirmed.tip),
+        ("local_safe_l2", confirmed.derived),
+    ]
+}
+
+fn since(at: Instant, now: Now) -> u64 {
+    ms(now.instant.saturating_duration_since(at))
+}
+
+impl ReorgAnswer {
+    fn of(reorg: Reorg) -> Self {
+        let Reorg { old_head, new_head, ancestor, depth } = reorg;
+        Self { old_head, new_head, ancestor, depth }
+    }
+}
+
+impl Progress {
+    fn of(status: &SyncStatus, now: Now) -> Self {
+        let age = |timestamp| ms(now.unix.saturating_sub(std::time::Duration::from_secs(timestamp)));
+        Self {
+            head_l1_ms: age(status.head_l1.timestamp),
+            unsafe_l2_ms: age(status.unsafe_l2.timestamp),
+            current_l1_blocks: status.head_l1.number.saturating_sub(status.current_l1.number),
+        }
+    }
+}
+
+/// How an endpoint is doing.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SourceState {
+    endpoint: String,
+    layer: &'static str,
+    state: &'static str,
+    error: Option<String>,
+    /// For how long it has been in this state.
+    since_ms: u64,
+}
+
+impl SourceState {
+    pub(crate) fn of(source: &status::SourceState, now: Now) -> Self {
+        Self {
+            endpoint: source.name.to_string(),
+            layer: match source.layer {
+                Layer::L1 => "l1",
+                Layer::L2 => "l2",
+            },
+            state: source.health.as_str(),
+            error: source.error.clone(),
+            since_ms: since(source.since, now),
+        }
+    }
+}
+
+/// One endpoint of `opstatus_sources`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SourceAnswer {
+    #[serde(flatten)]
+    state: SourceState,
+    /// How long ago it confirmed a part of what is served; none if nothing served is from it.
+    last_heard_ms: Option<u64>,
+    /// Requests sent to it by method.
+    requests: BTreeMap<String, u64>,
+}
+
+impl SourceAnswer {
+    pub(crate) fn all(snapshot: &Snapshot, now: Now, requests: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<Self> {
+        let source = |source: &status::SourceState| Self {
+            state: SourceState::of(source, now),
+            last_heard_ms: last_heard(snapshot, source).map(|at| since(at, now)),
+            requests: requests.get(&*source.name).cloned().unwrap_or_default(),
+        };
+        snapshot.sources.iter().map(source).collect()
+    }
+}
+
+/// When the endpoint last confirmed a part of what is served.
+fn last_heard(snapshot: &Snapshot, source: &status::SourceState) -> Option<Instant> {
+    let (provenance, confirmed) = (&snapshot.provenance, &snapshot.confirmed);
+    let is_this = |name: &status::SourceName| *name == source.name;
+    let parts = match source.layer {
+        Layer::L1 => [(provenance.l1.iter().any(is_this), confirmed.head_l1.max(confirmed.labels_l1)), (false, None)],
+        Layer::L2 => [
+            (provenance.derived.as_ref().is_some_and(is_this), confirmed.derived),
+            (provenance.tip.as_ref().is_some_and(is_this), confirmed.tip),
+        ],
+    };
+    parts.into_iter().filter_map(|(is_from, at)| at.filter(|_| is_from)).max()
+}

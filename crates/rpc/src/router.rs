@@ -1,0 +1,58 @@
+//! Which path means what.
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use hyper::body::Incoming;
+use jsonrpsee::server::{HttpBody, HttpRequest, ws::is_upgrade_request};
+use std::time::Duration;
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::{jsonrpc::JsonRpc, post::post, readiness::Readiness, server::Shared, websocket::upgrade};
+
+/// Answers one HTTP request.
+pub(crate) async fn route(request: HttpRequest<Incoming>, jsonrpc: JsonRpc, shared: &Shared) -> Response<HttpBody> {
+    match (request.uri().path(), request.method()) {
+        ("/", _) if is_upgrade_request(&request) => upgrade(request, jsonrpc, shared).await,
+        ("/", &Method::POST) => post(request, jsonrpc, shared.config()).await,
+        // Load balancers ask this of op-node.
+        ("/", &Method::GET | &Method::HEAD) => Response::default(),
+        ("/", _) => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
+            response
+        }
+        ("/healthz", _) => text(StatusCode::OK, shared.answers.config.version.clone()),
+        ("/readyz", _) => {
+            let readiness = Readiness::of(&shared.answers.snapshot(), shared.answers.now(), shared.answers.limits());
+            let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
+        }
+        _ => text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /healthz and /readyz"),
+    }
+}
+
+/// What op-node allows web pages: everything. All that is served here is public, and nothing can be changed, so a
+/// check of the Host header against DNS rebinding would protect nothing either.
+pub(crate) fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(Any)
+        .max_age(Duration::from_secs(600))
+}
+
+/// A plain-text answer.
+pub(crate) fn text(status: StatusCode, body: impl Into<HttpBody>) -> Response<HttpBody> {
+    answer(status, "text/plain; charset=utf-8", body)
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: impl Into<HttpBody>) -> Response<HttpBody> {
+    answer(status, "application/json", body)
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<HttpBody>) -> Response<HttpBody> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

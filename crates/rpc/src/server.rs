@@ -1,0 +1,204 @@
+//! Listening, accepting, stopping.
+
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use jsonrpsee::server::{Methods, ServerHandle, StopHandle, stop_channel};
+use status::Snapshots;
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+
+use crate::{
+    Config, connection,
+    jsonrpc::{self, JsonRpc, JsonRpcBuilder},
+    methods::{self, Answers},
+};
+
+/// How long to wait when the machine cannot give us another socket: at once again would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the server could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Another process, or another server of this one, listens there.
+    #[error(
+        "cannot serve RPC on {addr}: the address is in use; stop what listens there (op-node has the same default \
+         port) or choose another with --rpc.addr and --rpc.port"
+    )]
+    InUse {
+        /// Where it should have listened.
+        addr: SocketAddr,
+    },
+    /// The address is not one of this machine, needs privileges, or cannot be listened on for another reason.
+    #[error("cannot serve RPC on {addr}: {source}; choose another address with --rpc.addr and --rpc.port")]
+    Bind {
+        /// Where it should have listened.
+        addr: SocketAddr,
+        /// What the machine says.
+        source: io::Error,
+    },
+}
+
+/// A server that listens; [`serve_until`](Self::serve_until) makes it answer.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    /// Ends the WebSockets. Dropping it would, too.
+    websockets: ServerHandle,
+}
+
+/// What every connection of a server shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) answers: Arc<Answers>,
+    methods: Methods,
+    jsonrpc: JsonRpcBuilder,
+    stop_websockets: StopHandle,
+    /// Places for WebSockets.
+    pub(crate) websockets: Arc<Semaphore>,
+    /// Places for HTTP connections.
+    connections: Arc<Semaphore>,
+    /// Asks the connection that has been idle for longest to make room.
+    pub(crate) crowded: Notify,
+    /// No more requests, please.
+    pub(crate) stop: CancellationToken,
+    /// The grace period is over.
+    pub(crate) kill: CancellationToken,
+    /// Every connection and every WebSocket.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Shared {
+    pub(crate) fn config(&self) -> &Config {
+        &self.answers.config
+    }
+
+    /// jsonrpsee's service, to be made once per connection: it counts connections by how often it is made.
+    pub(crate) fn jsonrpc(&self) -> JsonRpc {
+        self.jsonrpc.clone().build(self.methods.clone(), self.stop_websockets.clone())
+    }
+}
+
+impl Server {
+    /// Binds the address; nothing is accepted before [`serve_until`](Self::serve_until).
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(config: Config, snapshots: Snapshots) -> Result<Self, StartError> {
+        let wanted = config.addr;
+        let bind_error = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => StartError::InUse { addr: wanted },
+            _ => StartError::Bind { addr: wanted, source },
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
+        let addr = listener.local_addr().map_err(bind_error)?;
+
+        let (stop_websockets, websockets) = stop_channel();
+        let answers = Arc::new(Answers { config, snapshots });
+        let methods = methods::register(answers.clone());
+        let shared = Shared {
+            jsonrpc: jsonrpc::builder(&answers.config, &methods),
+            methods,
+            stop_websockets,
+            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
+            connections: Arc::new(Semaphore::new(answers.config.max_connections)),
+            crowded: Notify::new(),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            answers,
+        };
+        Ok(Self { listener, addr, shared: Arc::new(shared), websockets })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `stop` resolves. Then it accepts nothing more, answers the requests it has, closes every
+    /// connection, and returns when all of them have ended: after [`Config::grace`] at the latest.
+    pub async fn serve_until(self, stop: impl Future<Output = ()>) {
+        let Self { listener, addr, shared, websockets } = self;
+        info!(%addr, "serving RPC over HTTP and WebSocket");
+        let mut stop = pin!(stop);
+        loop {
+            let (tcp, place) = select! {
+                () = stop.as_mut() => break,
+                accepted = accept(&listener, &shared) => accepted,
+            };
+            let connection = shared.clone();
+            shared.tasks.spawn(async move {
+                connection::serve(tcp, &connection).await;
+                drop(place);
+            });
+        }
+        drop(listener);
+        shared.stop.cancel();
+        // It fails only when no WebSocket is left to be told.
+        let _ = websockets.stop();
+        shared.tasks.close();
+        let grace = shared.config().grace;
+        if timeout(grace, shared.tasks.wait()).await.is_err() {
+            warn!(open = shared.tasks.len(), ?grace, "closing connections that did not end in time");
+            shared.kill.cancel();
+            shared.tasks.wait().await;
+        }
+    }
+}
+
+/// The next connection, once there is a place for it. While there is none, further clients wait in the kernel's queue.
+async fn accept(listener: &TcpListener, shared: &Shared) -> (TcpStream, OwnedSemaphorePermit) {
+    let mut warned = false;
+    let tcp = loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => break tcp,
+            Err(error) if is_of_one_connection(&error) => debug!(%error, "a connection failed before it was accepted"),
+            Err(error) => {
+                if !warned {
+                    warn!(%error, "cannot accept connections for now");
+                    warned = true;
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    };
+    let connections = shared.connections.clone();
+    let place = match connections.clone().try_acquire_owned() {
+        Ok(place) => place,
+        Err(_) => {
+            shared.crowded.notify_one();
+            connections.acquire_owned().await.expect("this semaphore is never closed")
+        }
+    };
+    (tcp, place)
+}
+
+/// Whether accepting failed for a reason that says nothing about the next connection.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_descriptors_is_not_of_one_connection() {
+        let (emfile, enfile) = (24, 23);
+        for code in [emfile, enfile] {
+            assert!(!is_of_one_connection(&io::Error::from_raw_os_error(code)), "{code}");
+        }
+        assert!(!is_of_one_connection(&io::ErrorKind::OutOfMemory.into()));
+        assert!(is_of_one_connection(&io::ErrorKind::ConnectionAborted.into()));
+    }
+}

@@ -1,0 +1,282 @@
+//! What the methods answer, and that openrpc.json says so. No sockets, and the clock stands still.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jsonrpsee::server::Methods;
+use rollup::{BlockId, L1BlockRef};
+use serde_json::{Value, json};
+use status::{Clock, Held, InstanceId, Limits, Reason, Reorg, Snapshot};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    Config,
+    fixture::{requests, rollup_config, served, unix},
+    methods::{Answers, register},
+    readiness::Readiness,
+};
+
+/// The methods, and what else answers, 1.5 s after the fixture's first confirmation unless more time passes.
+struct World {
+    methods: Methods,
+    answers: Arc<Answers>,
+    _publisher: watch::Sender<Arc<Snapshot>>,
+}
+
+impl World {
+    async fn new(change: impl FnOnce(&mut Snapshot)) -> Self {
+        let mut snapshot = served(Instant::now());
+        change(&mut snapshot);
+        let config = Config {
+            clock: Clock::starting_at(unix()),
+            rollup_config: rollup_config(),
+            version: "0.1.0".to_owned(),
+            requests: Arc::new(requests),
+            ..Config::default()
+        };
+        let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
+        let answers = Arc::new(Answers { config, snapshots });
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        Self { methods: register(answers.clone()), answers, _publisher: publisher }
+    }
+
+    async fn ask(&self, method: &str, params: &Value) -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let (answer, _) = self.methods.raw_json_request(&request.to_string(), 1).await.unwrap();
+        serde_json::from_str(answer.get()).unwrap()
+    }
+
+    fn readiness(&self) -> Value {
+        let readiness = Readiness::of(&self.answers.snapshot(), self.answers.now(), self.answers.limits());
+        serde_json::to_value(readiness).unwrap()
+    }
+}
+
+fn openrpc() -> Value {
+    serde_json::from_str(include_str!("../../../openrpc.json")).unwrap()
+}
+
+/// A validator for a schema of openrpc.json, which may refer to its components.
+fn validator(schema: &Value) -> jsonschema::Validator {
+    let schema = json!({"allOf": [schema], "components": openrpc()["components"]});
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[track_caller]
+fn assert_valid(validator: &jsonschema::Validator, value: &Value, what: &str) {
+    let errors: Vec<_> =
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{what} does not fit its schema in openrpc.json: {errors:#?}\n{value:#}");
+}
+
+fn block(number: u64) -> BlockId {
+    BlockId { hash: [number as u8; 32].into(), number }
+}
+
+fn held_since(snapshot: &mut Snapshot, seconds: u64) {
+    snapshot.held = Some(Held { reason: Reason::Rewinding, since: Instant::now() });
+    let confirmed = Instant::now() + Duration::from_secs(seconds);
+    snapshot.confirmed.head_l1 = Some(confirmed);
+    snapshot.confirmed.tip = Some(confirmed);
+}
+
+/// Snapshots that between them fill every member of every answer.
+const SHAPES: [(&str, fn(&mut Snapshot)); 5] = [
+    ("in good order", |_| {}),
+    ("unset", |snapshot| *snapshot = Snapshot::unset(InstanceId(1))),
+    ("without L1 labels", |snapshot| {
+        snapshot.status.safe_l1 = L1BlockRef::default();
+        snapshot.status.finalized_l1 = L1BlockRef::default();
+        snapshot.confirmed.labels_l1 = None;
+    }),
+    ("held", |snapshot| {
+        held_since(snapshot, 0);
+        snapshot.l2_reason = Some(Reason::Rewinding);
+        let reorg = Reorg { old_head: block(3), new_head: block(4), ancestor: None, depth: 1 };
+        snapshot.reorg = Some(reorg);
+    }),
+    ("halted", |snapshot| {
+        snapshot.l1_reason = Some(Reason::L1FinalizedConflict);
+        let reorg = Reorg { old_head: block(3), new_head: block(4), ancestor: Some(block(2)), depth: 1 };
+        snapshot.reorg = Some(reorg);
+    }),
+];
+
+#[tokio::test(start_paused = true)]
+async fn openrpc_lists_exactly_the_registered_methods() {
+    let world = World::new(|_| {}).await;
+    let registered: BTreeSet<_> = world.methods.method_names().collect();
+    let document = openrpc();
+    let described: BTreeSet<_> =
+        document["methods"].as_array().unwrap().iter().map(|method| method["name"].as_str().unwrap()).collect();
+    assert_eq!(described, registered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_fit_their_schemas() {
+    for (shape, change) in SHAPES {
+        let world = World::new(change).await;
+        for method in openrpc()["methods"].as_array().unwrap() {
+            let name = method["name"].as_str().unwrap();
+            let answer = world.ask(name, &json!([])).await;
+            assert_valid(&validator(&method["result"]["schema"]), &answer["result"], &format!("{name}, {shape}"));
+        }
+        let schema = json!({"$ref": "#/components/schemas/Readiness"});
+        assert_valid(&validator(&schema), &world.readiness(), shape);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_answer_does_not_fit() {
+    let validator = validator(&json!({"$ref": "#/components/schemas/SyncStatus"}));
+    let status = serde_json::to_value(crate::fixture::status()).unwrap();
+    assert!(validator.is_valid(&status));
+    for (path, wrong) in [
+        ("/head_l1/number", json!("0x1")),
+        ("/head_l1", json!(null)),
+        ("/safe_l2/l1origin", json!({"hash": "0x00", "number": 0})),
+        ("/safe_l2/hash", json!("0xC4B5C6D7E8F9000102030405060708090A0B0C0D0E0F10111213141516171819")),
+    ] {
+        let mut status = status.clone();
+        *status.pointer_mut(path).unwrap() = wrong;
+        assert!(!validator.is_valid(&status), "{path}");
+    }
+}
+
+/// The examples are what a server in good order answers. To renew one, copy it from the failure.
+#[tokio::test(start_paused = true)]
+async fn examples_are_real_answers() {
+    let world = World::new(|_| {}).await;
+    for method in openrpc()["methods"].as_array().unwrap() {
+        let name = method["name"].as_str().unwrap();
+        let example = &method["examples"][0];
+        assert_eq!(example["params"], json!([]), "{name}");
+        let mut answer = world.ask(name, &json!([])).await["result"].take();
+        if name == "rpc.discover" {
+            // The document cannot hold itself.
+            assert_eq!(answer, openrpc());
+            answer = json!({"openrpc": answer["openrpc"], "info": {"title": "op-status"}, "methods": []});
+        }
+        assert_eq!(example["result"]["value"], answer, "{name} answers\n{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn described_errors_are_real_answers() {
+    let errors = &openrpc()["components"]["errors"];
+    let world = World::new(|snapshot| snapshot.confirmed.head_l1 = Some(Instant::now() + Duration::from_secs(131)));
+    let world = world.await;
+    assert_eq!(world.ask("optimism_version", &json!([1])).await["error"], errors["TooManyArguments"]);
+    // The last word on the L2 is 1.4 s after the start.
+    tokio::time::advance(Duration::from_millis(129_900)).await;
+    assert_eq!(world.ask("optimism_syncStatus", &json!([])).await["error"], errors["Stale"]);
+}
+
+/// `params` of a method without any: what is refused, and in whose words.
+#[tokio::test(start_paused = true)]
+async fn parameters_are_refused_as_geth_does() {
+    let world = World::new(|_| {}).await;
+    for (params, message) in [
+        (json!([]), None),
+        (json!(null), None),
+        (json!([1]), Some("too many arguments, want at most 0")),
+        (json!([null]), Some("too many arguments, want at most 0")),
+        (json!({}), Some("non-array args")),
+        (json!({"a": 1}), Some("non-array args")),
+    ] {
+        let answer = world.ask("optimism_version", &params).await;
+        match message {
+            None => assert_eq!(answer["result"], "0.1.0", "{params}"),
+            Some(message) => assert_eq!(answer["error"], json!({"code": -32602, "message": message}), "{params}"),
+        }
+    }
+}
+
+/// Lets `seconds` pass and compares what `optimism_syncStatus` says then with `expected`: label, age, limit and text.
+async fn check_stale(change: fn(&mut Snapshot), seconds: u64, expected: Option<(&str, u64, u64, &str)>) {
+    let world = World::new(change).await;
+    tokio::time::advance(Duration::from_secs(seconds) - Duration::from_millis(1500)).await;
+    let answer = world.ask("optimism_syncStatus", &json!([])).await;
+    let readiness = world.readiness();
+    match expected {
+        None => {
+            assert_eq!(answer["result"], serde_json::to_value(crate::fixture::status()).unwrap());
+            assert_eq!(readiness["ready"], true);
+        }
+        Some((label, age_ms, limit_ms, message)) => {
+            let data = json!({"label": label, "age_ms": age_ms, "limit_ms": limit_ms});
+            let text = format!("the sync status is stale: {message}");
+            assert_eq!(answer["error"], json!({"code": -32002, "message": text, "data": data}));
+            assert_eq!(readiness["ready"], false);
+            let reason =
+                json!({"label": label, "problem": "stale", "message": message, "age_ms": age_ms, "limit_ms": limit_ms});
+            assert_eq!(readiness["reasons"], json!([reason]));
+        }
+    }
+}
+
+/// Confirms the L1 head and the tip at this time after the start, from which the derived half is held.
+fn held_and_confirmed_at(snapshot: &mut Snapshot) {
+    held_since(snapshot, 1790);
+    snapshot.status.head_l1.timestamp += 1790;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_status_is_an_error() {
+    // The head is 4 s old at the start: its own limit of 300 s is reached first where both are confirmed.
+    let confirmed = |snapshot: &mut Snapshot| {
+        let at = Some(Instant::now() + Duration::from_secs(300));
+        snapshot.confirmed.head_l1 = at;
+        snapshot.confirmed.tip = at;
+    };
+    let head = "no endpoint has confirmed the L1 head for 120.8 s, the limit is 120.0 s";
+    let l2 = "no source has confirmed the L2 view for 120.6 s, the limit is 120.0 s";
+    let frozen = "the newest L1 block is 301.0 s old, the limit is 300.0 s";
+    let held = "the derived heads have been held for 1801.0 s, the limit is 1800.0 s: the source derives again from an \
+                older L1 block; what it had derived stays served";
+    check_stale(|_| {}, 121, None).await;
+    check_stale(|_| {}, 122, Some(("head_l1", 120_800, 120_000, head))).await;
+    check_stale(
+        |snapshot| snapshot.confirmed.head_l1 = Some(Instant::now() + Duration::from_secs(60)),
+        122,
+        Some(("l2_view", 120_600, 120_000, l2)),
+    )
+    .await;
+    check_stale(confirmed, 296, None).await;
+    check_stale(confirmed, 297, Some(("head_l1_timestamp", 301_000, 300_000, frozen))).await;
+    check_stale(held_and_confirmed_at, 1801, Some(("derived", 1_801_000, 1_800_000, held))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_names_what_is_unset() {
+    #[track_caller]
+    fn labels(problems: &Value) -> Vec<&str> {
+        problems.as_array().unwrap().iter().map(|problem| problem["label"].as_str().unwrap()).collect()
+    }
+    for (shape, ready, reasons, notes) in [
+        ("in good order", true, &[][..], &[][..]),
+        (
+            "unset",
+            false,
+            &["current_l1", "head_l1", "unsafe_l2", "safe_l2", "finalized_l2"],
+            &["safe_l1", "finalized_l1"],
+        ),
+        ("without L1 labels", true, &[], &["safe_l1", "finalized_l1"]),
+        ("held", true, &[], &[]),
+        ("halted", false, &["finalized_l1"], &[]),
+    ] {
+        let (_, change) = SHAPES.into_iter().find(|(name, _)| *name == shape).unwrap();
+        let readiness = World::new(change).await.readiness();
+        assert_eq!(readiness["ready"], ready, "{shape}");
+        assert_eq!((labels(&readiness["reasons"]), labels(&readiness["notes"])), (reasons.to_vec(), notes.to_vec()));
+    }
+}
+
+/// No text that a client may take for something else, see op-dispute-mon.
+#[tokio::test(start_paused = true)]
+async fn nothing_says_not_found() {
+    assert!(!include_str!("../../../openrpc.json").contains("not found"));
+    for reason in Reason::ALL {
+        assert!(!reason.explain().contains("not found"), "{reason:?}");
+    }
+    assert_eq!(Limits::default().max_age, Duration::from_secs(120), "the limit described in openrpc.json");
+}

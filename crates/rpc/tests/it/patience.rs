@@ -1,0 +1,153 @@
+//! How long the server waits for clients, and who makes room for whom.
+
+use std::time::Duration;
+
+use rpc::Config;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, interval, timeout},
+};
+
+use crate::client::{PATIENCE, Running, call, post, read_all, read_answer, result, serve, split, verbose};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+/// The head of a request with a body of two bytes, which the server asks for when it has begun to answer.
+const EXPECTING: &str = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                         Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+
+/// A client whose request is being answered: the server waits for its body.
+pub(crate) async fn busy(server: &Running) -> TcpStream {
+    let mut client = server.connect().await;
+    client.write_all(EXPECTING.as_bytes()).await.unwrap();
+    let mut go = [0; 25];
+    client.read_exact(&mut go).await.unwrap();
+    assert_eq!(&go, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client
+}
+
+/// A client that has been answered and keeps its connection.
+pub(crate) async fn idle(server: &Running) -> TcpStream {
+    let mut client = server.connect().await;
+    assert!(is_served(&mut client).await);
+    client
+}
+
+async fn is_served(client: &mut TcpStream) -> bool {
+    if client.write_all(post(&call("optimism_version")).as_bytes()).await.is_err() {
+        return false;
+    }
+    split(&read_answer(client).await).1 == result(r#""0.1.0""#)
+}
+
+/// Sends `bytes` to a server configured by `limit` and answers what it says before it closes the connection, which it
+/// does not do before `SHORT` is over.
+async fn cut_off(limit: fn(&mut Config), bytes: &str) -> String {
+    let server = serve(limit).await;
+    let started = Instant::now();
+    let mut client = server.connect().await;
+    client.write_all(bytes.as_bytes()).await.unwrap();
+    let answer = read_all(&mut client).await;
+    assert!(started.elapsed() >= SHORT, "closed too early");
+    answer
+}
+
+#[tokio::test]
+async fn clients_that_send_nothing_more_are_cut_off() {
+    assert_eq!(cut_off(|config| config.idle_timeout = SHORT, "").await, "");
+    let answered = cut_off(|config| config.idle_timeout = SHORT, &post(&call("optimism_version"))).await;
+    assert_eq!(split(&answered), (200, result(r#""0.1.0""#)));
+    assert_eq!(cut_off(|config| config.header_timeout = SHORT, "P").await, "");
+    assert_eq!(cut_off(|config| config.header_timeout = SHORT, "POST / HTTP/1.1\r\nHost: localhost\r\n").await, "");
+    let half = post(&call("optimism_version"));
+    let late = cut_off(|config| config.body_timeout = SHORT, &half[..half.len() - 1]).await;
+    assert_eq!(split(&late), (408, "the body took too long".to_owned()));
+}
+
+/// Keeping a header or a body alive by a byte now and then does not help.
+#[tokio::test]
+async fn clients_that_dribble_are_cut_off() {
+    let limits = |config: &mut Config| (config.header_timeout, config.body_timeout) = (SHORT, SHORT);
+    for start in ["POST / HTTP/1.1\r\nX-Long: ", &EXPECTING.replace("Length: 2", "Length: 99999")] {
+        let server = serve(limits).await;
+        let mut client = server.connect().await;
+        client.write_all(start.as_bytes()).await.unwrap();
+        let mut pace = interval(SHORT / 5);
+        let dribble = async {
+            loop {
+                pace.tick().await;
+                if client.write_all(b" ").await.is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, dribble).await.expect("the connection is closed");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_are_cut_off() {
+    let server = verbose(|config| config.write_timeout = SHORT).await;
+    let mut client = server.connect().await;
+    let request = post(&call("optimism_rollupConfig"));
+    let ask_on = async { while client.write_all(request.as_bytes()).await.is_ok() {} };
+    timeout(PATIENCE, ask_on).await.expect("the connection is closed");
+}
+
+#[tokio::test]
+async fn clients_that_read_slowly_are_served() {
+    let server = verbose(|config| config.write_timeout = SHORT).await;
+    let mut client = server.connect().await;
+    client.write_all(post(&call("optimism_rollupConfig")).as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let (mut pace, mut buffer, mut total) = (interval(SHORT / 10), vec![0; 256 << 10], 0);
+    loop {
+        pace.tick().await;
+        match client.read(&mut buffer).await.unwrap() {
+            0 => break,
+            read => total += read,
+        }
+    }
+    assert!(total > 4 << 20, "{total}");
+}
+
+#[tokio::test]
+async fn the_longest_idle_connection_makes_room() {
+    let server = serve(|config| config.max_connections = 2).await;
+    let mut first = idle(&server).await;
+    let mut second = idle(&server).await;
+    assert!(is_served(&mut first).await, "now the second has been idle for longer");
+    let mut third = idle(&server).await;
+    assert_eq!(read_all(&mut second).await, "");
+    assert!(is_served(&mut first).await && is_served(&mut third).await);
+}
+
+/// As many connections as there are places, each of which never sends more than the start of a request.
+#[tokio::test]
+async fn half_requests_do_not_keep_others_out() {
+    let server = serve(|config| config.max_connections = 8).await;
+    let mut halves = Vec::new();
+    for _ in 0..20 {
+        let mut half = server.connect().await;
+        half.write_all(b"POST / HTTP/1.1\r\n").await.unwrap();
+        halves.push(half);
+    }
+    for _ in 0..20 {
+        assert_eq!(server.post(&call("optimism_version")).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_new_client_waits_while_every_place_is_busy() {
+    let server = serve(|config| config.max_connections = 1).await;
+    let mut first = busy(&server).await;
+    let version = call("optimism_version");
+    let second = server.post(&version);
+    let finish = async {
+        first.write_all(b"{}").await.unwrap();
+        split(&read_answer(&mut first).await).0
+    };
+    let (second, first) = tokio::join!(second, finish);
+    assert_eq!((first, second.0), (200, 200));
+}
