@@ -1,5 +1,6 @@
 //! L1 reorgs and rewinds. Only they take back what was served, and only once each.
 
+use status::Reason;
 use tests::{Harness, Optimism, Truth};
 
 #[derive(Clone, Copy)]
@@ -105,5 +106,21 @@ async fn nothing_to_fall_back_to() -> eyre::Result<()> {
     chains.advance(3).await?;
     truth.note(&chains).await?;
     server.wait_for(&chains.status().await?).await?;
+    server.finish(&truth).await
+}
+
+/// Blocks under the finalized label are replaced: the server does not pick a side, and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_final_stays() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    let (mut server, truth) = follow(&chains, L1::Subscribed).await?;
+    let before = chains.status().await?;
+    chains.l1.reorg(6).await?;
+    chains.l1.mine(1).await?;
+    let refused = |snapshot: &status::Snapshot| snapshot.l1_reason == Some(Reason::L1FinalizedConflict);
+    server.wait_for_snapshot("the contradiction", refused).await?;
+    assert_eq!(server.status().await?, before);
+    let (code, body) = server.readyz().await?;
+    assert_eq!((code, &body["reasons"][0]["problem"]), (503, &"halted".into()));
     server.finish(&truth).await
 }

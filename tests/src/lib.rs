@@ -9,8 +9,8 @@
 //!                                        watcher ──▶ invariants on every answer; Truth on every block at the end
 //! ```
 //!
-//! Everything listens on 127.0.0.1 with a port of the system's choice. Deliberately absent: anything that a node itself
-//! does not do. Labels that move alone, wrong hashes and silent subscriptions come from `devnet`.
+//! What no real node does when it is told to, such as labels that move alone or wrong hashes, `Simulated` nodes do.
+//! Everything listens on 127.0.0.1 with a port of the system's choice.
 
 mod anvil;
 mod brief;
@@ -20,6 +20,7 @@ mod json_rpc;
 pub mod npm;
 mod optimism;
 mod process;
+mod simulated;
 mod truth;
 mod wait;
 mod watcher;
@@ -29,5 +30,6 @@ pub use harness::Harness;
 pub use json_rpc::{JsonRpc, http_client};
 pub use optimism::Optimism;
 pub use process::Process;
+pub use simulated::Simulated;
 pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};
