@@ -373,7 +373,7 @@ async fn a_head_may_come_after_its_block() {
             }
             truth
         });
-        let looked = watch.view().await;
+        let Event::L2(looked) = watch.next().await else { panic!("that is no fault") };
         watch.node.without_answers();
         assert!(looked.tip.unsafe_l2.number > rest.number);
         let (states, views) = watch.states(SECOND * 60).await;
