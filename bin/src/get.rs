@@ -18,7 +18,9 @@ mod testing;
 
 use std::io::{self, Write};
 
-use serde_json::json;
+use rollup::SyncStatus;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use status::Clock;
 use upstream::{Endpoint, Options, tls_config};
 
@@ -39,17 +41,29 @@ pub async fn get(args: &GetArgs) -> eyre::Result<bool> {
     Ok(problems.is_empty())
 }
 
-/// One object on one line. `status` is null when the node withholds it.
+/// What scripts read.
+#[derive(Serialize)]
+struct Object<'a> {
+    ready: bool,
+    reasons: &'a [Problem],
+    endpoint: &'a str,
+    /// Null when the node withholds it.
+    status: Option<&'a SyncStatus>,
+    /// As it came; null when the node is no op-status.
+    snapshot: Option<&'a RawValue>,
+}
+
+/// One object on one line.
 fn json(report: &Report, problems: &[Problem]) -> String {
-    let snapshot = report.snapshot.as_ref().ok().and_then(Option::as_ref).map(|snapshot| &snapshot.raw);
-    let object = json!({
-        "ready": problems.is_empty(),
-        "reasons": problems,
-        "endpoint": report.endpoint,
-        "status": report.status.as_ref().ok(),
-        "snapshot": snapshot,
-    });
-    format!("{object}\n")
+    let object = Object {
+        ready: problems.is_empty(),
+        reasons: problems,
+        endpoint: &report.endpoint,
+        status: report.status.as_ref().ok(),
+        snapshot: report.snapshot().map(|snapshot| &*snapshot.raw),
+    };
+    let json = serde_json::to_string(&object).expect("structs, and JSON that was read as such, always serialise");
+    format!("{json}\n")
 }
 
 /// Colours reach a terminal only, and not where `NO_COLOR` is set. A reader that has seen enough is no error.

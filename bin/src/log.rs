@@ -20,7 +20,9 @@ pub fn init(args: &LogArgs) {
     };
     let ours = OURS.map(|target| format!("{target}={level}")).join(",");
     let others = if args.level == Level::Error { "error" } else { "warn" };
-    let builder = fmt().with_env_filter(EnvFilter::new(format!("{others},{ours}"))).with_writer(io::stderr);
+    // alloy reports each lost socket as an error of its own; our sources say the same, once, with the endpoint's name.
+    let silent = "alloy_pubsub=off,alloy_transport_ipc=off";
+    let builder = fmt().with_env_filter(EnvFilter::new(format!("{others},{silent},{ours}"))).with_writer(io::stderr);
     let builder = builder.with_ansi(io::stderr().is_terminal());
     // Logging that is set up already, by a test or an embedding program, stays as it is.
     let _ = match args.format {

@@ -1,3 +1,9 @@
 //! The real wiring against real nodes, over sockets on ports of the system's choice.
 
+mod follow;
 mod nodes;
+mod reorg;
+mod restart;
+mod silence;
+mod simulated;
+mod start;

@@ -186,7 +186,7 @@ impl Anvil {
 
 /// A block's tag or its number in hexadecimal.
 #[derive(Clone, Debug)]
-pub struct BlockName(String);
+pub struct BlockName(pub(crate) String);
 
 impl From<&str> for BlockName {
     fn from(tag: &str) -> Self {

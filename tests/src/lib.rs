@@ -1,22 +1,35 @@
-//! Real nodes to test against, started and driven from here.
+//! Real nodes to test against, and the server under test with somebody who watches it.
 //!
 //! ```text
 //!  npm ──▶ the anvil binary ──▶ Process ──▶ Anvil ──▶ Optimism: an L1, an execution client, and whoever builds blocks
 //!  once per lock file            killed on drop   mine, reorg, roll back, stop, kill, restart
+//!                                                       │ URLs, rollup.json
+//!                  flags of the test ──▶ Harness: the program's own wiring, on port 0
+//!                                           │ polled without pause
+//!                                        watcher ──▶ invariants on every answer; Truth on every block at the end
 //! ```
 //!
-//! Everything listens on 127.0.0.1 with a port of the system's choice. Deliberately absent: anything that a node itself
-//! does not do. Labels that move alone, wrong hashes and silent subscriptions come from `devnet`.
+//! What no real node does when it is told to, such as labels that move alone or wrong hashes, `Simulated` nodes do.
+//! Everything listens on 127.0.0.1 with a port of the system's choice.
 
 mod anvil;
+mod brief;
+mod harness;
+mod invariants;
 mod json_rpc;
 pub mod npm;
 mod optimism;
 mod process;
+mod simulated;
+mod truth;
 mod wait;
+mod watcher;
 
-pub use anvil::{Anvil, AnvilArgs, Chain};
+pub use anvil::{Anvil, AnvilArgs, BlockName, Chain};
+pub use harness::Harness;
 pub use json_rpc::{JsonRpc, http_client};
 pub use optimism::Optimism;
 pub use process::Process;
+pub use simulated::Simulated;
+pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};

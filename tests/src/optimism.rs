@@ -5,11 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy_rlp::{Encodable, Header};
 use eyre::{WrapErr, ensure};
-use rollup::{L1BlockRef, L1Info, L1InfoFormat, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
+use rollup::{
+    L1BlockRef, L1Info, L1InfoFormat, L2BlockRef, L2Header, RollupConfig, SyncStatus, Transaction, l2_block_ref,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Anvil, AnvilArgs};
+use crate::{Anvil, AnvilArgs, anvil::BlockName};
 
 const L1_BLOCK_TIME: u64 = 4;
 const L2_BLOCK_TIME: u64 = 2;
@@ -18,8 +20,10 @@ const L1_GENESIS: u64 = 3;
 /// How long ago the L1 began, in seconds: the chains may be built faster than the clock runs.
 const PAST: u64 = 3600;
 
-/// An L1 and the rollup's execution client. The clients' labels trail by depth so that L2's finality trails L1's:
-/// L1's safe and finalized are 2 and 4 blocks (8 s and 16 s) below its head, L2's are 6 and 12 (12 s and 24 s).
+/// An L1 and the rollup's execution client.
+///
+/// Labels trail by depth: L1's safe and finalized by 2 and 4 blocks, L2's by 9 and 18. At two L2 blocks per L1 block that
+/// makes final on L2 only what was safe when the L1's finalized block was its head, as a real rollup node does.
 #[derive(Debug)]
 pub struct Optimism {
     /// The L1.
@@ -53,7 +57,7 @@ impl Optimism {
             chain_id: 901,
             timestamp: l1_genesis.timestamp,
             block_time: L2_BLOCK_TIME,
-            safe_distance: 6,
+            safe_distance: 9,
             optimism: true,
         };
         let l2 = Anvil::start(l2).await?;
@@ -101,34 +105,76 @@ impl Optimism {
         self.l2_block("latest").await
     }
 
-    /// An L2 block by label or number (in hexadecimal).
+    /// An L2 block by tag or number.
     ///
     /// # Errors
     /// When the execution client cannot be reached, or its block is not one of a rollup.
-    pub async fn l2_block(&self, name: &str) -> eyre::Result<L2BlockRef> {
+    pub async fn l2_block(&self, block: impl Into<BlockName>) -> eyre::Result<L2BlockRef> {
         #[derive(Deserialize)]
         struct Block {
             #[serde(flatten)]
             header: L2Header,
             transactions: Vec<Transaction>,
         }
+        let BlockName(name) = block.into();
         let block = self.l2.rpc("eth_getBlockByNumber", json!([name, true])).await?;
         let block: Block = serde_json::from_value(block).wrap_err_with(|| format!("L2 block {name}"))?;
         Ok(l2_block_ref(&block.header, block.transactions.first(), &self.config)?)
     }
 
-    /// Replaces the last `depth` L1 blocks, then rolls the L2 back to what does not depend on them. [`Self::extend`]
-    /// builds on from there.
+    /// Replaces the last `depth` L1 blocks; L2 forgets what it built on them. [`Self::advance`] builds on from there.
     ///
     /// # Errors
     /// When one of the nodes cannot be reached.
-    pub async fn reorg_l1(&self, depth: u64) -> eyre::Result<()> {
-        let ancestor = self.l1.block("latest").await?.number - depth;
+    pub async fn reorg(&self, depth: u64) -> eyre::Result<()> {
         self.l1.reorg(depth).await?;
-        while self.tip().await?.l1_origin.number > ancestor {
+        self.settle_l2().await
+    }
+
+    /// Forgets the last `depth` L1 blocks, and L2 what it built on them. [`Self::advance`] builds on from there.
+    ///
+    /// # Errors
+    /// When one of the nodes cannot be reached.
+    pub async fn roll_back(&self, depth: u64) -> eyre::Result<()> {
+        self.l1.roll_back(depth).await?;
+        self.settle_l2().await
+    }
+
+    /// Rolls the L2 back until its origins are on the L1.
+    ///
+    /// # Errors
+    /// When one of the nodes cannot be reached.
+    pub async fn settle_l2(&self) -> eyre::Result<()> {
+        let head = self.l1.block("latest").await?.number;
+        loop {
+            let origin = self.tip().await?.l1_origin;
+            if origin.number <= head && self.l1.block(origin.number).await?.id() == origin {
+                return Ok(());
+            }
             self.l2.roll_back(1).await?;
         }
-        Ok(())
+    }
+
+    /// What a server of the execution-client profile says once it knows everything.
+    ///
+    /// # Errors
+    /// When one of the nodes cannot be reached.
+    pub async fn status(&self) -> eyre::Result<SyncStatus> {
+        let (safe, tip) = (self.l2_block("safe").await?, self.tip().await?);
+        let finalized_l1 = self.l1.block("finalized").await?;
+        Ok(SyncStatus {
+            current_l1: self.l1.block(safe.l1_origin.number).await?,
+            current_l1_finalized: finalized_l1,
+            head_l1: self.l1.block("latest").await?,
+            safe_l1: self.l1.block("safe").await?,
+            finalized_l1,
+            unsafe_l2: tip,
+            safe_l2: safe,
+            finalized_l2: self.l2_block("finalized").await?,
+            pending_safe_l2: safe,
+            cross_unsafe_l2: tip,
+            local_safe_l2: safe,
+        })
     }
 
     /// The next L1 block as soon as its time has come, else the same as before.

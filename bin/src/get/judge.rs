@@ -35,9 +35,7 @@ impl Problem {
 ///
 /// An op-status that says why it is not ready is taken at its word; that it is ready is not enough.
 pub(crate) fn judge(report: &Report, now: Duration, max_head_age: Duration) -> Vec<Problem> {
-    if let Ok(Some(snapshot)) = &report.snapshot
-        && !snapshot.ready
-    {
+    if let Some(snapshot) = report.snapshot().filter(|snapshot| !snapshot.ready) {
         return match snapshot.reasons.is_empty() {
             true => vec![Problem::new("opstatus_snapshot", "error", "not ready for a reason that it does not tell")],
             false => snapshot.reasons.clone(),

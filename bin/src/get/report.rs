@@ -27,11 +27,15 @@ impl Report {
         Self { endpoint: endpoint.name().to_owned(), status, snapshot }
     }
 
+    /// What an op-status tells beside the status.
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref().ok().and_then(Option::as_ref)
+    }
+
     /// The refs to show. An op-status tells them with everything else it knows at that moment, even when
     /// `optimism_syncStatus` withholds them as stale.
     pub(crate) fn shown(&self) -> Option<&SyncStatus> {
-        let of_snapshot = self.snapshot.as_ref().ok().and_then(Option::as_ref).map(|snapshot| &snapshot.status);
-        of_snapshot.or(self.status.as_ref().ok())
+        self.snapshot().map(|snapshot| &snapshot.status).or(self.status.as_ref().ok())
     }
 }
 

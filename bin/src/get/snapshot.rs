@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 
 use rollup::SyncStatus;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::judge::Problem;
 
 /// What an op-status knows beside the status.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Snapshot {
-    /// The whole answer.
+    /// The whole answer as it came.
     #[serde(skip)]
-    pub(crate) raw: Value,
+    pub(crate) raw: Box<RawValue>,
     /// The status, even where `optimism_syncStatus` withholds it as stale.
     pub(crate) status: SyncStatus,
     /// Whether the status can be relied on.
@@ -96,8 +96,8 @@ pub(crate) struct Source {
 
 impl Snapshot {
     /// Reads an answer.
-    pub(crate) fn read(raw: Value) -> Result<Self, serde_json::Error> {
-        let snapshot = Self::deserialize(&raw)?;
+    pub(crate) fn read(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        let snapshot: Self = serde_json::from_str(raw.get())?;
         Ok(Self { raw, ..snapshot })
     }
 }

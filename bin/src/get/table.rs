@@ -21,10 +21,9 @@ const PLAIN: Style = Style::new();
 /// The verdict on the first line, then the refs, then what only an op-status tells. `now` is Unix time.
 pub(crate) fn table(report: &Report, problems: &[Problem], now: Duration) -> String {
     let mut text = verdict(&report.endpoint, problems);
-    let snapshot = report.snapshot.as_ref().ok().and_then(Option::as_ref);
     if let Some(status) = report.shown() {
         text.push('\n');
-        text.push_str(&refs(status, snapshot, now));
+        text.push_str(&refs(status, report.snapshot(), now));
     }
     let rest = match (&report.snapshot, &report.status) {
         (Ok(Some(snapshot)), _) => particulars(snapshot),

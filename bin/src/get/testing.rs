@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollup::SyncStatus;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
 use super::{report::Report, snapshot::Snapshot};
 
@@ -30,5 +30,5 @@ pub(crate) fn op_status(members: Value) -> Report {
     let mut snapshot = json!({ "status": status(), "ready": true });
     let members = members.as_object().unwrap().clone();
     snapshot.as_object_mut().unwrap().extend(members);
-    Report { snapshot: Ok(Some(Snapshot::read(snapshot).unwrap())), ..report() }
+    Report { snapshot: Ok(Some(Snapshot::read(to_raw_value(&snapshot).unwrap()).unwrap())), ..report() }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     NoHead,
     #[error("it has no block {0}, the L1 genesis of the rollup: is it still syncing, or does it keep no old blocks?")]
     NoGenesis(u64),
+    #[error("it has no block {0}, which is below its head")]
+    Missing(u64),
     #[error("block {} {}, an ancestor of its head, cannot be had from it", .0.number, .0.hash)]
     Gone(BlockId),
     #[error("wrong chain: {what}: expected {expected}, found {found}")]

@@ -73,3 +73,71 @@ fn unknown(json: &RawValue, header: &Header) -> Vec<String> {
         .map(|(key, _)| key)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A block as a node shows it, with fields added or replaced.
+    fn block(with: Value) -> Value {
+        let header = Header { number: 7, timestamp: 99, base_fee_per_gas: Some(1), ..Header::default() };
+        let mut block = json!(header);
+        block["hash"] = json!(header.hash_slow());
+        block["transactions"] = json!([]);
+        block["size"] = json!("0x1");
+        for (key, value) in with.as_object().unwrap() {
+            block[key] = value.clone();
+        }
+        block
+    }
+
+    fn check(json: Value, trust_rpc: bool, expected: Result<Option<u64>, &str>) {
+        let raw = serde_json::value::to_raw_value(&json).unwrap();
+        match (read(&raw, trust_rpc), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found.map(|block| block.number), expected, "{json}"),
+            (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+            (found, _) => panic!("{found:?} instead of {expected:?} for {json}"),
+        }
+    }
+
+    #[test]
+    fn a_block_is_what_its_header_hashes_to() {
+        check(block(json!({})), false, Ok(Some(7)));
+        check(block(json!({"parentBeaconBlockRoot": B256::ZERO})), false, Err("but its header hashes to"));
+        check(block(json!({"timestamp": "0x64"})), false, Err("but its header hashes to"));
+        check(block(json!({"timestamp": "0x64"})), true, Ok(Some(7)));
+        check(
+            json!({"hash": B256::repeat_byte(1), "number": "0x7", "parentHash": B256::ZERO, "timestamp": "0x1"}),
+            true,
+            Ok(Some(7)),
+        );
+    }
+
+    #[test]
+    fn fields_of_the_future_are_named_where_they_matter() {
+        // Not part of the hash: ours is right, and nobody minds.
+        check(block(json!({"futureRoot": "0x1", "requestsHash": null})), false, Ok(Some(7)));
+        let hash = B256::repeat_byte(1);
+        let newer = "(it has fields newer than this program: futureRoot)";
+        check(block(json!({"hash": hash, "futureRoot": "0x1", "requestsHash": null})), false, Err(newer));
+        check(block(json!({"hash": hash})), false, Err(block(json!({}))["hash"].as_str().unwrap()));
+    }
+
+    #[test]
+    fn null_and_zero_are_no_block() {
+        check(Value::Null, false, Ok(None));
+        check(block(json!({"hash": B256::ZERO})), false, Ok(None));
+        check(block(json!({"hash": B256::ZERO})), true, Ok(None));
+    }
+
+    #[test]
+    fn what_is_not_a_block_is_an_error() {
+        check(json!("0x7"), false, Err("cannot be read"));
+        check(json!("x".repeat(10_000)), false, Err("cannot be read"));
+        check(block(json!({"number": "0x1ffffffffffffffff"})), true, Err("cannot be read"));
+        check(block(json!({"hash": null})), false, Err("cannot be read"));
+        check(block(json!({"stateRoot": null})), false, Err("cannot be read"));
+    }
+}

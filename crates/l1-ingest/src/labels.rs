@@ -43,7 +43,7 @@ impl Labels {
 
     /// Whether to ask for labels along with a head.
     pub(crate) fn due(&self, now: Instant) -> bool {
-        let along = self.polled && self.every.is_none() && now >= self.asked + EVERY - SLACK / 2;
+        let along = self.polled && self.every.is_none() && now >= self.asked + EVERY - SLACK / 4;
         now >= self.at || along || self.again
     }
 
@@ -71,4 +71,33 @@ impl Labels {
 fn begins_epoch(old: L1BlockRef, new: L1BlockRef, label: L1BlockRef, slot: Duration) -> bool {
     let epoch = |head: L1BlockRef| head.timestamp.saturating_sub(label.timestamp) / (slot.as_secs().max(1) * EPOCH);
     epoch(new) > epoch(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(timestamp: u64) -> L1BlockRef {
+        L1BlockRef { timestamp, ..L1BlockRef::default() }
+    }
+
+    #[test]
+    fn epochs_are_counted_from_a_label() {
+        let first = 1_606_824_023 + 384 * 1000;
+        for (label, old, new, begins) in [
+            (first, first + 372, first + 384, true),
+            (first, first + 384, first + 396, false),
+            // The first slot is missed, so that the label stands on the last block before it.
+            (first - 12, first + 360, first + 372, true),
+            (first, first + 360, first + 396, true),
+            (first, first + 384 * 9 - 1, first + 384 * 9, true),
+            (first, first + 12, first + 12, false),
+            (first, first + 400, first + 100, false),
+            (u64::MAX, first + 372, first + 384, false),
+        ] {
+            let slot = Duration::from_secs(12);
+            assert_eq!(begins_epoch(at(old), at(new), at(label), slot), begins, "{label} {old} {new}");
+        }
+        assert!(begins_epoch(at(31), at(32), at(0), Duration::from_secs(1)));
+    }
 }

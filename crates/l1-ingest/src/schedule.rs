@@ -117,3 +117,123 @@ pub(crate) fn block_time(chain: &Chain) -> Duration {
 fn seconds(now: Now, chain: &Chain) -> f64 {
     now.unix.as_secs_f64() - chain.head().timestamp as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+    use rollup::L1BlockRef;
+
+    use super::*;
+
+    fn block(number: u64, timestamp: u64) -> L1BlockRef {
+        let hash = |number: u64| B256::left_padding_from(&number.wrapping_add(1).to_be_bytes());
+        L1BlockRef { hash: hash(number), number, parent_hash: hash(number.wrapping_sub(1)), timestamp }
+    }
+
+    fn chain(timestamps: &[u64]) -> Chain {
+        let mut chain = Chain::new(block(0, timestamps[0]));
+        for (number, timestamp) in (1..).zip(&timestamps[1..]) {
+            assert!(chain.extend(block(number, *timestamp)));
+        }
+        chain
+    }
+
+    #[test]
+    fn the_block_time_is_the_shortest_distance() {
+        for (timestamps, seconds) in [
+            (&[0][..], 1),
+            (&[0, 12], 12),
+            (&[0, 12, 36, 48, 72], 12),
+            (&[0, 2, 14, 26, 38, 50, 62, 74, 86, 98, 110], 12),
+            (&[5, 5, 5], 1),
+            (&[0, 4000], 24),
+            (&[9, 3], 1),
+        ] {
+            assert_eq!(block_time(&chain(timestamps)), Duration::from_secs(seconds), "{timestamps:?}");
+        }
+    }
+
+    /// Polls a chain that makes a block each `pace` seconds, with timestamps `step` apart from `first` on, that can
+    /// be had after `delay`. Our clock starts at 1,000,000 s. Returns polls a block and the mean lateness.
+    fn poll(pace: f64, first: u64, step: u64, delay: f64) -> (f64, f64) {
+        let start = Instant::now();
+        let at = |seconds: f64| Now {
+            instant: start + Duration::from_secs_f64(seconds),
+            unix: Duration::from_secs_f64(1e6 + seconds),
+        };
+        let born = |number: u64| number as f64 * pace + delay;
+        let mut now = 0.0;
+        let mut chain = chain(&[first - 2 * step, first - step, first]);
+        let mut schedule = Schedule::new(at(now));
+        schedule.primed(&chain, at(now));
+        let base = chain.head().number;
+        let (mut polls, mut late, mut blocks) = (0.0, 0.0, 0.0);
+        while blocks < 300.0 {
+            now = (schedule.next(at(now).instant) - start).as_secs_f64();
+            let warm = blocks >= 100.0 || now > 2000.0;
+            polls += f64::from(warm);
+            let before = chain.head().number;
+            while born(chain.head().number + 1 - base) <= now {
+                let number = chain.head().number + 1;
+                if warm {
+                    late += now - born(number - base);
+                }
+                blocks += 1.0;
+                assert!(chain.extend(block(number, first + (number - base) * step)));
+            }
+            match chain.head().number > before {
+                true => schedule.found(&chain, at(now)),
+                false => schedule.missed(at(now).instant),
+            }
+        }
+        (polls / 200.0, late / 200.0)
+    }
+
+    #[test]
+    fn a_poll_a_block_and_hardly_late() {
+        for (first, delay) in [(1_000_000, 0.0), (1_000_000, 3.3), (1_000, 0.2), (9_000_000, 0.2)] {
+            let (polls, late) = poll(12.0, first, 12, delay);
+            assert!(polls <= 1.25 && late <= 0.6, "{polls} polls a block, {late} s late: from {first}, after {delay}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_does_not_go_like_ours_is_no_obstacle() {
+        // Blocks each second that claim to be 12 s apart; equal timestamps; blocks each 12 s that claim to be 1 s apart.
+        for (pace, step, most) in [(1.0, 12, 1.5), (12.0, 0, 13.0), (12.0, 1, 13.0), (30.0, 12, 30.0)] {
+            let (polls, late) = poll(pace, 1_000_000, step, 0.0);
+            assert!(polls <= most && late <= 2.0, "{polls} polls a block, {late} s late: each {pace} s, {step} apart");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_in_the_far_future_does_not_stop_polling() {
+        let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_000_000) };
+        for future in [2_000_000, u64::MAX] {
+            let mut schedule = Schedule::new(now);
+            let chain = chain(&[999_976, 999_988, 1_000_000, future]);
+            schedule.primed(&chain, now);
+            assert!(schedule.next(now.instant) <= now.instant + Duration::from_secs(12));
+            schedule.found(&chain, now);
+            assert!(schedule.next(now.instant) <= now.instant + Duration::from_secs(12));
+        }
+    }
+
+    #[test]
+    fn a_chain_that_stands_still_is_polled_more_slowly() {
+        let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_000_000) };
+        let mut schedule = Schedule::new(now);
+        schedule.primed(&chain(&[999_988, 1_000_000]), now);
+        let mut gaps = Vec::new();
+        let mut at = now.instant;
+        while at < now.instant + Duration::from_secs(100) {
+            let next = schedule.next(at);
+            gaps.push((next - at).as_secs_f64());
+            schedule.missed(next);
+            at = next;
+        }
+        assert_eq!(gaps[0], 12.0);
+        assert!(gaps[1..].iter().all(|gap| (1.0..=4.0).contains(gap)), "{gaps:?}");
+        assert_eq!(gaps.last(), Some(&4.0));
+    }
+}

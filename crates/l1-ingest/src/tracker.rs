@@ -18,6 +18,10 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// How often a look starts anew because the chain moved away under it.
 const TRIES: u32 = 3;
 
+/// How far a chain that was left behind is brought forward at a time: so far that the old head stays retained. Else
+/// nobody could tell an outage from a reorg.
+const STRIDE: u64 = MAX_REFS as u64 / 2;
+
 /// One endpoint's L1.
 #[derive(Debug)]
 pub(crate) struct Tracker {
@@ -28,13 +32,15 @@ pub(crate) struct Tracker {
     labels_confirmed: Option<Instant>,
     /// An older block of the chain that the endpoint called its head, and when it first did.
     suspect: Option<(BlockId, Instant)>,
+    /// Whether the endpoint's head is more than a stride above the chain's.
+    behind: bool,
     fetched: Fetched,
 }
 
 /// What a look at the endpoint brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The head is what the endpoint names. If not, it named an older block and is to be asked again soon.
+    /// The head is what the endpoint names. If not, it is to be asked again soon, see [`Tracker::second_look`].
     pub head: bool,
     /// The labels were asked for and stand on this chain.
     pub labels: bool,
@@ -49,6 +55,7 @@ impl Tracker {
             head_confirmed: None,
             labels_confirmed: None,
             suspect: None,
+            behind: false,
             fetched: Fetched::new(NonZeroUsize::new(MAX_REFS).expect("it is a thousand")),
         }
     }
@@ -63,9 +70,9 @@ impl Tracker {
         if self.safe.hash.is_zero() { self.finalized } else { self.safe }
     }
 
-    /// When to look again because the endpoint named an older block of the chain as its head.
+    /// When to look again because the last look did not settle what the head is.
     pub(crate) fn second_look(&self) -> Option<Instant> {
-        self.suspect.map(|(_, since)| since + SECOND_LOOK)
+        self.suspect.map(|(_, since)| since + SECOND_LOOK).or_else(|| self.behind.then(Instant::now))
     }
 
     /// What to tell; none before the first look.
@@ -96,13 +103,13 @@ impl Tracker {
             self.confirm(at);
             return Ok(());
         }
-        if newest.number > chain.head().number {
+        if newest.number > chain.head().number && newest.number - chain.head().number <= STRIDE {
             match self.reach(blocks, *newest, self.finalized.number).await {
                 Err(Fault::Gone(_)) => {}
                 reached => return reached.map(|()| self.confirm(at)),
             }
         }
-        // Not above ours, or not to be had: whether it is late or a reorg, the endpoint knows.
+        // Not above ours, too far, or not to be had: whether it is late or a reorg, the endpoint knows.
         self.look(blocks, false).await.map(drop)
     }
 
@@ -136,7 +143,8 @@ impl Tracker {
         Ok(Seen { head, labels: head && labels && self.take_labels(finalized, safe, at) })
     }
 
-    /// Makes `latest` the head, unless it is an older block of this chain and that was not said before.
+    /// Makes `latest` the head, unless it is an older block of this chain and that was not said before, or so far ahead
+    /// that it takes several looks to get there.
     async fn settle(
         &mut self,
         blocks: &Blocks,
@@ -165,6 +173,13 @@ impl Tracker {
                 self.drop_orphaned_labels();
             }
         }
+        self.behind = latest.number > head.number && latest.number - head.number > STRIDE;
+        if self.behind {
+            let number = head.number + STRIDE;
+            let step = blocks.get(&[Ask::Number(number)]).await?.pop().flatten();
+            self.reach(blocks, step.ok_or(Fault::Missing(number))?, floor.min(head.number)).await?;
+            return Ok(false);
+        }
         if !retained {
             self.reach(blocks, latest, floor).await?;
         }
@@ -187,6 +202,7 @@ impl Tracker {
     fn confirm(&mut self, at: Instant) {
         self.head_confirmed = Some(at);
         self.suspect = None;
+        self.behind = false;
     }
 
     /// Whether this chain holds the block, or cannot tell.

@@ -15,7 +15,7 @@ pub struct Config {
     pub rollup: Arc<RollupConfig>,
     /// How often it is asked. By default an execution client once per L2 block time, a rollup node once a second. An
     /// execution client with subscriptions is asked when it announces a block, at most twice in this time, and after
-    /// five times this time without an announcement.
+    /// three times this time without an announcement.
     pub poll_interval: Option<Duration>,
     /// Dates what was observed.
     pub clock: Clock,

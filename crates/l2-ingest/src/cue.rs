@@ -11,7 +11,7 @@ use tokio::{
 use upstream::{CallError, Subscription};
 
 /// So many paces without a head call for a look.
-const SILENT_PACES: u32 = 5;
+const SILENT_PACES: u32 = 3;
 
 /// Announcements of heads. What they say is not read: a head only tells that the labels may have moved.
 pub(crate) type Heads = Subscription<IgnoredAny>;
@@ -34,7 +34,7 @@ pub(crate) enum Why {
 }
 
 impl Cue {
-    /// Once every `pace`; with `heads` at most twice in this time, and at least every five times this time.
+    /// Once every `pace`; with `heads` at most twice in this time, and at least every three times this time.
     pub(crate) fn new(pace: Duration, heads: Option<Heads>) -> Self {
         Self { heads, pace, last: None }
     }
@@ -57,7 +57,10 @@ impl Cue {
                     Ok(announced) => {
                         announced?;
                         sleep_until(last + self.pace / 2).await;
-                        self.announced()?;
+                        // Without tokio's budget, which would leave some of a burst behind.
+                        while let Some(announced) = unconstrained(head(heads)).now_or_never() {
+                            announced?;
+                        }
                         Why::Due
                     }
                 }
@@ -65,21 +68,6 @@ impl Cue {
         };
         self.last = Some(Instant::now());
         Ok(why)
-    }
-
-    /// Takes the heads announced so far; whether there were any.
-    ///
-    /// # Errors
-    /// The connection is lost.
-    pub(crate) fn announced(&mut self) -> Result<bool, CallError> {
-        let Some(heads) = &mut self.heads else { return Ok(false) };
-        let mut any = false;
-        // Without tokio's budget, which would leave some of a burst behind.
-        while let Some(announced) = unconstrained(head(heads)).now_or_never() {
-            announced?;
-            any = true;
-        }
-        Ok(any)
     }
 }
 

@@ -46,6 +46,8 @@ struct ExecutionClient {
     genesis: L2BlockRef,
     cue: Cue,
     tip: BlockId,
+    /// Whether the tip has moved without a head.
+    unannounced: bool,
     known: LruCache<B256, L2BlockRef>,
 }
 
@@ -54,11 +56,16 @@ impl Source for ExecutionClient {
         let why = self.cue.next().await?;
         let view = self.read().await?;
         let tip = view.tip.unsafe_l2.id();
-        if let Why::Silence(silence) = why
-            && tip != self.tip
-            && !self.cue.announced()?
-        {
-            return Err(Fault::Silent(silence));
+        match why {
+            Why::Due => self.unannounced = false,
+            Why::Silence(silence) if tip != self.tip => {
+                // The first time its head may be just behind.
+                if self.unannounced {
+                    return Err(Fault::Silent(silence * 2));
+                }
+                self.unannounced = true;
+            }
+            Why::Silence(_) => {}
         }
         self.tip = tip;
         Ok(view)
@@ -74,7 +81,15 @@ impl ExecutionClient {
             false => None,
         };
         let known = LruCache::new(REMEMBERED);
-        Ok(Self { config, client, genesis, cue: Cue::new(pace, heads), tip: BlockId::default(), known })
+        Ok(Self {
+            config,
+            client,
+            genesis,
+            cue: Cue::new(pace, heads),
+            tip: BlockId::default(),
+            unannounced: false,
+            known,
+        })
     }
 
     async fn read(&mut self) -> Result<L2View, Fault> {

@@ -7,7 +7,7 @@
 //!                                                  "L1 block n?" ◀───┘ evidence
 //! ```
 //!
-//! [`follow`] is the life of either source: connect, check that it serves our chain, deliver views, and after any
+//! `follow` is the life of either source: connect, check that it serves our chain, deliver views, and after any
 //! failure report it, wait and start over. From outside a source never fails and never ends.
 //!
 //! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our

@@ -1,6 +1,10 @@
 //! What a connection is doing, and when it has done so for too long.
 
-use std::{future::poll_fn, sync::Mutex, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::{Mutex, MutexGuard},
+    task::Poll,
+};
 
 use tokio::{
     select,
@@ -17,14 +21,22 @@ pub(crate) enum Phase {
     Idle,
     /// Receiving a request's header.
     Header,
-    /// Receiving a request's body, or answering; these keep time themselves.
+    /// Receiving a request's body, or making the answer; these keep time themselves.
     Busy,
 }
 
 /// The phase of one connection and since when, shared between its socket, its service and [`overstayed`]. All three
 /// run in the connection's own task, so the lock is never contended.
 #[derive(Debug)]
-pub(crate) struct Activity(Mutex<(Phase, Instant)>);
+pub(crate) struct Activity(Mutex<State>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// The client has not taken all of an answer yet.
+    writing: bool,
+}
 
 /// Why a connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,26 +49,36 @@ pub(crate) enum Overstay {
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new((Phase::Idle, Instant::now())))
+        Self(Mutex::new(State { phase: Phase::Idle, since: Instant::now(), writing: false }))
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        *self.lock() = (phase, Instant::now());
+        self.update(|state| state.phase = phase);
+    }
+
+    /// An answer waits for the client, or no longer does.
+    pub(crate) fn writing(&self, writing: bool) {
+        self.update(|state| state.writing = writing);
     }
 
     /// Bytes have arrived: if a request was awaited, its header has begun.
     pub(crate) fn received(&self) {
-        let mut now = self.lock();
-        if now.0 == Phase::Idle {
-            *now = (Phase::Header, Instant::now());
+        if self.get().phase == Phase::Idle {
+            self.enter(Phase::Header);
         }
     }
 
-    fn get(&self) -> (Phase, Instant) {
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.since = Instant::now();
+    }
+
+    fn get(&self) -> State {
         *self.lock()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Phase, Instant)> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
 }
@@ -65,14 +87,13 @@ impl Activity {
 /// `Notify` wakes its waiters in order, and a connection lines up anew whenever it becomes idle.
 pub(crate) async fn overstayed(activity: &Activity, config: &Config, crowded: &Notify) -> Overstay {
     loop {
-        let now = activity.get();
+        let state = activity.get();
         // Needs no waker: the activity changes only while this very task polls the connection, just before this.
-        let changed = poll_fn(|_| if activity.get() == now { Poll::Pending } else { Poll::Ready(()) });
-        let (phase, since) = now;
-        let limit = match phase {
-            Phase::Idle => config.idle_timeout,
-            Phase::Header => config.header_timeout,
-            Phase::Busy => {
+        let changed = poll_fn(|_| if activity.get() == state { Poll::Pending } else { Poll::Ready(()) });
+        let limit = match state.phase {
+            Phase::Idle if !state.writing => config.idle_timeout,
+            Phase::Header if !state.writing => config.header_timeout,
+            Phase::Idle | Phase::Header | Phase::Busy => {
                 changed.await;
                 continue;
             }
@@ -80,7 +101,7 @@ pub(crate) async fn overstayed(activity: &Activity, config: &Config, crowded: &N
         select! {
             biased;
             () = changed => {}
-            () = sleep_until(since + limit) => return Overstay::Timeout(phase),
+            () = sleep_until(state.since + limit) => return Overstay::Timeout(state.phase),
             () = crowded.notified() => return Overstay::Crowded,
         }
     }

@@ -1,4 +1,45 @@
-//! JSON-RPC over HTTP and WebSocket on one port, beside health checks.
+//! op-node's rollup RPC, served from memory: JSON-RPC over HTTP and WebSocket on one port, beside health checks.
+//!
+//! ```text
+//! accept ─▶ connection ── Socket, Activity: how long it may idle, send its header, take its answer
+//!               │
+//!               ▼          ┌▶ GET /, /healthz, /readyz
+//!            router ───────┼▶ post ──────▶ jsonrpsee ─▶ Guard ─▶ methods ─▶ Answers { Config, Snapshots }
+//!                          └▶ websocket ─▶     "           "
+//! ```
+//!
+//! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
+//! time. Nothing that serves a request waits for a source, or for a lock that a source can hold.
+//!
+//! Deliberately absent:
+//! - where events come from, and any write: no method changes anything, so every web page may ask (CORS `*`, as
+//!   op-node) and the Host header is not checked. Both must change with the first method that does something;
+//! - TLS, authentication, compression: a proxy's business. The default address is loopback;
+//! - HTTP/2: op-node has none without TLS, and no client asks for it.
+//!
+//! # jsonrpsee
+//!
+//! What jsonrpsee-server 0.26.1 does that a server of this kind must know:
+//!
+//! | it | we |
+//! |---|---|
+//! | passes batches by its middleware's `call` | call for each entry in `jsonrpc.rs` |
+//! | answers a batch one by one, without limit | limit it; no method waits for anything |
+//! | gives no answer when a method panics | answer -32603 in `jsonrpc.rs` |
+//! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs`; over WebSocket the latter is not answered |
+//! | answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have none |
+//! | counts WebSockets and HTTP requests in flight together | count sockets in `server.rs` and WebSockets in `websocket.rs` |
+//! | never closes an idle or half-open connection, accepts at once again without descriptors, hides the peer | have an accept loop of our own: `server.rs`, `connection.rs`, `activity.rs` |
+//! | numbers connections by how often its service is made | make it once per connection |
+//! | knows six spellings of the content type, refuses `GET /`, has its own texts for large bodies | check all that before it, in `router.rs` and `post.rs` |
+//! | ignores parameters a method does not take | refuse them as geth does, in `methods.rs` |
+//! | says "Method not found" | say it as geth does, in `jsonrpc.rs` |
+//! | answers a batch beyond the limit with one -32010, `{}` with -32700 (geth: -32600) | accept that; op-node has no such limit |
+//! | stops when its handle is dropped, and else waits for ever | keep it in `server.rs`, and stop waiting after [`Config::grace`] |
+//! | drops a call over HTTP when the client leaves | accept that: there is nothing to finish |
+//! | holds answers for a WebSocket client that does not read, in tasks without limit | read nothing more from it, and close it, in `socket.rs` |
+//! | does not ping WebSockets, applies the request limit to their messages | let it ping; the limit is meant |
+//! | parses each answer again that it has just written | accept that for now: some 2 µs |
 
 mod activity;
 mod config;

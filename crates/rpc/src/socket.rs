@@ -46,12 +46,14 @@ impl Socket {
         if outcome.is_ready() {
             if matches!(self.writing, Writing::Stalled(_)) {
                 self.writing = Writing::Free;
+                self.activity.writing(false);
                 self.wake_reader();
             }
             return outcome;
         }
         if matches!(self.writing, Writing::Free) {
             self.writing = Writing::Stalled(Box::pin(sleep(self.write_timeout)));
+            self.activity.writing(true);
         }
         if let Writing::Stalled(limit) = &mut self.writing {
             ready!(limit.as_mut().poll(cx));

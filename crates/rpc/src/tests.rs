@@ -79,8 +79,11 @@ fn held_since(snapshot: &mut Snapshot, seconds: u64) {
     snapshot.confirmed.tip = Some(confirmed);
 }
 
+/// A name, and what to change in the fixture.
+type Shape = (&'static str, fn(&mut Snapshot));
+
 /// Snapshots that between them fill every member of every answer.
-const SHAPES: [(&str, fn(&mut Snapshot)); 5] = [
+const SHAPES: [Shape; 5] = [
     ("in good order", |_| {}),
     ("unset", |snapshot| *snapshot = Snapshot::unset(InstanceId(1))),
     ("without L1 labels", |snapshot| {
@@ -244,6 +247,18 @@ async fn a_stale_status_is_an_error() {
     check_stale(confirmed, 296, None).await;
     check_stale(confirmed, 297, Some(("head_l1_timestamp", 301_000, 300_000, frozen))).await;
     check_stale(held_and_confirmed_at, 1801, Some(("derived", 1_801_000, 1_800_000, held))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_says_what_is_held_and_why() {
+    let (_, held) = SHAPES[3];
+    let readiness = World::new(held).await.readiness();
+    let explanation = Reason::Rewinding.explain();
+    assert_eq!(readiness["held"], json!({"reason": "rewinding", "explanation": explanation, "since_ms": 1500}));
+    assert_eq!(readiness["l2_reason"], json!({"reason": "rewinding", "explanation": explanation}));
+    assert_eq!(readiness["l1_reason"], Value::Null);
+    let down = json!({"endpoint": "https://l1.example", "layer": "l1", "state": "unreachable", "error": "connection refused", "since_ms": 1500});
+    assert_eq!(readiness["sources"][1], down);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,7 +30,6 @@ pub enum EndpointError {
 
 /// Why a call has no result. `Display` is one line without secrets.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum CallError {
     /// No answer in time. The method, or `connect`, or `ping` when a WebSocket was given up for its silence.
     #[error("{what}: no answer within {after:?}")]

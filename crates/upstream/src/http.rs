@@ -103,7 +103,7 @@ impl Http {
 
 /// A part of the timeout of a call, which bounds everything else, so that the error can say that it was the connect.
 fn connect_timeout(options: &Options) -> Duration {
-    options.timeout * 3 / 4
+    options.timeout.mul_f64(0.75)
 }
 
 impl Service<RequestPacket> for Http {

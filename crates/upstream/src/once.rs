@@ -7,7 +7,6 @@ use crate::CallError;
 
 /// Connects once. alloy's service would reconnect below a subscription, so that its reader never learns of the gap;
 /// when reconnecting is refused for good, the service ends, and with it every pending call and every subscription.
-#[derive(Clone, Debug)]
 pub(crate) struct Once<C>(pub C);
 
 impl<C: PubSubConnect> PubSubConnect for Once<C> {

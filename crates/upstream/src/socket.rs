@@ -31,6 +31,8 @@ pub(crate) struct Socket<S> {
     pub pace: Duration,
     pub limit: usize,
     pub cause: Cause,
+    /// Whether an answer without id has been reported, so that a flood of them fills no log.
+    pub warned: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
@@ -85,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
         }
     }
 
-    fn forward(&self, frame: &[u8]) -> Result<(), CallError> {
+    fn forward(&mut self, frame: &[u8]) -> Result<(), CallError> {
         let undecodable = |why: &str| CallError::Decode(self.secrets.hide(&format!("WebSocket frame: {why}")));
         let answer = Answer::read(frame).map_err(|why| undecodable(&why))?;
         let item = match &answer.method {
@@ -103,8 +105,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
                 let response = answer.into_response().map_err(|why| undecodable(&why))?;
                 if response.id == Id::None {
                     // Rate limiters do this. It belongs to no call we could name; that call will time out.
-                    let error = response.payload.as_error().map(|e| self.secrets.hide(&e.to_string()));
-                    tracing::warn!(endpoint = self.name, error, "an answer without id");
+                    if !std::mem::replace(&mut self.warned, true) {
+                        let error = response.payload.as_error().map(|e| self.secrets.hide(&e.to_string()));
+                        tracing::warn!(endpoint = self.name, error, "an answer without id; the call will time out");
+                    }
                     return Ok(());
                 }
                 PubSubItem::Response(response)

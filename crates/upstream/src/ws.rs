@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use alloy_pubsub::{ConnectionHandle, PubSubConnect};
@@ -78,7 +78,8 @@ impl WebSocket {
             interface,
             name: self.remote.name.clone(),
             secrets: self.remote.secrets.clone(),
-            pace: self.options.timeout,
+            pace: self.options.timeout.clamp(Duration::from_millis(1), Duration::from_secs(3600)),
+            warned: false,
             limit,
             cause: self.cause.clone(),
         };

@@ -13,7 +13,7 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 use crate::support::{after, node};
 
 /// Longer than anything that is going to happen takes.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 /// Long enough to say that something does not happen.
 const SHORT: Duration = Duration::from_millis(100);
 

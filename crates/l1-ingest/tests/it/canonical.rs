@@ -1,17 +1,19 @@
 //! The chain: gaps, reorgs and rollbacks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use devnet::{Heads, World};
+use devnet::{Heads, Requests, RpcError, World};
 use proptest::prelude::*;
-use status::{Event, Health::*, Reorg};
+use status::{Health::*, Reorg};
 
 use crate::rig::{Kind, Plan, Rig};
 
 /// What the last change of the head was, if it was a reorg.
 fn last_reorg(rig: &Rig) -> Option<Reorg> {
     let views: Vec<_> = rig.views.iter().map(|(_, view)| &view.refs).collect();
-    views.windows(2).filter_map(|pair| pair[0].reorg_to(pair[1])).last()
+    views.windows(2).rev().find_map(|pair| pair[0].reorg_to(pair[1]))
 }
 
 fn reorgs(rig: &Rig) -> usize {
@@ -196,14 +198,13 @@ async fn a_chain_may_go_back_and_forth() {
     rig.world.change(|chains| chains.reorg_l1(3, 3));
     rig.settled(0).await;
     let other = rig.true_head();
-    let asked = rig.node.requests().into_iter().filter(|(method, _)| method == "eth_getBlockByHash").last();
+    let asked = rig.node.count("eth_getBlockByHash");
     for branch in [one, other, one, other] {
         rig.world.change(|chains| chains.return_to_l1(branch.hash));
         rig.settled(0).await;
         assert_eq!(rig.head(), branch);
     }
-    let still = rig.node.requests().into_iter().filter(|(method, _)| method == "eth_getBlockByHash").last();
-    assert_eq!(asked, still, "both branches are remembered");
+    assert_eq!(rig.node.count("eth_getBlockByHash"), asked, "both branches are remembered");
     assert_eq!(reorgs(&rig), 5);
     rig.assert_sound();
 }
@@ -233,6 +234,53 @@ async fn a_thousand_blocks_are_kept() {
     assert_eq!(rig.view().refs.len(), status::MAX_REFS);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_outage_is_no_reorg() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        rig.node.set(devnet::Faults::dead());
+        rig.run(60).await;
+        let confirmed = rig.view().head_confirmed;
+        rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(12 * 3000));
+        rig.node.set(devnet::Faults::default());
+        rig.settled(60).await;
+        assert_eq!(reorgs(&rig), 0, "{kind:?}");
+        assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+        let on_the_way: Vec<_> =
+            rig.views.iter().filter(|(_, view)| view.head().number > 60 && view.head() != rig.head()).collect();
+        assert!(on_the_way.len() >= 5, "{rig:?}");
+        assert!(on_the_way.iter().all(|(_, view)| view.head_confirmed == confirmed), "old news is not told as new");
+        rig.assert_sound();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_that_fails_goes_on_where_it_was() {
+    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Http) }).await;
+    let calls = Arc::new(AtomicU64::new(0));
+    rig.node.with_answer("eth_getBlockByHash", move |_, truth| match calls.fetch_add(1, Ordering::Relaxed) % 3 {
+        2 => Err(RpcError { code: -32005, message: "limit exceeded".into() }),
+        _ => truth,
+    });
+    rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(12 * 400));
+    let before = rig.node.count("eth_getBlockByNumber");
+    rig.settled(200).await;
+    let asked = rig.node.count("eth_getBlockByNumber") - before;
+    assert!(asked < 700, "{asked} blocks asked for to find 400");
+    assert_eq!(reorgs(&rig), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_once_the_stream_is_gone() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live(kind).await;
+        rig.drop_stream();
+        let before = rig.node.requests();
+        rig.run(100).await;
+        assert_eq!(rig.node.requests(), before, "{kind:?}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Run(u64),
@@ -240,6 +288,7 @@ enum Step {
     Rollback(u64),
     Lag(u64),
     Cut,
+    Dead(u64),
     Silent,
     Return(usize),
 }
@@ -251,6 +300,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..10_u64).prop_map(Step::Rollback),
         1 => (1..4_u64).prop_map(Step::Lag),
         1 => Just(Step::Cut),
+        1 => (1..60_u64).prop_map(Step::Dead),
         1 => Just(Step::Silent),
         1 => (1..20_usize).prop_map(Step::Return),
     ]
@@ -272,6 +322,12 @@ async fn story(kind: Kind, steps: &[Step], serve_orphans: bool) -> String {
             }
             Step::Lag(lag) => rig.node.edit(|faults| faults.lies.lag = lag),
             Step::Cut => rig.node.cut(),
+            Step::Dead(seconds) => {
+                rig.node.edit(|faults| faults.requests = Requests::Refuse);
+                rig.node.cut();
+                rig.run(seconds).await;
+                rig.node.edit(|faults| faults.requests = Requests::Up);
+            }
             Step::Silent => rig.node.edit(|faults| faults.heads = Heads::Silent),
             Step::Return(back) => {
                 let block = rig.world.read(|chains| chains.all_l1().map(|block| block.hash).collect::<Vec<_>>());
@@ -293,7 +349,7 @@ fn told(kind: Kind, steps: &[Step], serve_orphans: bool) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_the_canonical_chain_is_found(
@@ -312,21 +368,4 @@ fn one_seed_replays_identically() {
     for kind in [Kind::Ws, Kind::Http] {
         assert_eq!(told(kind, &steps, true), told(kind, &steps, true));
     }
-}
-
-#[test]
-fn the_stream_can_be_moved_to_a_task() {
-    fn sendable(_: impl futures::Stream<Item = Event> + Send + 'static) {}
-    let config = l1_ingest::Config {
-        endpoints: Vec::new(),
-        chain_id: 1,
-        genesis: Default::default(),
-        trust_rpc: false,
-        stall_timeout: Duration::from_secs(36),
-        epoch_poll_interval: None,
-        http_poll_interval: None,
-        clock: status::Clock::system(),
-        seed: 0,
-    };
-    sendable(l1_ingest::watch(config).1);
 }

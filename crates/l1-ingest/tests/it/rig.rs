@@ -32,6 +32,10 @@ pub(crate) struct Rig {
     stream: Pin<Box<dyn Stream<Item = Event> + Send>>,
     clock: Clock,
     start: Instant,
+    /// See [`Plan::age`].
+    pub age: u64,
+    /// How long after its timestamp a block is made.
+    late: Duration,
 }
 
 /// What a rig is made of. Blocks that exist at the start come from `age`.
@@ -90,6 +94,8 @@ impl Plan {
             stream: Box::pin(stream),
             clock: Clock::starting_at(age),
             start: Instant::now(),
+            age: self.age,
+            late: Duration::ZERO,
         }
     }
 }
@@ -106,7 +112,17 @@ impl Rig {
         rig
     }
 
-    /// Lets `time` pass in the world and for the watcher.
+    /// Stops watching.
+    pub(crate) fn drop_stream(&mut self) {
+        self.stream = Box::pin(futures::stream::pending());
+    }
+
+    /// From now on blocks come so long after their timestamps.
+    pub(crate) fn world_is_late(&mut self, late: Duration) {
+        self.late = late;
+    }
+
+    /// Lets time pass in the world and for the watcher.
     pub(crate) async fn run(&mut self, seconds: u64) {
         let end = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < end {
@@ -152,7 +168,7 @@ impl Rig {
                 }
                 Event::L2(view) => panic!("an L2 view: {view:?}"),
             },
-            () = sleep_until(tick) => self.world.advance(self.clock.now().unix),
+            () = sleep_until(tick) => self.world.advance(self.clock.now().unix - self.late),
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
 }
 
 /// A server that answers `optimism_rollupConfig` with 4 MiB.
-pub(crate) async fn verbose(change: fn(&mut Config)) -> Running {
+pub(crate) async fn verbose(change: impl FnOnce(&mut Config)) -> Running {
     let large = format!("\"{}\"", "x".repeat(4 << 20));
     serve(|config| {
         config.rollup_config = Arc::from(RawValue::from_string(large).unwrap());

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use upstream::{CallError, Client, Endpoint, JwtSecret, Kind, Options};
 
-use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, reply};
+use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, refusing, reply};
 
 async fn client(url: &str, options: Options) -> Client {
     Endpoint::parse(url, options).unwrap().connect().await.unwrap()
@@ -60,8 +60,7 @@ async fn a_broken_connection_is_an_error_at_once() {
             |e| matches!(e, CallError::Transport(text) if text.contains(cause) && text.contains("http://127.0.0.1:")),
         );
     }
-    let (listener, address) = listen().await;
-    drop(listener);
+    let (_held, address) = refusing();
     let refused = client(&format!("http://{address}"), options(LONG)).await.call::<Value>("eth_chainId", ()).await;
     check("refused", refused, |e| {
         e.to_string().starts_with(&format!("cannot connect to http://{address}: Connection refused"))

@@ -3,7 +3,7 @@
 use serde_json::json;
 use upstream::{CallError, Endpoint, EndpointError, JwtSecret, Options};
 
-use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, reply};
+use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, refusing, reply};
 
 /// What must not be seen of `scheme://alice:hunter2%21@host/v3/s3cr3tpath?token=s3cr3tquery`, and of the JWT secret.
 const HIDDEN: [&str; 8] =
@@ -68,8 +68,7 @@ async fn errors_hide_the_url_even_if_the_endpoint_repeats_it() {
 #[tokio::test]
 async fn errors_of_reaching_an_endpoint_hide_the_url() {
     let (_hangs, hanging) = listen().await;
-    let (listener, refused) = listen().await;
-    drop(listener);
+    let (_held, refused) = refusing();
     for scheme in ["http", "https", "ws", "wss"] {
         for host in [hanging.to_string(), refused.to_string()] {
             let endpoint = Endpoint::parse(&url(scheme, &host), options(SHORT)).unwrap();

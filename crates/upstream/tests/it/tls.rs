@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 use upstream::{CallError, Endpoint, Options, TlsError, tls_config};
 
-use crate::peer::{Authority, Then, each, ok, scripted};
+use crate::peer::{Authority, LONG, Then, each, ok, options, reply, scripted};
 
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":"0xa"}"#;
 
@@ -56,12 +57,19 @@ async fn a_certificate_for_another_host_is_refused() {
 #[tokio::test]
 async fn a_plain_server_behind_a_tls_url_is_an_error() {
     for scheme in ["https", "wss"] {
-        let (address, _) = each(|stream| scripted(stream, ok(ANSWER).into(), Then::Close, Arc::default())).await;
-        let endpoint =
-            Endpoint::parse(&format!("{scheme}://{address}"), crate::peer::options(crate::peer::SHORT)).unwrap();
+        let (address, _) = each(|mut stream| async move {
+            stream.write_all(reply("400 Bad Request", "", "").as_bytes()).await.unwrap();
+            // The client's hello is read, lest closing resets the connection before the reply is seen.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        })
+        .await;
+        let endpoint = Endpoint::parse(&format!("{scheme}://{address}"), options(LONG)).unwrap();
         let result = async { endpoint.connect().await?.call::<Value>("eth_chainId", ()).await }.await;
-        // The server waits for the rest of what it takes for a request.
-        assert!(matches!(result, Err(CallError::Timeout { what: "connect", .. })), "{scheme}: {result:?}");
+        let text = result.unwrap_err().to_string();
+        assert!(
+            text.starts_with(&format!("cannot connect to {scheme}://{address}: received corrupt message")),
+            "{text}"
+        );
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_tungstenite::{
 };
 use upstream::{CallError, Client, Endpoint, JwtSecret, Kind, Options, Subscription};
 
-use crate::peer::{LONG, MEDIUM, SHORT, Scripted, Then, each, listen, options, read_request, reply};
+use crate::peer::{LONG, MEDIUM, SHORT, Scripted, Then, each, listen, options, read_request, refusing, reply};
 
 type Server = WebSocketStream<TcpStream>;
 
@@ -202,8 +202,7 @@ async fn a_handshake_that_fails_says_why() {
     let hangs = Endpoint::parse(&format!("ws://{address}"), options(SHORT)).unwrap().connect().await;
     assert_eq!(hangs.unwrap_err(), CallError::Timeout { what: "connect", after: SHORT });
 
-    let (listener, address) = listen().await;
-    drop(listener);
+    let (_held, address) = refusing();
     let refused = Endpoint::parse(&format!("ws://{address}"), options(LONG)).unwrap().connect().await.unwrap_err();
     let text = format!("cannot connect to ws://{address}: Connection refused");
     assert!(refused.to_string().starts_with(&text), "{refused}");

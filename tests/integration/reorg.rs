@@ -1,0 +1,126 @@
+//! L1 reorgs and rewinds. Only they take back what was served, and only once each.
+
+use status::Reason;
+use tests::{Harness, Optimism, Truth};
+
+#[derive(Clone, Copy)]
+enum L1 {
+    Polled,
+    Subscribed,
+}
+
+/// Follows the chains long enough to have a view retained from below any block that a reorg may replace.
+async fn follow(chains: &Optimism, l1: L1) -> eyre::Result<(Harness, Truth)> {
+    chains.advance(10).await?;
+    let l1 = match l1 {
+        L1::Polled => chains.l1.http_url(),
+        L1::Subscribed => chains.l1.ws_url(),
+    };
+    let mut server = Harness::start(&chains.rollup_json, &l1, &chains.l2.http_url(), &[]).await?;
+    for _ in 0..6 {
+        server.wait_for(&chains.status().await?).await?;
+        chains.advance(1).await?;
+    }
+    server.wait_for(&chains.status().await?).await?;
+    let mut truth = Truth::default();
+    truth.note(chains).await?;
+    Ok((server, truth))
+}
+
+/// The last `depth` L1 blocks are replaced, and what L2 built on them; then both go on.
+async fn check(l1: L1, depth: u64) -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    let (mut server, mut truth) = follow(&chains, l1).await?;
+    let old_head = chains.l1.block("latest").await?;
+
+    server.announce_reorg();
+    chains.reorg(depth).await?;
+    truth.note(&chains).await?;
+    let head = chains.l1.block("latest").await?;
+    assert_eq!(head.number, old_head.number);
+    let seen = server.wait_until("the new L1 head", |status| status.head_l1 == head).await?;
+    let ancestor = chains.l1.block(head.number - depth).await?;
+    assert!(seen.current_l1.number <= ancestor.number, "{} may be an orphan", seen.current_l1.number);
+    assert_eq!(seen.current_l1, chains.l1.block(seen.current_l1.number).await?);
+
+    // L2's safe block was not derived from the new L1 until its label has moved.
+    chains.advance(6).await?;
+    server.wait_for(&chains.status().await?).await?;
+    truth.note(&chains).await?;
+    server.finish(&truth).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn announced_one_block() -> eyre::Result<()> {
+    check(L1::Subscribed, 1).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn announced_down_to_finality() -> eyre::Result<()> {
+    check(L1::Subscribed, 4).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polled_two_blocks() -> eyre::Result<()> {
+    check(L1::Polled, 2).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polled_down_to_finality() -> eyre::Result<()> {
+    check(L1::Polled, 4).await
+}
+
+/// anvil announces nothing when it is rolled back, as nodes that are rolled back by hand do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_is_noticed_without_announcement() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    let (mut server, mut truth) = follow(&chains, L1::Subscribed).await?;
+    server.announce_reorg();
+    chains.roll_back(2).await?;
+    let head = chains.l1.block("latest").await?;
+    server.wait_until("the older L1 head", |status| status.head_l1 == head).await?;
+
+    chains.advance(4).await?;
+    server.wait_for(&chains.status().await?).await?;
+    truth.note(&chains).await?;
+    server.finish(&truth).await
+}
+
+/// A server that has just started has no older view to fall back to: L1 and L2 change together, or not at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_to_fall_back_to() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    chains.advance(12).await?;
+    let mut truth = Truth::default();
+    truth.note(&chains).await?;
+    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.http_url(), &[]).await?;
+    let before = chains.status().await?;
+    server.wait_for(&before).await?;
+
+    server.announce_reorg();
+    chains.l1.reorg(4).await?;
+    server.wait_for_snapshot("the pair held", |snapshot| snapshot.l2_reason.is_some()).await?;
+    let during = server.status().await?;
+    assert_eq!((during.head_l1, during.safe_l2), (before.head_l1, before.safe_l2));
+    chains.settle_l2().await?;
+    chains.advance(3).await?;
+    truth.note(&chains).await?;
+    server.wait_for(&chains.status().await?).await?;
+    server.finish(&truth).await
+}
+
+/// Blocks under the finalized label are replaced: the server does not pick a side, and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_final_stays() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    let (mut server, truth) = follow(&chains, L1::Subscribed).await?;
+    let before = chains.status().await?;
+    chains.l1.reorg(6).await?;
+    chains.l1.mine(1).await?;
+    let refused = |snapshot: &status::Snapshot| snapshot.l1_reason == Some(Reason::L1FinalizedConflict);
+    server.wait_for_snapshot("the contradiction", refused).await?;
+    assert_eq!(server.status().await?, before);
+    let (code, body) = server.readyz().await?;
+    assert_eq!((code, &body["reasons"][0]["problem"]), (503, &"halted".into()));
+    server.finish(&truth).await
+}
