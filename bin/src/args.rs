@@ -133,6 +133,9 @@ pub struct L1Args {
     /// Reopen a socket that stays silent for this long while the L1 moves on.
     #[arg(long = "l1.stall-timeout", env = "OP_STATUS_L1_STALL_TIMEOUT", value_name = "TIME", default_value = "36s", value_parser = interval)]
     pub stall_timeout: Duration,
+    /// Decide without an L1 endpoint once it has been gone for this long.
+    #[arg(long = "l1.absent-after", env = "OP_STATUS_L1_ABSENT_AFTER", value_name = "TIME", default_value = "30s", value_parser = interval)]
+    pub absent_after: Duration,
     /// L1 confirmations to wait for before current_l1 is published.
     #[arg(long = "verifier.l1-confs", env = "OP_STATUS_VERIFIER_L1_CONFS", value_name = "BLOCKS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=512))]

@@ -45,6 +45,8 @@ pub struct L1Config {
     pub epoch_poll_interval: Option<Duration>,
     /// How long a socket may be silent.
     pub stall_timeout: Duration,
+    /// How long an endpoint that is gone is waited for.
+    pub absent_after: Duration,
     /// L1 confirmations before `current_l1` is published.
     pub confs: u64,
 }
@@ -183,6 +185,7 @@ fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
         http_poll_interval: args.http_poll_interval,
         epoch_poll_interval: args.epoch_poll_interval,
         stall_timeout: args.stall_timeout,
+        absent_after: args.absent_after,
         confs: args.confs,
     })
 }

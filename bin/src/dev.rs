@@ -53,6 +53,7 @@ impl Dev {
                 http_poll_interval: None,
                 epoch_poll_interval: Some(Duration::from_secs(args.dev.l1_block_time)),
                 stall_timeout: Duration::from_secs(36),
+                absent_after: Duration::from_secs(30),
                 confs: 0,
             },
             l2: L2Config {

@@ -140,6 +140,7 @@ fn l1_config(config: &Config) -> l1_ingest::Config {
         genesis: config.rollup.genesis.l1,
         trust_rpc: config.l1.trust_rpc,
         stall_timeout: config.l1.stall_timeout,
+        absent_after: config.l1.absent_after,
         epoch_poll_interval: config.l1.epoch_poll_interval,
         http_poll_interval: config.l1.http_poll_interval,
         clock: config.clock,

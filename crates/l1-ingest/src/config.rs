@@ -9,7 +9,7 @@ use upstream::Endpoint;
 /// What to watch, and how eagerly.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The L1 endpoints. Until they vote, the first one speaks.
+    /// The L1 endpoints; several vote, see [`agree`](crate::agree).
     pub endpoints: Vec<Endpoint>,
     /// The L1 chain id of the rollup configuration.
     pub chain_id: u64,
@@ -19,6 +19,8 @@ pub struct Config {
     pub trust_rpc: bool,
     /// How long a subscription may be silent before the endpoint is asked whether there is news. 36 s on real L1s.
     pub stall_timeout: Duration,
+    /// How long an endpoint that is gone is waited for before the others decide without it. 30 s on real L1s.
+    pub absent_after: Duration,
     /// How often to ask for safe and finalized; none is around epoch boundaries and every 24 s.
     pub epoch_poll_interval: Option<Duration>,
     /// How often to poll endpoints without subscriptions; none is when the next block is due.

@@ -16,8 +16,8 @@ use crate::{Config, L1, Observation, blocks::Blocks, fault::Fault, tracker::Trac
 pub(crate) enum Report {
     /// What it says of the L1; by its index.
     Observed(usize, Observation),
-    /// How it is doing.
-    State(SourceState),
+    /// How it is doing; by its index.
+    State(usize, SourceState),
 }
 
 /// One endpoint, with everything that outlives its connections.
@@ -92,7 +92,7 @@ impl Follower {
         }
         let state = SourceState { name: self.name.clone(), layer: Layer::L1, health, error, since };
         self.state = Some(state.clone());
-        self.report(Report::State(state)).await;
+        self.report(Report::State(self.index, state)).await;
     }
 
     /// Tells what is new, if only that it was confirmed.

@@ -32,6 +32,7 @@
 mod agree;
 mod blocks;
 mod config;
+mod electorate;
 mod endpoint;
 mod fault;
 mod follow;
@@ -44,7 +45,7 @@ mod verify;
 mod walk;
 mod watch;
 
-pub use agree::{Observation, agree};
+pub use agree::{Agreement, Observation, Standing, agree};
 pub use config::Config;
 pub use lookup::L1;
 pub use watch::watch;

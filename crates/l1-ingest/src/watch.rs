@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream::FuturesUnordered};
-use status::Event;
-use tokio::sync::mpsc;
+use futures::{Stream, StreamExt, future::OptionFuture, stream::FuturesUnordered};
+use status::{Event, L1View};
+use tokio::{sync::mpsc, time::sleep_until};
 
 use crate::{
-    Config, L1, Observation, agree,
-    endpoint::{Follower, Report},
+    Config, L1, agree,
+    electorate::Electorate,
+    endpoint::Follower,
 };
 
 /// How many reports may wait; endpoints wait beyond.
@@ -23,28 +24,45 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
     let handle = l1.clone();
     let stream = async_stream::stream! {
         let (sender, mut reports) = mpsc::channel(REPORTS);
-        let mut observations: Vec<Option<Observation>> = vec![None; config.endpoints.len()];
+        let mut electorate = Electorate::new(config.endpoints.len(), config.absent_after);
+        let mut decided: Option<L1View> = None;
         let mut endpoints: FuturesUnordered<_> = (0..config.endpoints.len())
             .map(|index| Follower::new(index, config.clone(), sender.clone(), l1.clone()).run())
             .collect();
         loop {
-            let report = tokio::select! {
+            let absence = OptionFuture::from(electorate.next_absence().map(sleep_until));
+            let changed = tokio::select! {
                 biased;
-                Some(report) = reports.recv() => report,
+                Some(report) = reports.recv() => electorate.hear(report),
                 Some(never) = endpoints.next() => match never {},
+                Some(()) = absence => true,
             };
-            match report {
-                Report::State(state) => yield Event::Source(state),
-                Report::Observed(index, observation) => {
-                    observations[index] = Some(observation);
-                    let known: Vec<_> = observations.iter().flatten().cloned().collect();
-                    if let Some(view) = agree(&known) {
+            if changed {
+                let observations = electorate.observations();
+                let agreement = agree(&observations, electorate.configured(), decided.as_ref());
+                electorate.judge(&observations, &agreement.standing);
+                if let Some(view) = agreement.view.filter(|view| decided.as_ref().is_none_or(|known| news(known, view))) {
+                    if !view.contradicted {
                         l1.publish(view.refs.clone());
-                        yield Event::L1(view);
                     }
+                    decided = Some(L1View { contradicted: false, ..view.clone() });
+                    yield Event::L1(view);
                 }
+            }
+            for state in electorate.states() {
+                yield Event::Source(state);
             }
         }
     };
     (handle, stream)
+}
+
+/// Whether the fold can learn anything from this view.
+fn news(known: &L1View, view: &L1View) -> bool {
+    let confirmed = |view: &L1View| (view.head_confirmed, view.labels_confirmed);
+    view.contradicted
+        || !Arc::ptr_eq(&known.refs, &view.refs)
+        || (known.safe, known.finalized) != (view.safe, view.finalized)
+        || confirmed(known) != confirmed(view)
+        || known.sources != view.sources
 }

@@ -36,6 +36,9 @@ pub struct L1View {
     pub labels_confirmed: Option<Instant>,
     /// The endpoints that agree on it.
     pub sources: Vec<SourceName>,
+    /// Whether endpoints contradict each other about a finalized block and nobody can tell who is right: then this is
+    /// what was known before, and nothing of it is confirmed.
+    pub contradicted: bool,
 }
 
 impl L1View {
@@ -131,6 +134,10 @@ pub enum Health {
     Verifying,
     /// Delivering.
     Live,
+    /// Delivering, but behind the other endpoints.
+    Lagging,
+    /// Delivering other blocks than the other endpoints.
+    Conflicting,
     /// Open, but silent for too long.
     Stalled,
     /// Not answering, or answering with errors.
@@ -146,6 +153,8 @@ impl Health {
             Self::Connecting => "connecting",
             Self::Verifying => "verifying",
             Self::Live => "live",
+            Self::Lagging => "lagging",
+            Self::Conflicting => "conflicting",
             Self::Stalled => "stalled",
             Self::Unreachable => "unreachable",
             Self::WrongChain => "wrong-chain",

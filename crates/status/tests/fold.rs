@@ -101,6 +101,7 @@ fn l1_view(branch: u8, head: u64, now: Instant) -> L1View {
         head_confirmed: now,
         labels_confirmed: Some(now),
         sources: vec!["l1".into()],
+        contradicted: false,
     }
 }
 

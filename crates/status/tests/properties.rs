@@ -148,6 +148,7 @@ impl World {
             head_confirmed: self.now,
             labels_confirmed: Some(self.now),
             sources: vec!["l1".into()],
+            contradicted: false,
         })
     }
 

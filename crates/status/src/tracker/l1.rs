@@ -112,6 +112,9 @@ impl StatusTracker {
 
 /// Why this L1 cannot be the one known before, or no L1 at all.
 fn contradiction(known: Option<&L1View>, view: &L1View) -> Option<Reason> {
+    if view.contradicted {
+        return Some(Reason::L1FinalizedConflict);
+    }
     let head = view.head().number;
     let off_chain = |number, hash| view.refs.at(number).is_some_and(|block| block.hash != hash);
     let labels = [view.safe, view.finalized];
