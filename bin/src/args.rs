@@ -110,10 +110,17 @@ pub struct RollupArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "L1")]
 pub struct L1Args {
-    /// L1 endpoint: ws, wss and the path of an IPC socket subscribe to newHeads; http and https are polled when a
-    /// block is due.
-    #[arg(long = "l1", env = "OP_STATUS_L1_ETH_RPC", value_name = "URL")]
-    pub url: String,
+    /// L1 endpoints: ws, wss and the path of an IPC socket subscribe to newHeads; http and https are polled when a block
+    /// is due. Several vote: see the README.
+    #[arg(
+        long = "l1",
+        env = "OP_STATUS_L1_ETH_RPC",
+        value_name = "[NAME=]URL",
+        value_delimiter = ',',
+        required = true,
+        hide_env_values = true
+    )]
+    pub urls: Vec<String>,
     /// Believe the L1 endpoint: do not recompute the hash of each header.
     #[arg(long = "l1.trustrpc", env = "OP_STATUS_L1_TRUST_RPC")]
     pub trust_rpc: bool,
@@ -139,8 +146,9 @@ pub struct L2Args {
     /// L2 execution client: URL or path of an IPC socket. Alone it is the execution-client profile: current_l1 is the
     /// origin of its safe head, a true lower bound. Right for dashboards, a batcher without --wait-node-sync and a
     /// dispute-game proposer; not for --wait-node-sync, op-challenger, an output-oracle proposer or proxyd's
-    /// consensus-layer mode. Beside --rollup it speaks only while the rollup node is silent.
-    #[arg(long = "l2", env = "OP_STATUS_L2_ENGINE_RPC", value_name = "URL", required_unless_present = "nodes")]
+    /// consensus-layer mode. Beside rollup nodes it speaks only while all of them are silent.
+    #[arg(long = "l2", env = "OP_STATUS_L2_ENGINE_RPC", value_name = "URL", hide_env_values = true,
+          required_unless_present_any = ["nodes", "followers"])]
     pub execution_client: Option<String>,
     /// The JWT secret of the execution client's engine port (32 bytes as hex). Not needed on its ordinary RPC port.
     #[arg(long = "l2.jwt-secret", env = "OP_STATUS_L2_ENGINE_AUTH", value_name = "FILE")]
@@ -148,9 +156,26 @@ pub struct L2Args {
     /// Read the labels at this interval instead of once per L2 block time.
     #[arg(long = "l2.poll-interval", env = "OP_STATUS_L2_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub poll_interval: Option<Duration>,
-    /// Rollup node to follow: op-node, kona-node or op-status.
-    #[arg(long = "rollup", env = "OP_STATUS_ROLLUP", value_name = "[NAME=]URL", value_delimiter = ',')]
+    /// Rollup nodes that derive by themselves: op-node or kona-node. They vote on current_l1, which goes as far as most
+    /// of them have reached, and one of them is served.
+    #[arg(
+        long = "rollup",
+        env = "OP_STATUS_ROLLUP",
+        value_name = "[NAME=]URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub nodes: Vec<String>,
+    /// Rollup nodes that follow others: light nodes or op-status. They never vote, and speak only while every --rollup
+    /// is silent.
+    #[arg(
+        long = "rollup.follower",
+        env = "OP_STATUS_ROLLUP_FOLLOWER",
+        value_name = "[NAME=]URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
     /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node.
     #[arg(

@@ -10,7 +10,7 @@ use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, 
 
 use crate::{
     args::{L1Args, L2Args, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
-    nodes::nodes,
+    nodes::{l1_endpoints, nodes},
 };
 
 /// Everything a server needs.
@@ -69,6 +69,8 @@ pub struct RollupNode {
     pub endpoint: Endpoint,
     /// What stands for its `current_l1`.
     pub current_l1: CurrentL1,
+    /// Whether it follows others instead of deriving by itself: then it never votes.
+    pub follower: bool,
 }
 
 /// Where to serve, and how much.
@@ -111,9 +113,14 @@ pub enum UsageError {
     /// What stands for a node's `current_l1` is not understood.
     #[error("--rollup.current-l1: {0}")]
     CurrentL1(String),
-    /// More rollup nodes than can be combined.
-    #[error("--rollup: one rollup node is supported, {0} are given")]
-    Nodes(usize),
+    /// Two endpoints of one kind that cannot be told apart.
+    #[error("{flag}: two endpoints are shown as {name}; tell them apart by a name, NAME=URL")]
+    Twice {
+        /// The flag that holds them.
+        flag: &'static str,
+        /// What is shown of both.
+        name: String,
+    },
     /// The JWT secret is not usable.
     #[error("--l2.jwt-secret: {0}")]
     Jwt(#[from] JwtError),
@@ -171,7 +178,7 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
     Ok(L1Config {
-        endpoints: vec![endpoint("--l1", &args.url, options)?],
+        endpoints: l1_endpoints(&args.urls, options)?,
         trust_rpc: args.trust_rpc,
         http_poll_interval: args.http_poll_interval,
         epoch_poll_interval: args.epoch_poll_interval,
@@ -186,7 +193,7 @@ fn l2(args: &L2Args, options: &Options) -> Result<L2Config, UsageError> {
     Ok(L2Config {
         execution_client: args.execution_client.as_ref().map(|url| endpoint("--l2", url, &engine)).transpose()?,
         poll_interval: args.poll_interval,
-        nodes: nodes(&args.nodes, &args.current_l1, options)?,
+        nodes: nodes(&args.nodes, &args.followers, &args.current_l1, options)?,
         node_poll_interval: args.node_poll_interval,
     })
 }

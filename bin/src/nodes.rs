@@ -1,38 +1,66 @@
-//! `--rollup [NAME=]URL` and `--rollup.current-l1 [NAME=]node|origin`.
+//! `--rollup [NAME=]URL,...`, `--rollup.follower [NAME=]URL,...` and `--rollup.current-l1 [NAME=]node|origin`.
 
 use l2_ingest::CurrentL1;
-use upstream::Options;
+use upstream::{Endpoint, Options};
 
 use crate::{RollupNode, UsageError, config::endpoint};
 
-/// The rollup nodes that the flags name.
-pub(crate) fn nodes(urls: &[String], current_l1: &[String], options: &Options) -> Result<Vec<RollupNode>, UsageError> {
-    if urls.len() > 1 {
-        return Err(UsageError::Nodes(urls.len()));
-    }
-    let named: Vec<_> = urls.iter().map(|url| split(url)).collect();
+/// The rollup nodes that the flags name: derivers, then followers.
+pub(crate) fn nodes(
+    derivers: &[String],
+    followers: &[String],
+    current_l1: &[String],
+    options: &Options,
+) -> Result<Vec<RollupNode>, UsageError> {
+    let all = derivers.iter().map(|url| (split(url), false)).chain(followers.iter().map(|url| (split(url), true)));
+    let all: Vec<_> = all.collect();
     let policies = current_l1.iter().map(|value| policy(value)).collect::<Result<Vec<_>, _>>()?;
-    if let Some((name, _)) =
-        policies.iter().find(|(name, _)| name.is_some() && !named.iter().any(|node| node.0 == *name))
-    {
+    let known = |name: Option<&str>| name.is_none() || all.iter().any(|((node, _), _)| *node == name);
+    if let Some((name, _)) = policies.iter().find(|(name, _)| !known(*name)) {
         return Err(UsageError::CurrentL1(format!("no rollup node is named {}", name.unwrap_or_default())));
     }
     let mut nodes = Vec::new();
-    for (name, url) in named {
+    for ((name, url), follower) in all {
         // The last word counts, and one for this node counts more than one for all.
         let of =
             |wanted: Option<&str>| policies.iter().rev().find(|(node, _)| *node == wanted).map(|(_, policy)| *policy);
         let current_l1 = name.and_then(|name| of(Some(name))).or_else(|| of(None)).unwrap_or_default();
-        let endpoint = endpoint("--rollup", url, options)?;
-        nodes.push(RollupNode {
-            endpoint: match name {
-                Some(name) => endpoint.named(name),
-                None => endpoint,
-            },
-            current_l1,
-        });
+        let flag = if follower { "--rollup.follower" } else { "--rollup" };
+        let endpoint = named(endpoint(flag, url, options)?, name);
+        distinct(flag, nodes.iter().map(|node: &RollupNode| &node.endpoint), &endpoint)?;
+        nodes.push(RollupNode { endpoint, current_l1, follower });
     }
     Ok(nodes)
+}
+
+/// The L1 endpoints that the flag names.
+pub(crate) fn l1_endpoints(urls: &[String], options: &Options) -> Result<Vec<Endpoint>, UsageError> {
+    let mut endpoints = Vec::new();
+    for (name, url) in urls.iter().map(|url| split(url)) {
+        let endpoint = named(endpoint("--l1", url, options)?, name);
+        distinct("--l1", endpoints.iter(), &endpoint)?;
+        endpoints.push(endpoint);
+    }
+    Ok(endpoints)
+}
+
+fn named(endpoint: Endpoint, name: Option<&str>) -> Endpoint {
+    match name {
+        Some(name) => endpoint.named(name),
+        None => endpoint,
+    }
+}
+
+/// Endpoints are told apart by what is shown of them.
+fn distinct<'a>(
+    flag: &'static str,
+    mut known: impl Iterator<Item = &'a Endpoint>,
+    endpoint: &Endpoint,
+) -> Result<(), UsageError> {
+    match known.any(|other| other.name() == endpoint.name()) {
+        true => Err(UsageError::Twice { flag, name: endpoint.name().to_owned() }),
+        false => Ok(()),
+    }
 }
 
 fn policy(value: &str) -> Result<(Option<&str>, CurrentL1), UsageError> {
@@ -65,7 +93,7 @@ mod tests {
         fn check(url: &str, policies: &[&str], expected: Result<(&str, CurrentL1), &str>) {
             let options = Options::new(tls_config(None).expect("the system's roots"));
             let policies: Vec<_> = policies.iter().map(|policy| (*policy).to_owned()).collect();
-            let found = nodes(&[url.to_owned()], &policies, &options);
+            let found = nodes(&[url.to_owned()], &[], &policies, &options);
             let found = found.map(|nodes| (nodes[0].endpoint.name().to_owned(), nodes[0].current_l1));
             let found = found.map_err(|error| error.to_string());
             assert_eq!(found, expected.map(|(name, policy)| (name.to_owned(), policy)).map_err(str::to_owned));
@@ -76,10 +104,32 @@ mod tests {
         check("kona=http://a:1", &["kona=node", "origin"], Ok(("kona", CurrentL1::Node)));
         check("kona=http://a:1", &["other=node"], Err("--rollup.current-l1: no rollup node is named other"));
         check("http://a:1", &["head"], Err("--rollup.current-l1: expected node or origin, found head"));
+        check("", &["node"], Err("--rollup: the URL is empty"));
         check(
             "kona=ftp://a",
             &["node"],
             Err("--rollup: the scheme ftp is not supported (http, https, ws, wss, file, or the path of an IPC socket)"),
+        );
+    }
+
+    #[test]
+    fn endpoints_on_one_host_need_names() {
+        #[track_caller]
+        fn check(urls: &[&str], expected: Result<&[&str], &str>) {
+            let options = Options::new(tls_config(None).expect("the system's roots"));
+            let urls: Vec<_> = urls.iter().map(|url| (*url).to_owned()).collect();
+            let found = l1_endpoints(&urls, &options).map_err(|error| error.to_string());
+            let found = found.map(|found| found.iter().map(|endpoint| endpoint.name().to_owned()).collect::<Vec<_>>());
+            assert_eq!(
+                found,
+                expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect()).map_err(str::to_owned)
+            );
+        }
+        check(&["http://a:1/x", "ws://a:1/x"], Ok(&["http://a:1", "ws://a:1"]));
+        check(&["one=http://a:1/x", "http://a:1/y"], Ok(&["one", "http://a:1"]));
+        check(
+            &["http://a:1/x", "http://a:1/y"],
+            Err("--l1: two endpoints are shown as http://a:1; tell them apart by a name, NAME=URL"),
         );
     }
 }

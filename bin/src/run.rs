@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, tim
 
 use eyre::{WrapErr, eyre};
 use futures::FutureExt;
+use l2_ingest::CurrentL1;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::Server;
 use status::{InstanceId, Pipeline, Rules, Snapshots, pipeline};
@@ -16,6 +17,9 @@ use crate::{Config, VERSION, feed::feed, readiness};
 
 /// Within this time after a shutdown signal everything has ended.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a source counts after it last spoke, unless it is asked less often than that.
+const FRESH_FOR: Duration = Duration::from_secs(15);
 
 /// How long rollup nodes may be silent before the execution client beside them speaks.
 const FALLBACK_AFTER: Duration = Duration::from_secs(30);
@@ -40,7 +44,10 @@ impl OpStatus {
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let mut random = StdRng::seed_from_u64(config.seed);
         let interop_time = [config.rollup.lagoon_time, config.rollup.interop_time].into_iter().flatten().min();
+        let voters = config.l2.nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count();
         let rules = Rules {
+            voters,
+            fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),
             genesis_l2: config.rollup.genesis.l2,
             l1_confs: config.l1.confs,
             fallback_after: (!config.l2.nodes.is_empty()).then_some(FALLBACK_AFTER),
@@ -76,7 +83,13 @@ impl OpStatus {
         let mut feeds = vec![feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed()];
         for (index, node) in config.l2.nodes.iter().enumerate() {
             let source = l2_config(&config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
-            let events = l2_ingest::watch_rollup_node(source, node.current_l1, l1_block.clone());
+            let served = snapshots.clone();
+            let node = l2_ingest::Node {
+                current_l1: node.current_l1,
+                follower: node.follower,
+                safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
+            };
+            let events = l2_ingest::watch_rollup_node(source, node, l1_block.clone());
             feeds.push(feed(events, 1, pipeline.events.clone()).boxed());
         }
         if let Some(client) = &config.l2.execution_client {

@@ -93,7 +93,7 @@ impl ExecutionClient {
     }
 
     async fn read(&mut self) -> Result<L2View, Fault> {
-        let confirmed = self.config.clock.now().instant;
+        let now = self.config.clock.now();
         let headers = labels::read(&self.client).await?;
         let labels = match self.resolve(&headers).await {
             // Clients forget blocks that a reorg has just replaced: look which ones there are now.
@@ -110,8 +110,11 @@ impl ExecutionClient {
             old_l1: Vec::new(),
             head_l1: 0,
             profile: Profile::ExecutionClient,
+            votes: false,
+            at_safe: None,
             source: self.config.endpoint.name().into(),
-            confirmed,
+            confirmed: now.instant,
+            unix: now.unix,
         })
     }
 

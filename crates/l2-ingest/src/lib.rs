@@ -27,4 +27,4 @@ mod standing;
 
 pub use config::Config;
 pub use execution_client::watch_execution_client;
-pub use rollup_node::{CurrentL1, watch_rollup_node};
+pub use rollup_node::{CurrentL1, Node, watch_rollup_node};

@@ -1,11 +1,13 @@
 //! A rollup node as a source: its sync status, as a view.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{L1BlockRef, SyncStatus};
+use rollup::{BlockId, L1BlockRef, SyncStatus};
+use serde::Deserialize;
 use serde_json::Value;
 use status::{Derived, Event, L2View, Profile, Tip};
+use tokio::time::timeout;
 use upstream::{CallError, Client};
 
 use crate::{
@@ -18,6 +20,16 @@ use crate::{
 
 const PACE: Duration = Duration::from_secs(1);
 
+/// How long a view waits for the comparison at the safe head served.
+const COMPARING: Duration = Duration::from_secs(2);
+
+/// The part of an output root's answer that is compared.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Output {
+    block_ref: BlockId,
+}
+
 /// What stands for a node's `current_l1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CurrentL1 {
@@ -29,6 +41,27 @@ pub enum CurrentL1 {
     Origin,
 }
 
+/// What a rollup node is to us.
+#[derive(Clone)]
+pub struct Node {
+    /// What stands for its `current_l1`.
+    pub current_l1: CurrentL1,
+    /// Whether it follows other nodes instead of deriving by itself: an echo, which never votes.
+    pub follower: bool,
+    /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
+    /// there.
+    pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("current_l1", &self.current_l1)
+            .field("follower", &self.follower)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Views of what a rollup node answers to `optimism_syncStatus`, both halves from the same answer.
 ///
 /// `l1` answers which block our L1 has at a height; what it answers for the heights of a view goes with the view. Each
@@ -38,29 +71,34 @@ pub enum CurrentL1 {
 /// On each connection the node's `optimism_rollupConfig` is compared with ours; a difference makes the endpoint's
 /// state [`WrongChain`](status::Health::WrongChain), with an error that names the field. A node that does not serve
 /// its configuration cannot be checked: of another rollup it would then be refused for its L1 origins only.
-pub fn watch_rollup_node<F, Fut>(config: Config, current_l1: CurrentL1, l1: F) -> impl Stream<Item = Event> + Send
+///
+/// Where the node has derived past the safe head that is served, its own `optimism_outputAtBlock` tells which block it
+/// has there, so that nodes are compared at one height. A node that does not answer that is not compared.
+pub fn watch_rollup_node<F, Fut>(config: Config, node: Node, l1: F) -> impl Stream<Item = Event> + Send
 where
     F: Fn(u64) -> Fut + Send + Sync,
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
-    follow(config.clone(), move |client| RollupNode::open(config.clone(), current_l1, client), l1)
+    follow(config.clone(), move |client| RollupNode::open(config.clone(), node.clone(), client), l1)
 }
 
 /// A connected rollup node of our rollup.
 struct RollupNode {
     config: Config,
-    current_l1: CurrentL1,
+    node: Node,
     client: Client,
     cue: Cue,
+    /// The last height at which it was asked for its block, and what it answered.
+    compared: Option<(BlockId, Option<BlockId>)>,
 }
 
 impl Source for RollupNode {
     async fn next(&mut self) -> Result<L2View, Fault> {
         self.cue.next().await?;
-        let confirmed = self.config.clock.now().instant;
+        let now = self.config.clock.now();
         let status: SyncStatus = self.client.call("optimism_syncStatus", ()).await?;
         let derived = Derived {
-            current_l1: match self.current_l1 {
+            current_l1: match self.node.current_l1 {
                 CurrentL1::Node => status.current_l1.id(),
                 CurrentL1::Origin => status.safe_l2.l1_origin,
             },
@@ -74,15 +112,18 @@ impl Source for RollupNode {
             tip: Tip { unsafe_l2: status.unsafe_l2, cross_unsafe: status.cross_unsafe_l2 },
             old_l1: Vec::new(),
             head_l1: status.head_l1.number,
-            profile: Profile::RollupNode,
+            profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
+            votes: self.node.current_l1 == CurrentL1::Node && !self.node.follower,
+            at_safe: self.at_safe(status.safe_l2.number).await,
             source: self.config.endpoint.name().into(),
-            confirmed,
+            confirmed: now.instant,
+            unix: now.unix,
         })
     }
 }
 
 impl RollupNode {
-    async fn open(config: Config, current_l1: CurrentL1, client: Client) -> Result<Self, Fault> {
+    async fn open(config: Config, node: Node, client: Client) -> Result<Self, Fault> {
         let theirs = match client.call::<Value>("optimism_rollupConfig", ()).await {
             // Whether it has no such method or a proxy before it does not allow it.
             Err(CallError::Rpc { .. }) => Value::Null,
@@ -92,6 +133,22 @@ impl RollupNode {
             return Err(fault);
         }
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
-        Ok(Self { config, current_l1, client, cue })
+        Ok(Self { config, node, client, cue, compared: None })
+    }
+
+    /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such
+    /// head; whatever goes wrong costs the comparison and nothing else.
+    async fn at_safe(&mut self, safe: u64) -> Option<BlockId> {
+        let served = (self.node.safe_served)();
+        if served.is_zero() || safe <= served.number {
+            return None;
+        }
+        if self.compared.is_none_or(|(head, _)| head != served) {
+            let asked = self.client.call::<Output>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
+            let output = timeout(COMPARING, asked).await;
+            let block = output.ok().and_then(Result::ok).map(|output| output.block_ref);
+            self.compared = Some((served, block.filter(|block| block.number == served.number)));
+        }
+        self.compared.and_then(|(_, block)| block)
     }
 }

@@ -28,7 +28,8 @@ impl Default for Limits {
 /// What is too old to be served as true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stale {
-    /// `head_l1`, `l2_view`, `derived` (held for too long) or `head_l1_timestamp` (the L1 itself stands still).
+    /// `head_l1`, `l2_view`, `derived` (held for too long), `head_l1_timestamp` (the L1 itself stands still), or
+    /// `safe_l2` (contradicted by one of two rollup nodes, for which there is no grace).
     pub label: &'static str,
     /// Its age.
     pub age: Duration,
@@ -63,6 +64,9 @@ impl Snapshot {
             let age = now.unix.saturating_sub(Duration::from_secs(self.status.head_l1.timestamp));
             (!limits.max_head_age.is_zero()).then(|| over("head_l1_timestamp", age, limits.max_head_age)).flatten()
         };
+        if let Some(tied) = self.tied {
+            return Some(Stale { label: "safe_l2", age: since(tied), limit: Duration::ZERO });
+        }
         head.or(l2).or(held).or_else(frozen)
     }
 

@@ -16,6 +16,8 @@ pub enum Reason {
     SourceNotReady,
     /// Wait: the L1 reorged and no view is canonical on the new chain, so the old pair stays.
     NoViewOnNewL1,
+    /// Wait: fewer than a majority of the derivers have reached the view's `current_l1`.
+    Outvoted,
     /// Hold: the derived half is lower than what is served, on the same L1: the source derives again.
     Rewinding,
     /// Hold: the source's finalized head is lower than what is served.
@@ -30,6 +32,8 @@ pub enum Reason {
     Disordered,
     /// Refusal: `current_l1` or an L1 origin is not on our L1.
     L1Fork,
+    /// Refusal: the tip is ahead of the clock.
+    FromTheFuture,
     /// Refusal: another safe block at the same height without an L1 reorg.
     SafeConflict,
     /// Refusal: contradicts a finalized L2 block.
@@ -40,12 +44,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::NoL1,
         Self::L1Behind,
         Self::L1Unknown,
         Self::SourceNotReady,
         Self::NoViewOnNewL1,
+        Self::Outvoted,
         Self::Rewinding,
         Self::FinalizedBehind,
         Self::FinalityAhead,
@@ -53,6 +58,7 @@ impl Reason {
         Self::L1LabelBack,
         Self::Disordered,
         Self::L1Fork,
+        Self::FromTheFuture,
         Self::SafeConflict,
         Self::FinalizedConflict,
         Self::L1FinalizedConflict,
@@ -60,7 +66,10 @@ impl Reason {
 
     /// Whether this resolves by itself within moments while everything is healthy.
     pub fn is_wait(self) -> bool {
-        matches!(self, Self::NoL1 | Self::L1Behind | Self::L1Unknown | Self::SourceNotReady | Self::FinalityAhead)
+        matches!(
+            self,
+            Self::NoL1 | Self::L1Behind | Self::L1Unknown | Self::SourceNotReady | Self::Outvoted | Self::FinalityAhead
+        )
     }
 
     /// The stable name in metrics and RPC answers.
@@ -71,6 +80,7 @@ impl Reason {
             Self::L1Unknown => "l1_unknown",
             Self::SourceNotReady => "source_not_ready",
             Self::NoViewOnNewL1 => "no_view_on_new_l1",
+            Self::Outvoted => "outvoted",
             Self::Rewinding => "rewinding",
             Self::FinalizedBehind => "finalized_behind",
             Self::FinalityAhead => "finality_ahead",
@@ -78,6 +88,7 @@ impl Reason {
             Self::L1LabelBack => "l1_label_back",
             Self::Disordered => "disordered",
             Self::L1Fork => "l1_fork",
+            Self::FromTheFuture => "from_the_future",
             Self::SafeConflict => "safe_conflict",
             Self::FinalizedConflict => "finalized_conflict",
             Self::L1FinalizedConflict => "l1_finalized_conflict",
@@ -92,6 +103,7 @@ impl Reason {
             Self::L1Unknown => "the source names an old L1 block that could not be looked up on our L1",
             Self::SourceNotReady => "the source has unset heads: it is starting or resetting",
             Self::NoViewOnNewL1 => "the L1 reorged and no source has followed it yet",
+            Self::Outvoted => "most rollup nodes have not derived that far yet",
             Self::Rewinding => "the source derives again from an older L1 block; what it had derived stays served",
             Self::FinalizedBehind => "the source's finalized head is lower than the one served, which stays",
             Self::FinalityAhead => "the source claims L2 finality that our L1 has not finalized yet",
@@ -101,6 +113,7 @@ impl Reason {
             Self::L1LabelBack => "the L1 safe or finalized label moved back without a reorg; the old one stays",
             Self::Disordered => "the source's heads contradict each other",
             Self::L1Fork => "the source is on another L1 chain than our L1 endpoints",
+            Self::FromTheFuture => "the source's L2 head is ahead of the clock",
             Self::SafeConflict => "the source has another safe block at the height served, without an L1 reorg",
             Self::FinalizedConflict => "the source contradicts the finalized L2 block served",
             Self::L1FinalizedConflict => "the L1 contradicts the finalized L1 block served",

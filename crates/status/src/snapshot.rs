@@ -87,6 +87,8 @@ pub struct Snapshot {
     pub confirmed: Confirmed,
     /// Whether the derived half is held.
     pub held: Option<Held>,
+    /// Since when one of two derivers contradicts the safe head served, so that nobody can tell who is right.
+    pub tied: Option<Instant>,
     /// Why the newest L1 view was not taken as it came.
     pub l1_reason: Option<Reason>,
     /// Why the newest L2 view was not taken as it came.
@@ -110,6 +112,7 @@ impl Snapshot {
             provenance: Provenance::default(),
             confirmed: Confirmed::default(),
             held: None,
+            tied: None,
             l1_reason: None,
             l2_reason: None,
             counts: Counts::default(),

@@ -5,6 +5,7 @@
 
 mod l1;
 mod l2;
+mod nodes;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -12,23 +13,42 @@ use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
 use tokio::time::Instant;
 
+use self::nodes::Nodes;
 use crate::{
-    Confirmed, Counts, Derived, Event, Held, InstanceId, L1View, L2View, Provenance, Reason, Reorg, Snapshot,
+    Confirmed, Counts, Derived, Event, Held, InstanceId, L1View, L2View, Layer, Provenance, Reason, Reorg, Snapshot,
     SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
 };
 
 /// What the operator decides about the fold.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// The L2 genesis block, which is final by definition.
     pub genesis_l2: BlockId,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
-    /// When rollup nodes are declared, how long all of them must have been silent before the execution client's view
-    /// counts. None where the execution client is the only source.
+    /// How many declared derivers vote on `current_l1`. More than half of them are waited for at the start, within
+    /// `patience`.
+    pub voters: usize,
+    /// How long a source counts after it last spoke.
+    pub fresh_for: Duration,
+    /// How long all rollup nodes must have been silent before an execution client beside them speaks. None where
+    /// there are no rollup nodes.
     pub fallback_after: Option<Duration>,
     /// When interop activates: before, local_safe and cross_unsafe repeat safe and unsafe where a node leaves them out.
     pub interop_time: Option<u64>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            genesis_l2: BlockId::default(),
+            l1_confs: 0,
+            voters: 1,
+            fresh_for: Duration::from_secs(15),
+            fallback_after: None,
+            interop_time: None,
+        }
+    }
 }
 
 /// What became of an event.
@@ -57,6 +77,14 @@ pub struct StatusTracker {
     orphaned: bool,
     retained: Ring,
     waiting: VecDeque<L2View>,
+    /// The newest view of every source.
+    nodes: Nodes,
+    /// The source whose views are served.
+    speaker: Option<SourceName>,
+    /// Whether most derivers contradict the safe head served: then it is no floor.
+    overruled: bool,
+    /// Since when one of two derivers contradicts the safe head served.
+    tied: Option<Instant>,
     /// When a rollup node was last believed, or when the first view of all came.
     node_believed: Option<Instant>,
     /// The execution client's newest safe block, and our L1 head when it was first seen as safe: the batch it came
@@ -129,6 +157,10 @@ impl StatusTracker {
             orphaned: false,
             retained: Ring::default(),
             waiting: VecDeque::new(),
+            nodes: Nodes::default(),
+            speaker: None,
+            overruled: false,
+            tied: None,
             node_believed: None,
             client_safe: None,
             distrusted: None,
@@ -154,6 +186,9 @@ impl StatusTracker {
     }
 
     fn on_source(&mut self, state: SourceState) -> Outcome {
+        if state.layer == Layer::L2 && state.error.is_some() {
+            self.nodes.forget(&state.name);
+        }
         match self.sources.iter_mut().find(|known| (known.layer, &known.name) == (state.layer, &state.name)) {
             Some(known) if *known == state => return Outcome::Unchanged,
             Some(known) => *known = state,
@@ -176,6 +211,7 @@ impl StatusTracker {
         let last = &self.decided;
         let mut next = Snapshot {
             held: self.held,
+            tied: self.tied,
             l1_reason: self.l1_reason,
             l2_reason: self.l2_reason,
             counts: self.counts,

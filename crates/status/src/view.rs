@@ -1,6 +1,6 @@
 //! What sources observe: complete views, never deltas, so that losing, repeating or merging events is harmless.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rollup::{BlockId, L1BlockRef, L2BlockRef};
 use tokio::time::Instant;
@@ -69,13 +69,15 @@ pub struct Tip {
     pub cross_unsafe: L2BlockRef,
 }
 
-/// What kind of source a view is from, and so what its `current_l1` means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What kind of source a view is from. In order of authority: a later kind speaks only while all earlier are silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Profile {
+    /// `optimism_syncStatus` of a node that derives by itself. Derivers vote.
+    Deriver,
+    /// `optimism_syncStatus` of a node that follows others, a light node or an op-status: an echo, so it never votes.
+    Follower,
     /// Labels of an execution client: `current_l1` is the L1 origin of safe, a true lower bound.
     ExecutionClient,
-    /// `optimism_syncStatus` of a rollup node.
-    RollupNode,
 }
 
 /// The L2 as one source sees it, at one moment.
@@ -91,10 +93,24 @@ pub struct L2View {
     pub head_l1: u64,
     /// What kind of source this is.
     pub profile: Profile,
+    /// Whether its `current_l1` is its own word and counts in the vote, not the L1 origin of its safe head.
+    pub votes: bool,
+    /// Evidence: the block this source has at the height of the safe head served when it was asked.
+    pub at_safe: Option<BlockId>,
+    /// Unix time when the source said so.
+    pub unix: Duration,
     /// Which endpoint this is.
     pub source: SourceName,
     /// When the source said so.
     pub confirmed: Instant,
+}
+
+impl L2View {
+    /// Whether every head that must be known is: only the zero hash is unset, genesis is a value.
+    pub fn is_set(&self) -> bool {
+        let Derived { current_l1, finalized, safe, local_safe, .. } = &self.derived;
+        !current_l1.is_zero() && [finalized, safe, local_safe, &self.tip.unsafe_l2].iter().all(|head| !head.is_zero())
+    }
 }
 
 /// Which side of the bridge an endpoint serves.

@@ -118,7 +118,10 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         tip: Tip { unsafe_l2: tip, cross_unsafe: tip },
         old_l1: Vec::new(),
         head_l1: 0,
-        profile: Profile::RollupNode,
+        profile: Profile::Deriver,
+        votes: true,
+        at_safe: None,
+        unix: Duration::from_secs(u64::from(u32::MAX)),
         source: "node".into(),
         confirmed: Instant::now(),
     }
@@ -126,7 +129,13 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
 
 /// Labels of an execution client: `current_l1` is the origin of safe.
 fn labels(branch: u8, finalized: u64, safe: u64, unsafe_l2: u64) -> L2View {
-    L2View { profile: Profile::ExecutionClient, ..view(branch, safe / 2, finalized, safe, unsafe_l2) }
+    let source = "client".into();
+    L2View {
+        profile: Profile::ExecutionClient,
+        votes: false,
+        source,
+        ..view(branch, safe / 2, finalized, safe, unsafe_l2)
+    }
 }
 
 #[test]
@@ -466,6 +475,187 @@ fn an_execution_client_beside_rollup_nodes_speaks_only_when_they_are_silent() {
     // The node is back: from now on it alone is heard.
     fold.node(view(0, 109, 150, 214, 220), Outcome::Changed, [110, 109, 150, 214, 220]);
     fold.node(labels(0, 150, 214, 221), Outcome::Unchanged, [110, 109, 150, 214, 220]);
+}
+
+/// Three derivers and the time they are given.
+fn three() -> Fold {
+    let rules = Rules { voters: 3, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold
+}
+
+fn of(source: &str, view: L2View) -> L2View {
+    L2View { source: source.into(), ..view }
+}
+
+impl Fold {
+    fn sources(&self) -> (Option<&str>, Option<&str>) {
+        (self.last.provenance.derived.as_deref(), self.last.provenance.tip.as_deref())
+    }
+}
+
+#[test]
+fn current_l1_is_what_most_derivers_have_reached() {
+    let mut fold = three();
+    // The first to speak is no majority of three; it may be the one that calls its L1 head current_l1.
+    fold.node(of("a", view(0, 110, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(0, 105, 150, 200, 216)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    // b goes on speaking, as far as one more has come.
+    fold.node(of("b", view(0, 106, 150, 202, 217)), Outcome::Changed, [110, 106, 150, 202, 217]);
+    fold.node(of("b", view(0, 108, 150, 204, 218)), Outcome::Changed, [110, 108, 150, 204, 218]);
+    fold.node(of("a", view(0, 107, 150, 203, 218)), Outcome::Unchanged, [110, 108, 150, 204, 218]);
+    fold.node(of("b", view(0, 109, 150, 206, 219)), Outcome::Waiting(Reason::Outvoted), [110, 108, 150, 204, 219]);
+    fold.node(of("c", view(0, 109, 150, 206, 219)), Outcome::Changed, [110, 109, 150, 206, 219]);
+    assert_eq!(fold.sources(), (Some("b"), Some("b")));
+}
+
+#[test]
+fn two_derivers_wait_for_the_slower() {
+    let rules = Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(of("kona", view(0, 110, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("op", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("kona", view(0, 110, 150, 202, 216)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    // Taken out of the vote by its operator, a kona-node stops nobody and is stopped by nobody.
+    let origin = |safe| L2View { votes: false, ..view(0, safe / 2, 150, safe, 216) };
+    fold.node(of("kona", origin(202)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("op", view(0, 107, 150, 204, 216)), Outcome::Changed, [110, 107, 150, 204, 216]);
+}
+
+#[test]
+fn a_node_that_dies_is_missed_in_the_provenance_alone() {
+    let mut fold = three();
+    let all = |fold: &mut Fold, names: &[&str], n: u64| {
+        for name in names {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, n, 150, 200 + (n - 104) * 2, 215 + n - 104)) };
+            fold.tracker.on_event(Event::L2(event));
+            fold.last = fold.tracker.decide();
+            fold.now += Duration::from_millis(300);
+        }
+        let status = &fold.last.status;
+        (status.current_l1.number, status.unsafe_l2.number)
+    };
+    assert_eq!(all(&mut fold, &["a", "b", "c"], 104), (104, 215));
+    assert_eq!(fold.sources(), (Some("a"), Some("a")));
+    let mut last = (0, 0);
+    for second in 0..40 {
+        let now = all(&mut fold, &["b", "c"], 105 + second / 10);
+        assert!(last <= now, "nothing goes back: {last:?} {now:?}");
+        last = now;
+    }
+    assert_eq!(last, (108, 219));
+    assert_ne!(fold.sources().0, Some("a"));
+    for second in 0..80 {
+        last = all(&mut fold, &["c"], 109 + second / 79);
+    }
+    assert_eq!((last, fold.sources()), ((110, 221), (Some("c"), Some("c"))));
+    assert_eq!((fold.last.l2_epoch, fold.last.held), (0, None));
+}
+
+#[test]
+fn a_source_known_to_be_gone_is_not_waited_for() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    assert_eq!(fold.sources().0, Some("a"));
+    let gone = status::SourceState {
+        name: "a".into(),
+        layer: status::Layer::L2,
+        health: status::Health::Unreachable,
+        error: Some("refused".into()),
+        since: fold.now,
+    };
+    fold.event(Event::Source(gone), Outcome::Confirmed, [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(0, 105, 150, 200, 214)), Outcome::Changed, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.sources(), (Some("b"), Some("a")), "its lower tip may just lag");
+    fold.node(of("b", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);
+}
+
+#[test]
+fn a_node_that_falls_behind_or_rewinds_stops_speaking() {
+    #[track_caller]
+    fn check(lagging: L2View) {
+        let mut fold = three();
+        for name in ["a", "b", "c"] {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, 104, 150, 198, 212)) };
+            fold.tracker.on_event(Event::L2(event));
+        }
+        fold.node(of("b", view(0, 106, 150, 202, 219)), Outcome::Unchanged, [110, 104, 150, 198, 212]);
+        fold.node(of("c", view(0, 106, 150, 202, 219)), Outcome::Unchanged, [110, 104, 150, 198, 212]);
+        fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of("a", lagging) }));
+        fold.node(of("b", view(0, 106, 150, 202, 220)), Outcome::Changed, [110, 106, 150, 202, 220]);
+        assert_eq!((fold.sources(), fold.last.l2_epoch), ((Some("b"), Some("b")), 0));
+    }
+    check(view(0, 106, 150, 202, 202)); // no peers: unsafe is safe
+    check(view(0, 80, 150, 150, 220)); // derives again after a restart
+    check(view(0, 104, 150, 196, 220)); // safe alone went back
+}
+
+#[test]
+fn one_of_three_with_another_safe_block_is_refused_and_one_of_two_stops_all() {
+    let other = |view: L2View| L2View { at_safe: Some(BlockId { hash: B256::repeat_byte(7), number: 200 }), ..view };
+    let mut fold = three();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.node(of("c", other(view(0, 106, 150, 204, 215))), Outcome::Unchanged, served);
+    assert_eq!(fold.last.tied, None);
+    // One of the two that agree goes silent: now it is one word against one.
+    fold.now += Duration::from_secs(16);
+    let since = fold.now;
+    fold.node(of("b", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);
+    fold.node(of("c", other(view(0, 106, 150, 204, 217))), Outcome::Unchanged, [110, 105, 150, 200, 216]);
+    assert_eq!(fold.last.tied, Some(since + Duration::from_secs(1)));
+    let now = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
+    assert_eq!(fold.last.stale(now, &Limits::default()).map(|stale| stale.label), Some("safe_l2"));
+    // It is resolved when the other recants.
+    fold.node(of("c", view(0, 105, 150, 200, 217)), Outcome::Unchanged, [110, 105, 150, 200, 216]);
+    assert_eq!((fold.last.tied, fold.last.stale(now, &Limits::default())), (None, None));
+}
+
+#[test]
+fn a_majority_of_three_overrules_the_safe_block_served() {
+    let fork = |n: u64, unsafe_l2: u64| {
+        let mut view = view(0, n, 150, 200, unsafe_l2);
+        view.derived.safe.hash = B256::repeat_byte(7);
+        (view.derived.local_safe, view.derived.pending_safe) = (view.derived.safe, view.derived.safe);
+        view
+    };
+    let mut fold = three();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.node(of("a", fork(106, 216)), Outcome::Unchanged, served);
+    assert!(fold.last.tied.is_some());
+    fold.node(of("c", fork(106, 216)), Outcome::Changed, [110, 106, 150, 200, 216]);
+    assert_eq!(fold.last.status.safe_l2.hash, B256::repeat_byte(7));
+    assert_eq!(fold.last.tied, None);
+}
+
+#[test]
+fn followers_echo_and_never_vote() {
+    let mut fold = three();
+    let echo = |n, tip| of("echo", L2View { profile: Profile::Follower, ..view(0, n, 150, 198, tip) });
+    fold.node(echo(109, 214), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(echo(109, 216), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.now += Duration::from_secs(20);
+    fold.node(echo(109, 217), Outcome::Changed, [110, 109, 150, 198, 217]);
+    fold.node(of("a", view(0, 109, 150, 198, 218)), Outcome::Changed, [110, 109, 150, 198, 218]);
+    fold.node(echo(110, 219), Outcome::Unchanged, [110, 109, 150, 198, 218]);
+}
+
+#[test]
+fn a_tip_ahead_of_the_clock_is_refused() {
+    let mut fold = Fold::settled();
+    let early = L2View { unix: Duration::ZERO, ..view(0, 106, 150, 202, 216) };
+    fold.node(early, Outcome::Changed, [110, 106, 150, 202, 216]);
+    let early = L2View { unix: Duration::ZERO, ..view(0, 106, 150, 202, 4000) };
+    fold.node(early, Outcome::Refused(Reason::FromTheFuture), [110, 106, 150, 202, 216]);
 }
 
 /// What is too old, by what was confirmed how long ago.

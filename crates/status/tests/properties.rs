@@ -22,12 +22,12 @@ enum Step {
     Reorg { depth: u64, length: u64 },
     /// Our L1 endpoint tells its view, `lag` blocks late.
     TellL1 { lag: u64 },
-    /// The rollup node derives up to `behind` blocks below the L1 head it sees.
-    Derive { behind: u64 },
-    /// The rollup node restarts: safe falls to finalized, `current_l1` lower still.
-    Reset,
-    /// The rollup node tells its view.
-    TellNode,
+    /// A rollup node derives up to `behind` blocks below the L1 head it sees.
+    Derive { node: usize, behind: u64 },
+    /// A rollup node restarts: safe falls to finalized, `current_l1` lower still.
+    Reset(usize),
+    /// A rollup node tells its view.
+    TellNode(usize),
     /// An old event is told again.
     Repeat(usize),
     /// The last view comes with one field changed.
@@ -57,33 +57,38 @@ const FINALITY: u64 = 12;
 /// How many L1 blocks below the head our L1 endpoint tells.
 const WINDOW: u64 = 150;
 
+/// An honest node that may be behind, on an abandoned branch, or deriving again.
+#[derive(Clone)]
+struct Node {
+    derived_to: u64,
+    /// The L1 chain it saw when it last derived.
+    seen: Vec<L1BlockRef>,
+    /// Where safe stands after a restart.
+    safe: Option<u64>,
+}
+
 struct World {
     branches: u64,
     /// The canonical L1 chain from genesis on.
     chain: Vec<L1BlockRef>,
     finalized: u64,
-    derived_to: u64,
-    /// The L1 chain the node saw when it last derived.
-    seen: Vec<L1BlockRef>,
-    safe_floor: Option<u64>,
+    nodes: Vec<Node>,
     now: Instant,
     told: Vec<Event>,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(nodes: usize) -> Self {
         let mut world = Self {
             branches: 0,
             chain: Vec::new(),
             finalized: GENESIS,
-            derived_to: GENESIS,
-            seen: Vec::new(),
-            safe_floor: None,
+            nodes: Vec::new(),
             now: Instant::now(),
             told: Vec::new(),
         };
         world.mine(20);
-        world.seen = world.chain.clone();
+        world.nodes = vec![Node { derived_to: GENESIS, seen: world.chain.clone(), safe: None }; nodes];
         world
     }
 
@@ -146,14 +151,14 @@ impl World {
         })
     }
 
-    fn node_view(&mut self) -> Event {
-        let seen = self.seen.clone();
-        let finalized = Self::safe_number(self.finalized.min(self.derived_to));
-        let safe = self.safe_floor.unwrap_or(Self::safe_number(self.derived_to)).max(finalized);
+    fn node_view(&self, index: usize) -> Event {
+        let Node { derived_to, seen, safe } = self.nodes[index].clone();
+        let finalized = Self::safe_number(self.finalized.min(derived_to));
+        let safe = safe.unwrap_or(Self::safe_number(derived_to)).max(finalized);
         let tip = (GENESIS + seen.len() as u64 - 1 - GENESIS) * 2;
         let safe = Self::l2(&seen, safe);
         let derived = Derived {
-            current_l1: Self::at(&seen, self.derived_to).id(),
+            current_l1: Self::at(&seen, derived_to).id(),
             finalized: Self::l2(&seen, finalized),
             safe,
             local_safe: safe,
@@ -166,8 +171,11 @@ impl World {
             // What is looked up below the refs is the canonical chain's.
             old_l1: self.chain[..self.chain.len().saturating_sub(WINDOW as usize)].to_vec(),
             head_l1: 0,
-            profile: Profile::RollupNode,
-            source: "node".into(),
+            profile: Profile::Deriver,
+            votes: true,
+            at_safe: None,
+            unix: std::time::Duration::from_secs(u64::from(u32::MAX)),
+            source: format!("node {index}").into(),
             confirmed: self.now,
         })
     }
@@ -216,22 +224,25 @@ impl World {
                 }
                 return None;
             }
-            Step::Derive { behind } => {
-                let reset = self.derived_to > self.head()
-                    || Self::at(&self.chain, self.derived_to) != Self::at(&self.seen, self.derived_to);
-                self.seen = self.chain.clone();
+            Step::Derive { node, behind } => {
+                let index = node % self.nodes.len();
+                let known = &self.nodes[index];
+                let reset = known.derived_to > self.head()
+                    || Self::at(&self.chain, known.derived_to) != Self::at(&known.seen, known.derived_to);
                 let to = self.head().saturating_sub(*behind).max(GENESIS);
-                self.derived_to = if reset { to.min(self.finalized) } else { to.max(self.derived_to) };
-                self.safe_floor = None;
+                let derived_to = if reset { to.min(self.finalized) } else { to.max(known.derived_to) };
+                self.nodes[index] = Node { derived_to, seen: self.chain.clone(), safe: None };
                 return None;
             }
-            Step::Reset => {
-                self.safe_floor = Some(Self::safe_number(self.finalized.min(self.derived_to)));
-                self.derived_to = self.derived_to.min(self.finalized);
+            Step::Reset(node) => {
+                let index = node % self.nodes.len();
+                let node = &mut self.nodes[index];
+                node.safe = Some(Self::safe_number(self.finalized.min(node.derived_to)));
+                node.derived_to = node.derived_to.min(self.finalized);
                 return None;
             }
             Step::TellL1 { lag } => self.l1_view(*lag),
-            Step::TellNode => self.node_view(),
+            Step::TellNode(node) => self.node_view(node % self.nodes.len()),
             Step::Repeat(index) if !self.told.is_empty() => self.told[index % self.told.len()].clone(),
             Step::Repeat(_) => return None,
             Step::Lie(lie) => self.lie(lie)?,
@@ -260,9 +271,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (1..4u64).prop_map(Step::Mine),
         2 => (1..10u64, 0..12u64).prop_map(|(depth, length)| Step::Reorg { depth, length }),
         6 => (0..3u64).prop_map(|lag| Step::TellL1 { lag }),
-        4 => (0..4u64).prop_map(|behind| Step::Derive { behind }),
-        1 => Just(Step::Reset),
-        6 => Just(Step::TellNode),
+        4 => (0..3usize, 0..4u64).prop_map(|(node, behind)| Step::Derive { node, behind }),
+        1 => (0..3usize).prop_map(Step::Reset),
+        6 => (0..3usize).prop_map(Step::TellNode),
         1 => (0..64usize).prop_map(Step::Repeat),
         2 => lie.prop_map(Step::Lie),
     ]
@@ -346,8 +357,8 @@ fn check(before: &Snapshot, after: &Snapshot, world: &World, ancestry: &Ancestry
     assert!(new.safe_l2.number <= World::safe_number(new.current_l1.number.max(world.finalized)));
 }
 
-fn fold(tracker: &mut StatusTracker, steps: &[Step]) -> World {
-    let (mut world, mut ancestry) = (World::new(), Ancestry::default());
+fn fold(tracker: &mut StatusTracker, nodes: usize, steps: &[Step]) -> World {
+    let (mut world, mut ancestry) = (World::new(nodes), Ancestry::default());
     // Views published so far that an L1 reorg may fall back to: (current_l1, safe).
     let mut published: Vec<(u64, u64)> = Vec::new();
     for step in steps {
@@ -375,16 +386,28 @@ fn fold(tracker: &mut StatusTracker, steps: &[Step]) -> World {
     world
 }
 
+/// One node, or three that vote.
+fn any_rules() -> impl Strategy<Value = (Rules, usize)> {
+    prop_oneof![Just(1), Just(3)].prop_map(|nodes| {
+        let fallback_after = Some(std::time::Duration::from_secs(5));
+        (Rules { voters: nodes, fallback_after, ..Rules::default() }, nodes)
+    })
+}
+
+fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(any_step(), 1..80)
+}
+
 proptest! {
     #[test]
-    fn every_published_snapshot_keeps_the_rules(steps in prop::collection::vec(any_step(), 1..80)) {
-        fold(&mut StatusTracker::new(Rules::default(), InstanceId(1)), &steps);
+    fn every_published_snapshot_keeps_the_rules((rules, nodes) in any_rules(), steps in any_steps()) {
+        fold(&mut StatusTracker::new(rules, InstanceId(1)), nodes, &steps);
     }
 
     #[test]
-    fn confirmations_are_kept(steps in prop::collection::vec(any_step(), 1..60), l1_confs in 1..8u64) {
-        let mut tracker = StatusTracker::new(Rules { l1_confs, ..Rules::default() }, InstanceId(1));
-        fold(&mut tracker, &steps);
+    fn confirmations_are_kept((rules, nodes) in any_rules(), steps in any_steps(), l1_confs in 1..8u64) {
+        let mut tracker = StatusTracker::new(Rules { l1_confs, ..rules }, InstanceId(1));
+        fold(&mut tracker, nodes, &steps);
         let status = tracker.snapshot().status;
         // A reorg to a shorter chain is followed at once; then the floor may be less deep than asked for.
         if tracker.snapshot().l1_epoch == 0 && tracker.snapshot().is_set() {
@@ -393,14 +416,17 @@ proptest! {
     }
 
     #[test]
-    fn the_status_is_fresh_again_once_all_is_well(steps in prop::collection::vec(any_step(), 1..60)) {
-        let mut tracker = StatusTracker::new(Rules::default(), InstanceId(1));
-        let mut world = fold(&mut tracker, &steps);
-        // The chain outgrows every branch, and the node catches up.
-        for step in [Step::Mine(30), Step::Derive { behind: 0 }, Step::Derive { behind: 0 }, Step::TellL1 { lag: 0 }, Step::TellNode] {
-            if let Some(event) = world.step(&step) {
-                tracker.on_event(event);
-            }
+    fn the_status_is_fresh_again_once_all_is_well((rules, nodes) in any_rules(), steps in any_steps()) {
+        let mut tracker = StatusTracker::new(rules, InstanceId(1));
+        let mut world = fold(&mut tracker, nodes, &steps);
+        // The chain outgrows every branch, and the nodes catch up: the first time round they may only notice a reorg.
+        let mut recovery = vec![Step::Mine(30), Step::TellL1 { lag: 0 }];
+        for round in 0..3 {
+            recovery.extend((0..nodes).map(|node| Step::Derive { node, behind: 0 }));
+            recovery.extend((0..nodes).filter(|_| round > 0).map(Step::TellNode));
+        }
+        for event in recovery.iter().filter_map(|step| world.step(step)).collect::<Vec<_>>() {
+            tracker.on_event(event);
         }
         let snapshot = tracker.decide();
         prop_assert_eq!(snapshot.status.head_l1.number, world.head());
@@ -410,9 +436,9 @@ proptest! {
     }
 
     #[test]
-    fn folding_in_batches_ends_where_folding_one_by_one_does(steps in prop::collection::vec(any_step(), 1..60)) {
-        let mut one_by_one = StatusTracker::new(Rules::default(), InstanceId(1));
-        let mut world = World::new();
+    fn folding_in_batches_ends_where_folding_one_by_one_does((rules, nodes) in any_rules(), steps in any_steps()) {
+        let mut one_by_one = StatusTracker::new(rules, InstanceId(1));
+        let mut world = World::new(nodes);
         let events: Vec<_> = steps.iter().filter_map(|step| world.step(step)).collect();
         for event in &events {
             one_by_one.on_event(event.clone());
@@ -420,7 +446,7 @@ proptest! {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let batched = runtime.block_on(async {
-            let pipeline = pipeline(Rules::default(), InstanceId(1));
+            let pipeline = pipeline(rules, InstanceId(1));
             let (events_in, mut decided, mut last) = (pipeline.events, pipeline.decided, pipeline.unset);
             let feed = async move {
                 for event in events {

@@ -1,6 +1,9 @@
 //! Views of a rollup node's sync status.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use devnet::{Faults, Requests, RpcError};
 use l2_ingest::CurrentL1;
@@ -22,7 +25,7 @@ fn assert_said(view: &L2View, status: &SyncStatus, current_l1: BlockId) {
     assert_eq!((derived.finalized, derived.safe), (status.finalized_l2, status.safe_l2));
     assert_eq!((derived.local_safe, derived.pending_safe), (status.local_safe_l2, status.pending_safe_l2));
     assert_eq!((view.tip.unsafe_l2, view.tip.cross_unsafe), (status.unsafe_l2, status.cross_unsafe_l2));
-    assert_eq!((view.head_l1, view.profile), (status.head_l1.number, Profile::RollupNode));
+    assert_eq!((view.head_l1, view.profile), (status.head_l1.number, Profile::Deriver));
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,4 +235,35 @@ async fn a_node_that_keeps_its_configuration_to_itself_is_believed() {
         let (states, views) = watch.states(SECOND * 10).await;
         assert_eq!((states.len(), views), (3, 11), "{states:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_past_the_safe_head_served_is_asked_once_which_block_it_has_there() {
+    let served = Arc::new(Mutex::new(BlockId::default()));
+    let shared = served.clone();
+    let mut watch = Watch::rollup_node_beside(CurrentL1::Node, move || *shared.lock().unwrap());
+    assert_eq!(watch.view().await.at_safe, None, "nothing is served yet");
+
+    let safe = watch.world.read(|chains| chains.safe_l2());
+    *served.lock().unwrap() = safe.id();
+    assert_eq!(watch.view().await.at_safe, None, "its own safe head says it");
+
+    let below = watch.world.read(|chains| chains.l2_block(safe.number - 1)).unwrap().id();
+    *served.lock().unwrap() = below;
+    watch.node.with_answer("optimism_outputAtBlock", move |params, _| {
+        assert_eq!(params, &json!([format!("{:#x}", below.number)]));
+        Ok(json!({"outputRoot": "0x00", "blockRef": {"hash": below.hash, "number": below.number, "timestamp": 1}}))
+    });
+    for _ in 0..5 {
+        assert_eq!(watch.view().await.at_safe, Some(below));
+    }
+    assert_eq!(watch.node.count("optimism_outputAtBlock"), 1);
+
+    // A node that cannot tell is not compared, and its views come all the same.
+    watch.node.without_answers();
+    *served.lock().unwrap() = BlockId { number: below.number - 1, ..below };
+    for _ in 0..5 {
+        assert_eq!(watch.view().await.at_safe, None);
+    }
+    assert_eq!(watch.node.count("optimism_outputAtBlock"), 2);
 }

@@ -9,8 +9,8 @@ use std::{
 
 use devnet::{Node, Params, Role, World};
 use futures::{Stream, StreamExt};
-use l2_ingest::{Config, CurrentL1, watch_execution_client, watch_rollup_node};
-use rollup::{L1BlockRef, RollupConfig};
+use l2_ingest::{Config, CurrentL1, Node as RollupNode, watch_execution_client, watch_rollup_node};
+use rollup::{BlockId, L1BlockRef, RollupConfig};
 use status::{Clock, Event, L2View};
 use tokio::time::{Instant, sleep_until};
 use upstream::{Endpoint, Options, tls_config};
@@ -73,9 +73,16 @@ impl Watch {
 
     /// A rollup node.
     pub(crate) fn rollup_node(current_l1: CurrentL1) -> Self {
-        Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| {
-            Box::pin(watch_rollup_node(config, current_l1, l1))
-        })
+        Self::rollup_node_beside(current_l1, BlockId::default)
+    }
+
+    /// A rollup node beside others, one of which is served with this safe head.
+    pub(crate) fn rollup_node_beside(
+        current_l1: CurrentL1,
+        safe_served: impl Fn() -> BlockId + Send + Sync + 'static,
+    ) -> Self {
+        let node = RollupNode { current_l1, follower: false, safe_served: Arc::new(safe_served) };
+        Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
     }
 
     fn new(

@@ -2,11 +2,12 @@
 
 use rollup::{BlockId, L1BlockRef};
 
-use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict};
+use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, nodes::Ballot};
 use crate::{L1View, Place, Profile, Reason};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
+        self.nodes.tick(view.head_confirmed);
         if let Some(reason) = contradiction(self.l1.as_ref(), &view) {
             self.l1_reason = Some(reason);
             return self.refused(reason);
@@ -31,7 +32,7 @@ impl StatusTracker {
             self.distrusted = Some(safe);
         }
         // Nor can what an execution client said before the reorg be told from what it says after.
-        self.waiting.retain(|view| view.profile == Profile::RollupNode);
+        self.waiting.retain(|view| view.profile != Profile::ExecutionClient);
         self.orphaned = self.served.is_some();
         let settled = self.settle();
         if self.orphaned {
@@ -71,17 +72,30 @@ impl StatusTracker {
         self.show(l1, view);
     }
 
-    /// Serves the newest waiting view whose references all resolve on the newest L1, else the view served before.
-    fn settle(&mut self) -> Outcome {
+    /// Serves the newest view of whoever speaks whose references all resolve on the newest L1, else the view served
+    /// before.
+    pub(super) fn settle(&mut self) -> Outcome {
         let fell_back = self.orphaned;
         if fell_back {
             self.fall_back();
         }
+        let ballot = self.ballot();
+        self.overruled = ballot == Ballot::Overruled;
+        self.tied = if ballot == Ballot::Tied { self.tied.or(self.nodes.now()) } else { None };
+        self.speaker = self.choose().or(self.speaker.take());
         for index in (0..self.waiting.len()).rev() {
+            if self.speaker.as_ref() != Some(&self.waiting[index].source) {
+                continue;
+            }
             match self.judge(&self.waiting[index]) {
                 Verdict::Queue(_) => {}
                 Verdict::Take(taken, reason) => {
-                    self.waiting.drain(..=index);
+                    // What is older, and what others had derived less of, is settled with it.
+                    let mut newer = self.waiting.split_off(index + 1);
+                    self.waiting.retain(|view| {
+                        view.source != taken.source && view.derived.current_l1.number > taken.derived.current_l1.number
+                    });
+                    self.waiting.append(&mut newer);
                     return self.take(*taken, reason);
                 }
                 Verdict::Hold(_) | Verdict::Refuse(_) => drop(self.waiting.remove(index)),

@@ -2,11 +2,16 @@
 
 use rollup::{L1BlockRef, L2BlockRef};
 
+use tokio::time::Instant;
+
 use super::{Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins};
-use crate::{Derived, Held, L1View, L2View, Place, Profile, Reason, Rules, Tip};
+use crate::{Derived, Held, L1View, L2View, Place, Profile, Reason, Rules, SourceName, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
+
+/// How many seconds the tip may be ahead of the clock and of the L1 head.
+const MAX_LEAD: u64 = 600;
 
 /// What a view deserves.
 pub(super) enum Verdict {
@@ -22,30 +27,31 @@ pub(super) enum Verdict {
 
 impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
-        if self.defers(&view) {
-            return Outcome::Unchanged;
-        }
         normalise(&mut view, &self.rules);
         self.note_client_safe(&view);
-        let verdict = self.judge(&view);
-        if view.profile == Profile::RollupNode && !matches!(verdict, Verdict::Refuse(_)) {
+        self.nodes.hear(&view);
+        let untrue = self.untrue(&view);
+        if view.profile != Profile::ExecutionClient && untrue.is_none() || self.node_believed.is_none() {
             self.node_believed = Some(view.confirmed);
         }
-        match verdict {
-            Verdict::Take(taken, reason) => {
-                self.waiting.clear();
-                self.take(*taken, reason)
-            }
-            Verdict::Queue(reason) => {
-                self.hold(reason, &view);
-                self.waiting.retain(|queued| queued.derived.current_l1 != view.derived.current_l1);
-                self.waiting.push_back(view);
-                if self.waiting.len() > MAX_WAITING {
-                    self.waiting.pop_front();
-                }
-                self.waiting_for(reason)
-            }
-            Verdict::Hold(reason) => {
+        if untrue.is_none() {
+            self.enqueue(view.clone());
+        }
+        let settled = self.settle();
+        if self.speaker.as_ref().is_some_and(|speaker| *speaker != view.source) {
+            // Somebody else speaks; this view counted in the vote.
+            return match (untrue, settled) {
+                (Some(reason), _) => self.refused(reason),
+                (None, Outcome::Changed) => Outcome::Changed,
+                (None, _) => Outcome::Unchanged,
+            };
+        }
+        let served = self.served.as_ref().map(|served| &served.view);
+        if served.is_some_and(|taken| taken.source == view.source && taken.confirmed == view.confirmed) {
+            return settled;
+        }
+        match self.judge(&view) {
+            Verdict::Queue(reason) | Verdict::Hold(reason) => {
                 self.hold(reason, &view);
                 self.waiting_for(reason)
             }
@@ -53,24 +59,42 @@ impl StatusTracker {
                 self.l2_reason = Some(reason);
                 self.refused(reason)
             }
+            // It may be served, but its source may not speak.
+            Verdict::Take(..) => Outcome::Unchanged,
         }
     }
 
-    /// Whether an execution client has to be silent because a rollup node speaks, or may still come to speak.
-    fn defers(&mut self, view: &L2View) -> bool {
-        let (Some(after), Profile::ExecutionClient) = (self.rules.fallback_after, view.profile) else { return false };
-        view.confirmed < *self.node_believed.get_or_insert(view.confirmed) + after
+    fn enqueue(&mut self, view: L2View) {
+        let key = |view: &L2View| (view.source.clone(), view.derived.current_l1);
+        self.waiting.retain(|queued| key(queued) != key(&view));
+        self.waiting.push_back(view);
+        if self.waiting.len() > MAX_WAITING {
+            self.waiting.pop_front();
+        }
     }
 
+    /// Why nothing of a view can be true, whatever is served: it contradicts itself, the clock or our L1.
+    pub(super) fn untrue(&self, view: &L2View) -> Option<Reason> {
+        let head = self.l1.as_ref().map_or(0, |l1| l1.head().timestamp);
+        if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_LEAD) {
+            return Some(Reason::FromTheFuture);
+        }
+        if view.is_set() && !ordered(&view.derived, &view.tip) {
+            return Some(Reason::Disordered);
+        }
+        let placed = self.l1.as_ref().filter(|_| view.is_set()).map(|l1| place(view, l1, self.rules.l1_confs));
+        matches!(placed, Some(Err(Verdict::Refuse(_)))).then_some(Reason::L1Fork)
+    }
+
+    /// What may be served of a view, if its source is the one to speak.
     pub(super) fn judge(&self, view: &L2View) -> Verdict {
-        let Derived { current_l1, finalized, safe, local_safe, .. } = &view.derived;
-        if current_l1.is_zero() || [finalized, safe, local_safe, &view.tip.unsafe_l2].iter().any(|head| head.is_zero())
-        {
+        if let Some(reason) = self.untrue(view) {
+            return Verdict::Refuse(reason);
+        }
+        if !view.is_set() {
             return Verdict::Hold(Reason::SourceNotReady);
         }
-        if !ordered(&view.derived, &view.tip) {
-            return Verdict::Refuse(Reason::Disordered);
-        }
+        let Derived { current_l1, finalized, safe, .. } = &view.derived;
         let Some(l1) = &self.l1 else { return Verdict::Queue(Reason::NoL1) };
         let resolved = match place(view, l1, self.rules.l1_confs) {
             Ok(resolved) => resolved,
@@ -81,7 +105,7 @@ impl StatusTracker {
         }
         let derived_by = match view.profile {
             Profile::ExecutionClient => self.client_safe.map_or(l1.head().id(), |(_, head)| head),
-            Profile::RollupNode => *current_l1,
+            Profile::Deriver | Profile::Follower => *current_l1,
         };
         let mut taken = Box::new(Taken {
             derived: view.derived,
@@ -94,6 +118,9 @@ impl StatusTracker {
             tip_source: view.source.clone(),
             tip_confirmed: view.confirmed,
         });
+        if view.votes && self.reached().is_some_and(|reached| current_l1.number > reached) {
+            return Verdict::Queue(Reason::Outvoted);
+        }
         let finality_ahead = self.finality_ahead(l1, finalized);
         let Some(served) = &self.served else {
             // Nothing older is there to be held.
@@ -101,6 +128,12 @@ impl StatusTracker {
                 if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
             return verdict;
         };
+        if !self.orphaned
+            && !self.overruled
+            && let Some(reason) = self.contradicts(view)
+        {
+            return Verdict::Refuse(reason);
+        }
         if let Err(verdict) = self.above_floor(served, &taken.derived) {
             return verdict;
         }
@@ -138,13 +171,9 @@ impl StatusTracker {
         if !in_order(&floor.finalized, &new.safe) {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
-        if !self.orphaned {
-            if new.safe.number == floor.safe.number && new.safe.hash != floor.safe.hash {
-                return Err(Verdict::Refuse(Reason::SafeConflict));
-            }
-            if new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number {
-                return Err(Verdict::Hold(Reason::Rewinding));
-            }
+        let lower = new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number;
+        if lower && !self.orphaned && !self.overruled {
+            return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())
     }
@@ -154,10 +183,10 @@ impl StatusTracker {
         let Some(l1) = self.l1.clone() else { return Outcome::Unchanged };
         if let Some(served) = &self.served
             && !self.orphaned
-            && served.view.tip_confirmed > taken.tip_confirmed
+            && !self.overruled
             && in_order(&taken.derived.local_safe, &served.view.tip.unsafe_l2)
+            && self.tip_is_older(&served.view, &taken.tip, &taken.source, taken.tip_confirmed)
         {
-            // A view that had to wait brings an older tip than the one already followed.
             taken.keep_tip(&served.view);
         }
         self.held = None;
@@ -169,10 +198,18 @@ impl StatusTracker {
         self.show(l1, taken)
     }
 
+    /// Whether a tip is no news: it was said before the one followed, by a view that had to wait; or it is lower and
+    /// from another source, which may just lag, while the one followed is not old yet.
+    fn tip_is_older(&self, served: &Taken, tip: &Tip, source: &SourceName, confirmed: Instant) -> bool {
+        let lower = tip.unsafe_l2.number < served.tip.unsafe_l2.number;
+        confirmed < served.tip_confirmed
+            || lower && *source != served.tip_source && confirmed < served.tip_confirmed + 2 * self.rules.fresh_for
+    }
+
     /// Keeps the derived half and follows the tip, as far as it still stands on what is served.
     fn hold(&mut self, reason: Reason, view: &L2View) {
         self.l2_reason = Some(reason);
-        let Some(served) = &mut self.served else { return };
+        let Some(served) = &self.served else { return };
         if self.held.is_none_or(|held| held.reason != reason) {
             let since = self.held.map_or(view.confirmed, |held| held.since);
             self.held = Some(Held { reason, since });
@@ -180,8 +217,8 @@ impl StatusTracker {
         let follows = !self.orphaned
             && !view.tip.unsafe_l2.is_zero()
             && in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2)
-            && view.confirmed >= served.view.tip_confirmed;
-        if follows {
+            && !self.tip_is_older(&served.view, &view.tip, &view.source, view.confirmed);
+        if follows && let Some(served) = &mut self.served {
             self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
             served.view.tip = view.tip;
             served.view.tip_source = view.source.clone();

@@ -1,0 +1,160 @@
+//! Several sources, one voice: who speaks, and how far the derivers let it speak.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::StatusTracker;
+use crate::{L2View, Profile, Reason, SourceName};
+
+/// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
+const MAX_TIP_LAG: u64 = 8;
+
+/// How many L1 blocks a source may have derived less than the others before another speaks for it: proxyd's limit.
+const MAX_L1_LAG: u64 = 10;
+
+/// The newest view of every source.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Nodes {
+    /// By name, so that nothing depends on who came first.
+    views: Vec<L2View>,
+    now: Option<Instant>,
+    /// When the first view came.
+    since: Option<Instant>,
+}
+
+impl Nodes {
+    pub(super) fn hear(&mut self, view: &L2View) {
+        self.tick(view.confirmed);
+        self.since.get_or_insert(view.confirmed);
+        match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
+            Ok(index) => self.views[index] = view.clone(),
+            Err(index) => self.views.insert(index, view.clone()),
+        }
+    }
+
+    /// Time has come to this.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.now = self.now.max(Some(now));
+    }
+
+    /// The newest moment any event told.
+    pub(super) fn now(&self) -> Option<Instant> {
+        self.now
+    }
+
+    /// A source that is known to be gone is not waited for.
+    pub(super) fn forget(&mut self, source: &SourceName) {
+        self.views.retain(|view| view.source != *source);
+    }
+
+    fn heard_within(&self, age: Duration) -> impl Iterator<Item = &L2View> {
+        self.views.iter().filter(move |view| self.now.is_none_or(|now| now < view.confirmed + age))
+    }
+}
+
+/// What the derivers say about the safe head served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ballot {
+    /// Nothing against it, or not enough.
+    Stands,
+    /// Most of three or more derivers have another block at its height.
+    Overruled,
+    /// Of two derivers one has another block at its height: nobody can tell who is right.
+    Tied,
+}
+
+impl StatusTracker {
+    /// The views that are recent, complete and true on our L1.
+    fn sound(&self) -> impl Iterator<Item = &L2View> {
+        self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.is_set() && self.untrue(view).is_none())
+    }
+
+    /// The source that speaks: of the highest kind there is, abreast of its like, borne out by most, and at or above
+    /// the floor. It goes on speaking while that holds; else the one with the lowest `current_l1` takes over, for it
+    /// needs least trust.
+    pub(super) fn choose(&self) -> Option<SourceName> {
+        let kind = self.sound().map(|view| view.profile).min()?;
+        if kind == Profile::ExecutionClient && self.within_patience(self.node_believed) {
+            return None;
+        }
+        let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
+        let reached = self.reached();
+        let of_one_mind = |view: &&&L2View| self.contradicts(view).is_some() == self.overruled;
+        let abreast = peers.iter().filter(of_one_mind).filter(|view| !behind(view, &peers));
+        let abreast: Vec<_> = abreast.copied().collect();
+        let floor = self.served.as_ref().map(|served| served.view.derived).unwrap_or_default();
+        let above = |view: &&&L2View| {
+            let new = &view.derived;
+            let outvoted = view.votes && reached.is_some_and(|reached| new.current_l1.number > reached);
+            let lower = new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number;
+            !outvoted && (self.overruled || !lower)
+        };
+        let derived = |view: &&&L2View| view.derived.current_l1.number;
+        let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
+        let chosen = (abreast.iter().filter(above).find(speaks))
+            .or_else(|| abreast.iter().filter(above).min_by_key(derived))
+            .or_else(|| abreast.iter().find(speaks))
+            .or_else(|| abreast.iter().max_by_key(derived));
+        chosen.map(|view| view.source.clone())
+    }
+
+    /// Whether the nodes that are silent may still be waited for.
+    fn within_patience(&self, since: Option<Instant>) -> bool {
+        let (Some(patience), Some(now)) = (self.rules.fallback_after, self.nodes.now) else { return false };
+        since.is_some_and(|since| now < since + patience)
+    }
+
+    /// The highest `current_l1` that more than half of the sound derivers have reached; none where none votes.
+    pub(super) fn reached(&self) -> Option<u64> {
+        let voters = self.sound().filter(|view| view.profile == Profile::Deriver && view.votes);
+        let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
+        if reached.len() * 2 <= self.rules.voters && self.served.is_none() && self.within_patience(self.nodes.since) {
+            // At the start one voice is no vote yet; the others get the time to be heard.
+            return Some(0);
+        }
+        reached.sort_unstable_by(|a, b| b.cmp(a));
+        reached.get(reached.len() / 2).copied()
+    }
+
+    /// Counts the derivers that hold and that contradict the safe head served.
+    pub(super) fn ballot(&self) -> Ballot {
+        let Some(served) = self.served.as_ref().map(|served| served.view.derived.safe.id()) else {
+            return Ballot::Stands;
+        };
+        let derivers = self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.profile == Profile::Deriver);
+        let (mut agree, mut contradict) = (0, 0);
+        for view in derivers.filter(|view| view.is_set()) {
+            let at = [Some(view.derived.safe.id()), view.at_safe].into_iter().flatten();
+            for block in at.filter(|block| block.number == served.number).take(1) {
+                if block.hash == served.hash { agree += 1 } else { contradict += 1 }
+            }
+        }
+        match (agree, contradict) {
+            (1, 1) => Ballot::Tied,
+            _ if contradict > agree && agree + contradict >= 3 => Ballot::Overruled,
+            _ => Ballot::Stands,
+        }
+    }
+
+    /// Whether this view contradicts the safe head served.
+    pub(super) fn contradicts(&self, view: &L2View) -> Option<Reason> {
+        let served = &self.served.as_ref()?.view.derived.safe;
+        let other = |number, hash| number == served.number && hash != served.hash;
+        let at_safe = view.at_safe.is_some_and(|block| other(block.number, block.hash));
+        (at_safe || other(view.derived.safe.number, view.derived.safe.hash)).then_some(Reason::SafeConflict)
+    }
+}
+
+/// Whether a source trails the upper median of its peers: a node without peers has unsafe == safe and a good
+/// `current_l1`, and would stop a batcher.
+fn behind(view: &L2View, peers: &[&L2View]) -> bool {
+    let trails = |of: fn(&L2View) -> u64, limit: u64| {
+        let mut all: Vec<_> = peers.iter().map(|peer| of(peer)).collect();
+        all.sort_unstable();
+        of(view).saturating_add(limit) < all[all.len() / 2]
+    };
+    trails(|view| view.tip.unsafe_l2.number, MAX_TIP_LAG)
+        || trails(|view| view.derived.current_l1.number, MAX_L1_LAG)
+        || trails(|view| view.derived.safe.l1_origin.number, MAX_L1_LAG)
+}
