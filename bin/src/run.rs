@@ -1,13 +1,13 @@
 //! The wiring: sources into the fold, snapshots out of it, and one end for all of them.
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use eyre::{WrapErr, eyre};
 use futures::FutureExt;
 use l2_ingest::CurrentL1;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::Server;
-use status::{InstanceId, Pipeline, Rules, Snapshots, pipeline};
+use status::{InstanceId, Layer, Pipeline, Rules, Snapshots, pipeline};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -160,8 +160,18 @@ fn l2_config(config: &Config, endpoint: &Endpoint, poll_interval: Option<Duratio
 
 fn server_config(config: &Config) -> rpc::Config {
     let nodes = config.l2.nodes.iter().map(|node| &node.endpoint);
-    let endpoints: Vec<Endpoint> =
-        config.l1.endpoints.iter().chain(nodes).chain(&config.l2.execution_client).cloned().collect();
+    let l1 = config.l1.endpoints.iter().map(|endpoint| (Layer::L1, endpoint.clone()));
+    let l2 = nodes.chain(&config.l2.execution_client).map(|endpoint| (Layer::L2, endpoint.clone()));
+    let endpoints: Vec<(Layer, Endpoint)> = l1.chain(l2).collect();
+    let used = move || {
+        let used = |(layer, endpoint): &(Layer, Endpoint)| rpc::Endpoint {
+            layer: *layer,
+            name: endpoint.name().to_owned(),
+            kind: endpoint.kind().as_str(),
+            requests: endpoint.requests(),
+        };
+        endpoints.iter().map(used).collect()
+    };
     rpc::Config {
         addr: config.server.addr,
         limits: config.limits,
@@ -171,12 +181,7 @@ fn server_config(config: &Config) -> rpc::Config {
         max_connections: config.server.max_connections,
         max_websockets: config.server.max_websockets,
         max_batch: config.server.max_batch,
-        requests: Arc::new(move || {
-            endpoints
-                .iter()
-                .map(|endpoint| (endpoint.name().to_owned(), endpoint.requests()))
-                .collect::<BTreeMap<_, _>>()
-        }),
+        endpoints: Arc::new(used),
         ..rpc::Config::default()
     }
 }

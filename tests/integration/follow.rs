@@ -1,7 +1,7 @@
 //! The status follows the nodes, on each transport.
 
 use serde_json::json;
-use tests::{Harness, Optimism, Truth};
+use tests::{Harness, Optimism};
 
 #[derive(Clone, Copy)]
 enum Transport {
@@ -18,16 +18,14 @@ async fn check(l1: Transport, l2: Transport, flags: &[&str]) -> eyre::Result<()>
         Http => node.http_url(),
         WebSocket => node.ws_url(),
     };
-    let urls = (url(l1, &chains.l1), url(l2, &chains.l2));
-    let mut server = Harness::start(&chains.rollup_json, &urls.0, &urls.1, flags).await?;
+    let urls = (url(l1, &chains.l1), url(l2, &chains.l2.node));
+    let mut server = Harness::start(&chains.l2.json, &urls.0, &urls.1, flags).await?;
     server.wait_for(&chains.status().await?).await?;
     for blocks in [1, 2, 5] {
         chains.advance(blocks).await?;
         server.wait_for(&chains.status().await?).await?;
     }
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,18 +48,16 @@ async fn with_confirmations() -> eyre::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_young_chain() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.http_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.http_url(), &[]).await?;
     let genesis = chains.status().await?;
-    assert_eq!(genesis.unsafe_l2.id(), chains.config.genesis.l2);
-    assert_eq!(genesis.current_l1.id(), chains.config.genesis.l1);
+    assert_eq!(genesis.unsafe_l2.id(), chains.l2.config.genesis.l2);
+    assert_eq!(genesis.current_l1.id(), chains.l2.config.genesis.l1);
     server.wait_for(&genesis).await?;
     for _ in 0..7 {
         chains.advance(1).await?;
         server.wait_for(&chains.status().await?).await?;
     }
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 /// What is served beside the status is of this rollup, and the server says that it is ready.
@@ -69,16 +65,14 @@ async fn a_young_chain() -> eyre::Result<()> {
 async fn answers_what_else_a_rollup_node_answers() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(2).await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.http_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.http_url(), &[]).await?;
     let status = chains.status().await?;
     server.wait_for(&status).await?;
     let rpc = server.rpc();
     let config = rpc.call("optimism_rollupConfig", json!([])).await?;
-    assert_eq!(config.to_string(), chains.rollup_json, "the very JSON that was loaded");
+    assert_eq!(config.to_string(), chains.l2.json, "the very JSON that was loaded");
     assert_eq!(rpc.call("optimism_version", json!([])).await?, op_status::VERSION);
     assert_eq!(rpc.call("optimism_syncStatus", json!([])).await?, serde_json::to_value(status)?);
     assert_eq!(server.readyz().await?.0, 200);
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }

@@ -16,14 +16,13 @@ async fn follow(chains: &Optimism, l1: L1) -> eyre::Result<(Harness, Truth)> {
         L1::Polled => chains.l1.http_url(),
         L1::Subscribed => chains.l1.ws_url(),
     };
-    let mut server = Harness::start(&chains.rollup_json, &l1, &chains.l2.http_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &l1, &chains.l2.node.http_url(), &[]).await?;
     for _ in 0..6 {
         server.wait_for(&chains.status().await?).await?;
         chains.advance(1).await?;
     }
     server.wait_for(&chains.status().await?).await?;
-    let mut truth = Truth::default();
-    truth.note(chains).await?;
+    let truth = chains.truth().await?;
     Ok((server, truth))
 }
 
@@ -31,22 +30,22 @@ async fn follow(chains: &Optimism, l1: L1) -> eyre::Result<(Harness, Truth)> {
 async fn check(l1: L1, depth: u64) -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     let (mut server, mut truth) = follow(&chains, l1).await?;
-    let old_head = chains.l1.block("latest").await?;
+    let old_head = chains.l1.rpc.block("latest").await?;
 
     server.announce_reorg();
     chains.reorg(depth).await?;
-    truth.note(&chains).await?;
-    let head = chains.l1.block("latest").await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
+    let head = chains.l1.rpc.block("latest").await?;
     assert_eq!(head.number, old_head.number);
     let seen = server.wait_until("the new L1 head", |status| status.head_l1 == head).await?;
-    let ancestor = chains.l1.block(head.number - depth).await?;
+    let ancestor = chains.l1.rpc.block(head.number - depth).await?;
     assert!(seen.current_l1.number <= ancestor.number, "{} may be an orphan", seen.current_l1.number);
-    assert_eq!(seen.current_l1, chains.l1.block(seen.current_l1.number).await?);
+    assert_eq!(seen.current_l1, chains.l1.rpc.block(seen.current_l1.number).await?);
 
     // L2's safe block was not derived from the new L1 until its label has moved.
     chains.advance(6).await?;
     server.wait_for(&chains.status().await?).await?;
-    truth.note(&chains).await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
     server.finish(&truth).await
 }
 
@@ -77,12 +76,12 @@ async fn a_rollback_is_noticed_without_announcement() -> eyre::Result<()> {
     let (mut server, mut truth) = follow(&chains, L1::Subscribed).await?;
     server.announce_reorg();
     chains.roll_back(2).await?;
-    let head = chains.l1.block("latest").await?;
+    let head = chains.l1.rpc.block("latest").await?;
     server.wait_until("the older L1 head", |status| status.head_l1 == head).await?;
 
     chains.advance(4).await?;
     server.wait_for(&chains.status().await?).await?;
-    truth.note(&chains).await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
     server.finish(&truth).await
 }
 
@@ -91,9 +90,8 @@ async fn a_rollback_is_noticed_without_announcement() -> eyre::Result<()> {
 async fn nothing_to_fall_back_to() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(12).await?;
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.http_url(), &[]).await?;
+    let mut truth = chains.truth().await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.http_url(), &[]).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
 
@@ -102,9 +100,9 @@ async fn nothing_to_fall_back_to() -> eyre::Result<()> {
     server.wait_for_snapshot("the pair held", |snapshot| snapshot.l2_reason.is_some()).await?;
     let during = server.status().await?;
     assert_eq!((during.head_l1, during.safe_l2), (before.head_l1, before.safe_l2));
-    chains.settle_l2().await?;
+    chains.l2.settle(&chains.l1.rpc).await?;
     chains.advance(3).await?;
-    truth.note(&chains).await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
     server.wait_for(&chains.status().await?).await?;
     server.finish(&truth).await
 }

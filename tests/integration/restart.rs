@@ -1,7 +1,7 @@
 //! Each upstream is killed and revived in turn: the status is never wrong, half or backward, and recovers by itself.
 
 use status::Layer;
-use tests::{Chain, Harness, Optimism, Truth};
+use tests::{Chain, Harness, Optimism};
 
 #[derive(Clone, Copy)]
 enum Transport {
@@ -13,10 +13,10 @@ async fn check(transport: Transport) -> eyre::Result<()> {
     let mut chains = Optimism::start().await?;
     chains.advance(6).await?;
     let (l1, l2) = match transport {
-        Transport::Http => (chains.l1.http_url(), chains.l2.http_url()),
-        Transport::WebSocket => (chains.l1.ws_url(), chains.l2.ws_url()),
+        Transport::Http => (chains.l1.http_url(), chains.l2.node.http_url()),
+        Transport::WebSocket => (chains.l1.ws_url(), chains.l2.node.ws_url()),
     };
-    let mut server = Harness::start(&chains.rollup_json, &l1, &l2, &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &l1, &l2, &[]).await?;
     server.wait_for(&chains.status().await?).await?;
 
     let before = chains.status().await?;
@@ -29,17 +29,15 @@ async fn check(transport: Transport) -> eyre::Result<()> {
     server.wait_for(&chains.status().await?).await?;
 
     let before = chains.status().await?;
-    chains.l2.save().await?;
-    chains.l2.kill()?;
+    chains.l2.node.save().await?;
+    chains.l2.node.kill()?;
     server.wait_for_error(Layer::L2, "").await?;
     assert_eq!(server.status().await?, before);
-    chains.l2.restart(Chain::Saved).await?;
+    chains.l2.node.restart(Chain::Saved).await?;
     chains.advance(2).await?;
     server.wait_for(&chains.status().await?).await?;
 
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,23 +55,22 @@ async fn over_websocket() -> eyre::Result<()> {
 async fn an_execution_client_that_lost_its_chain_takes_nothing_back() -> eyre::Result<()> {
     let mut chains = Optimism::start().await?;
     chains.advance(6).await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.ws_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.ws_url(), &[]).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
-    chains.l2.save().await?;
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
+    chains.l2.node.save().await?;
+    let mut truth = chains.truth().await?;
 
-    chains.l2.kill()?;
-    chains.l2.restart(Chain::Lost).await?;
+    chains.l2.node.kill()?;
+    chains.l2.node.restart(Chain::Lost).await?;
     server.wait_for_snapshot("the hold", |snapshot| snapshot.held.is_some()).await?;
     assert_eq!(server.status().await?, before);
 
-    chains.l2.kill()?;
-    chains.l2.restart(Chain::Saved).await?;
+    chains.l2.node.kill()?;
+    chains.l2.node.restart(Chain::Saved).await?;
     chains.advance(1).await?;
     server.wait_for(&chains.status().await?).await?;
-    truth.note(&chains).await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
     server.finish(&truth).await
 }
 
@@ -81,14 +78,14 @@ async fn an_execution_client_that_lost_its_chain_takes_nothing_back() -> eyre::R
 async fn an_l1_that_lost_its_chain_takes_nothing_back() -> eyre::Result<()> {
     let mut chains = Optimism::start().await?;
     chains.advance(6).await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.ws_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.ws_url(), &[]).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
     chains.l1.save().await?;
 
     chains.l1.kill()?;
     chains.l1.restart(Chain::Lost).await?;
-    let no_genesis = format!("no block {}", chains.config.genesis.l1.number);
+    let no_genesis = format!("no block {}", chains.l2.config.genesis.l1.number);
     server.wait_for_error(Layer::L1, &no_genesis).await?;
     assert_eq!(server.status().await?, before);
 
@@ -96,8 +93,7 @@ async fn an_l1_that_lost_its_chain_takes_nothing_back() -> eyre::Result<()> {
     chains.l1.restart(Chain::Saved).await?;
     chains.advance(1).await?;
     server.wait_for(&chains.status().await?).await?;
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
+    let truth = chains.truth().await?;
 
     // With other blocks where the rollup began it is no longer the rollup's L1; that is not mended by waiting.
     let before = chains.status().await?;

@@ -1,14 +1,14 @@
 //! Nodes that stop answering without closing a connection.
 
 use status::Layer;
-use tests::{Harness, Optimism, Truth};
+use tests::{Harness, Optimism};
 
 /// While the L1 is stopped the last status is served; afterwards the missed blocks are caught up.
 async fn check_l1(l1: fn(&Optimism) -> String) -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(6).await?;
     let flags = ["--l1.stall-timeout=1s"];
-    let mut server = Harness::start(&chains.rollup_json, &l1(&chains), &chains.l2.http_url(), &flags).await?;
+    let mut server = Harness::start(&chains.l2.json, &l1(&chains), &chains.l2.node.http_url(), &flags).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
 
@@ -19,9 +19,7 @@ async fn check_l1(l1: fn(&Optimism) -> String) -> eyre::Result<()> {
 
     chains.advance(3).await?;
     server.wait_for(&chains.status().await?).await?;
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,26 +37,24 @@ async fn a_stopped_l1_that_was_polled() -> eyre::Result<()> {
 async fn a_stopped_execution_client() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(6).await?;
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.ws_url(), &chains.l2.ws_url(), &[]).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.ws_url(), &[]).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
 
-    chains.l2.pause()?;
+    chains.l2.node.pause()?;
     chains.l1.mine(3).await?;
-    let head = chains.l1.block("latest").await?;
+    let head = chains.l1.rpc.block("latest").await?;
     let during = server.wait_until("the L1 head", |status| status.head_l1 == head).await?;
     assert_eq!(
         (during.unsafe_l2, during.safe_l2, during.current_l1),
         (before.unsafe_l2, before.safe_l2, before.current_l1)
     );
     server.wait_for_error(Layer::L2, "").await?;
-    chains.l2.resume()?;
+    chains.l2.node.resume()?;
 
     chains.advance(1).await?;
     server.wait_for(&chains.status().await?).await?;
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 /// Old news is not served as new: the answer becomes an error that names the label, and a status again when there is
@@ -68,10 +64,10 @@ async fn what_nobody_confirms_becomes_an_error() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(6).await?;
     let flags = ["--status.max-age=3s"];
-    let mut server = Harness::start(&chains.rollup_json, &chains.l1.http_url(), &chains.l2.http_url(), &flags).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.http_url(), &chains.l2.node.http_url(), &flags).await?;
     let before = chains.status().await?;
     server.wait_for(&before).await?;
-    for (node, label) in [(&chains.l1, "head_l1"), (&chains.l2, "l2_view")] {
+    for (node, label) in [(&chains.l1, "head_l1"), (&chains.l2.node, "l2_view")] {
         server.allow_stale(true);
         node.pause()?;
         let data = server.wait_for_stale().await?;
@@ -82,7 +78,5 @@ async fn what_nobody_confirms_becomes_an_error() -> eyre::Result<()> {
         node.resume()?;
         server.wait_for(&before).await?;
     }
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }

@@ -4,19 +4,19 @@ use op_status::WrongChain;
 use rollup::SyncStatus;
 use serde_json::Value;
 use status::Layer;
-use tests::{Chain, Harness, Optimism, Truth};
+use tests::{Chain, Harness, Optimism};
 
 /// The server answers before it knows anything, and finds the nodes when they come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_the_upstreams() -> eyre::Result<()> {
     let mut chains = Optimism::start().await?;
     chains.advance(6).await?;
-    for node in [&mut chains.l1, &mut chains.l2] {
+    for node in [&mut chains.l1, &mut chains.l2.node] {
         node.save().await?;
         node.kill()?;
     }
-    let (l1, l2) = (chains.l1.ws_url(), chains.l2.http_url());
-    let mut server = Harness::start(&chains.rollup_json, &l1, &l2, &[]).await?;
+    let (l1, l2) = (chains.l1.ws_url(), chains.l2.node.http_url());
+    let mut server = Harness::start(&chains.l2.json, &l1, &l2, &[]).await?;
     server.wait_for_error(Layer::L1, "").await?;
     server.wait_for_error(Layer::L2, "").await?;
     assert_eq!(server.status().await?, SyncStatus::default());
@@ -31,20 +31,18 @@ async fn before_the_upstreams() -> eyre::Result<()> {
         })
         .await?;
     assert_eq!(server.status().await?, SyncStatus::default());
-    chains.l2.restart(Chain::Saved).await?;
+    chains.l2.node.restart(Chain::Saved).await?;
     server.wait_for(&chains.status().await?).await?;
     assert_eq!(server.readyz().await?.0, 200);
-    let mut truth = Truth::default();
-    truth.note(&chains).await?;
-    server.finish(&truth).await
+    server.finish(&chains.truth().await?).await
 }
 
 /// With this in place of that in rollup.json the server ends, and says what it expected and what it found.
 async fn refused(edit: fn(&mut Value) -> (String, String)) -> eyre::Result<()> {
     let chains = Optimism::start().await?;
-    let mut rollup: Value = serde_json::from_str(&chains.rollup_json)?;
+    let mut rollup: Value = serde_json::from_str(&chains.l2.json)?;
     let (found, expected) = edit(&mut rollup);
-    let (l1, l2) = (chains.l1.ws_url(), chains.l2.http_url());
+    let (l1, l2) = (chains.l1.ws_url(), chains.l2.node.http_url());
     let server = Harness::start(&rollup.to_string(), &l1, &l2, &[]).await?;
     let failure = server.wait_for_failure().await?;
     assert!(failure.is::<WrongChain>(), "{failure:#}");

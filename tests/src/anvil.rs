@@ -3,7 +3,7 @@
 use std::{fs, process::Command, time::Duration};
 
 use eyre::{WrapErr, ensure};
-use rollup::{BlockId, L1BlockRef, L2Header};
+use rollup::BlockId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -40,7 +40,8 @@ pub struct Anvil {
     args: AnvilArgs,
     process: Process,
     port: u16,
-    rpc: JsonRpc,
+    /// What it answers.
+    pub rpc: JsonRpc,
     /// Everything the process writes is in here.
     folder: TempDir,
 }
@@ -69,20 +70,12 @@ impl Anvil {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// The result of one JSON-RPC call.
-    ///
-    /// # Errors
-    /// When the node cannot be reached, or answers with an error.
-    pub async fn rpc(&self, method: &str, params: Value) -> eyre::Result<Value> {
-        self.rpc.call(method, params).await
-    }
-
     /// Mines so many blocks, one block time apart.
     ///
     /// # Errors
     /// When the node cannot be reached.
     pub async fn mine(&self, blocks: u64) -> eyre::Result<()> {
-        self.rpc("anvil_mine", json!([format!("{blocks:#x}")])).await.map(drop)
+        self.rpc.call("anvil_mine", json!([format!("{blocks:#x}")])).await.map(drop)
     }
 
     /// Replaces the last `depth` blocks by others of the same numbers and timestamps. Each is announced to subscribers.
@@ -90,7 +83,7 @@ impl Anvil {
     /// # Errors
     /// When there are fewer blocks.
     pub async fn reorg(&self, depth: u64) -> eyre::Result<()> {
-        self.rpc("anvil_reorg", json!([depth, []])).await.map(drop)
+        self.rpc.call("anvil_reorg", json!([depth, []])).await.map(drop)
     }
 
     /// Forgets the last `depth` blocks. Subscribers are told nothing.
@@ -98,19 +91,7 @@ impl Anvil {
     /// # Errors
     /// When there are fewer blocks.
     pub async fn roll_back(&self, depth: u64) -> eyre::Result<()> {
-        self.rpc("anvil_rollback", json!([depth])).await.map(drop)
-    }
-
-    /// The reference to a block by tag or number.
-    ///
-    /// # Errors
-    /// When there is no such block.
-    pub async fn block(&self, block: impl Into<BlockName>) -> eyre::Result<L1BlockRef> {
-        let BlockName(name) = block.into();
-        let block = self.rpc("eth_getBlockByNumber", json!([name, false])).await?;
-        let L2Header { hash, number, parent_hash, timestamp } =
-            serde_json::from_value(block).wrap_err_with(|| format!("block {name}"))?;
-        Ok(L1BlockRef { hash, number, parent_hash, timestamp })
+        self.rpc.call("anvil_rollback", json!([depth])).await.map(drop)
     }
 
     /// Stops the process in its tracks: its sockets stay open and silent.
@@ -134,7 +115,7 @@ impl Anvil {
     /// # Errors
     /// When the node does not write it.
     pub async fn save(&self) -> eyre::Result<()> {
-        let head: BlockId = self.block("latest").await?.id();
+        let head: BlockId = self.rpc.block("latest").await?.id();
         let dump = self.folder.path().join("dump.json");
         let state = wait_until("anvil's chain on disk", async || {
             let Ok(text) = fs::read_to_string(&dump) else { return Ok(None) };
@@ -175,28 +156,12 @@ impl Anvil {
         self.rpc = JsonRpc::new(self.http_url());
         self.set_up().await?;
         // The clock of a new process starts at the wall's time, whatever the chain says.
-        let now = self.block("latest").await?.timestamp;
-        self.rpc("evm_setTime", json!([now])).await.map(drop)
+        let now = self.rpc.block("latest").await?.timestamp;
+        self.rpc.call("evm_setTime", json!([now])).await.map(drop)
     }
 
     async fn set_up(&self) -> eyre::Result<()> {
-        self.rpc("anvil_setBlockTimestampInterval", json!([self.args.block_time])).await.map(drop)
-    }
-}
-
-/// A block's tag or its number in hexadecimal.
-#[derive(Clone, Debug)]
-pub struct BlockName(pub(crate) String);
-
-impl From<&str> for BlockName {
-    fn from(tag: &str) -> Self {
-        Self(tag.to_owned())
-    }
-}
-
-impl From<u64> for BlockName {
-    fn from(number: u64) -> Self {
-        Self(format!("{number:#x}"))
+        self.rpc.call("anvil_setBlockTimestampInterval", json!([self.args.block_time])).await.map(drop)
     }
 }
 

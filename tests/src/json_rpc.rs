@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use eyre::{OptionExt, bail};
+use eyre::{OptionExt, WrapErr, bail, eyre};
+use rollup::{L1BlockRef, L2Header};
 use serde_json::{Value, json};
 
 /// An HTTP client for loopback.
@@ -42,5 +43,46 @@ impl JsonRpc {
             bail!("{method} of {request}: {error}");
         }
         Ok(answer.get_mut("result").ok_or_eyre("an answer without result")?.take())
+    }
+
+    /// The reference to a block by tag or number; none if there is no such block.
+    ///
+    /// # Errors
+    /// When the endpoint cannot be reached, or answers with something else.
+    pub async fn find(&self, block: impl Into<BlockName>) -> eyre::Result<Option<L1BlockRef>> {
+        let BlockName(name) = block.into();
+        let block = self.call("eth_getBlockByNumber", json!([name, false])).await?;
+        let header: Option<L2Header> = serde_json::from_value(block).wrap_err_with(|| format!("block {name}"))?;
+        Ok(header.map(|L2Header { hash, number, parent_hash, timestamp }| L1BlockRef {
+            hash,
+            number,
+            parent_hash,
+            timestamp,
+        }))
+    }
+
+    /// The reference to a block by tag or number.
+    ///
+    /// # Errors
+    /// When there is no such block.
+    pub async fn block(&self, block: impl Into<BlockName>) -> eyre::Result<L1BlockRef> {
+        let name = block.into();
+        self.find(name.clone()).await?.ok_or_else(|| eyre!("there is no block {}", name.0))
+    }
+}
+
+/// A block's tag or its number in hexadecimal.
+#[derive(Clone, Debug)]
+pub struct BlockName(pub(crate) String);
+
+impl From<&str> for BlockName {
+    fn from(tag: &str) -> Self {
+        Self(tag.to_owned())
+    }
+}
+
+impl From<u64> for BlockName {
+    fn from(number: u64) -> Self {
+        Self(format!("{number:#x}"))
     }
 }

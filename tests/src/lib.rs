@@ -14,9 +14,12 @@
 
 mod anvil;
 mod brief;
+mod deposit;
+mod ethereumjs;
 mod harness;
 mod invariants;
 mod json_rpc;
+mod l2;
 pub mod npm;
 mod optimism;
 mod process;
@@ -25,11 +28,14 @@ mod truth;
 mod wait;
 mod watcher;
 
-pub use anvil::{Anvil, AnvilArgs, BlockName, Chain};
+pub use anvil::{Anvil, AnvilArgs, Chain};
+pub use ethereumjs::EthereumJs;
 pub use harness::Harness;
-pub use json_rpc::{JsonRpc, http_client};
+pub use json_rpc::{BlockName, JsonRpc, http_client};
+pub use l2::Rollup;
 pub use optimism::Optimism;
 pub use process::Process;
+
 pub use simulated::Simulated;
 pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};

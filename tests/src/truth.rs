@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use devnet::World;
 use rollup::{L1BlockRef, L2BlockRef};
 
-use crate::Optimism;
+use crate::{JsonRpc, Rollup};
 
 /// Every block that was canonical at some time.
 #[derive(Debug, Default)]
@@ -17,16 +17,16 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Adds what is canonical on both nodes now.
+    /// Adds what is canonical on both chains now.
     ///
     /// # Errors
     /// When one of the nodes cannot be reached.
-    pub async fn note(&mut self, chains: &Optimism) -> eyre::Result<()> {
-        for number in 0..=chains.l1.block("latest").await?.number {
-            self.l1.insert(chains.l1.block(number).await?);
+    pub async fn note(&mut self, l1: &JsonRpc, l2: &Rollup) -> eyre::Result<()> {
+        for number in 0..=l1.block("latest").await?.number {
+            self.l1.insert(l1.block(number).await?);
         }
-        for number in 0..=chains.tip().await?.number {
-            self.l2.insert(chains.l2_block(number).await?);
+        for number in 0..=l2.tip().await?.number {
+            self.l2.insert(l2.block(number).await?);
         }
         Ok(())
     }

@@ -139,8 +139,13 @@ impl Tracker {
         let above = answers.next().flatten();
 
         let floor = finalized.filter(|label| label.number <= latest.number).unwrap_or(self.finalized).number;
-        let head = self.settle(blocks, latest, above, floor, at).await?;
-        Ok(Seen { head, labels: head && labels && self.take_labels(finalized, safe, at) })
+        if !self.settle(blocks, latest, above, floor, at).await? {
+            return Ok(Seen { head: false, labels: false });
+        }
+        if let Some(finalized) = finalized {
+            self.deepen(blocks, finalized.number).await?;
+        }
+        Ok(Seen { head: true, labels: labels && self.take_labels(finalized, safe, at) })
     }
 
     /// Makes `latest` the head, unless it is an older block of this chain and that was not said before, or so far ahead
@@ -189,13 +194,25 @@ impl Tracker {
 
     /// Walks from `head` back to the chain.
     async fn reach(&mut self, blocks: &Blocks, head: L1BlockRef, floor: u64) -> Result<(), Fault> {
+        self.fetched.put(head.hash, head);
         let chain = walk(blocks, &mut self.fetched, self.chain.as_deref(), head, floor).await?;
-        if let Some(old) = self.chain.replace(Arc::new(chain.clone())) {
-            for orphan in old.iter().rev().take_while(|block| !chain.contains(block.id())) {
-                self.fetched.put(orphan.hash, *orphan);
+        self.chain = Some(Arc::new(chain));
+        self.drop_orphaned_labels();
+        Ok(())
+    }
+
+    /// Walks on below the chain, should a label have moved back there.
+    async fn deepen(&mut self, blocks: &Blocks, floor: u64) -> Result<(), Fault> {
+        if let Some(chain) = &mut self.chain
+            && floor < chain.first().number
+            && chain.len() < MAX_REFS
+        {
+            let below = walk(blocks, &mut self.fetched, None, chain.first(), floor).await?;
+            let chain = Arc::make_mut(chain);
+            for block in below.iter().rev().skip(1) {
+                chain.prepend(*block);
             }
         }
-        self.drop_orphaned_labels();
         Ok(())
     }
 

@@ -93,7 +93,7 @@ pub(crate) async fn overstayed(activity: &Activity, config: &Config, crowded: &N
         let limit = match state.phase {
             Phase::Idle if !state.writing => config.idle_timeout,
             Phase::Header if !state.writing => config.header_timeout,
-            Phase::Idle | Phase::Header | Phase::Busy => {
+            _ => {
                 changed.await;
                 continue;
             }

@@ -9,10 +9,23 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use status::{Clock, Limits};
+use status::{Clock, Layer, Limits};
 
-/// Requests sent so far: endpoint name to method to count. Called once per `opstatus_sources`; it must not block.
-pub type Requests = Arc<dyn Fn() -> BTreeMap<String, BTreeMap<String, u64>> + Send + Sync>;
+/// What `opstatus_sources` shows of an endpoint beside its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What it serves.
+    pub layer: Layer,
+    /// Its name, as its states and views carry it.
+    pub name: String,
+    /// How it is reached.
+    pub kind: &'static str,
+    /// Requests sent so far, by method.
+    pub requests: BTreeMap<String, u64>,
+}
+
+/// Every endpoint as it is now. Called once per `opstatus_sources`; it must not block.
+pub type Endpoints = Arc<dyn Fn() -> Vec<Endpoint> + Send + Sync>;
 
 /// What to serve, where and how. The defaults have op-node's address, timeouts and body limit, and nothing to serve.
 #[derive(Clone)]
@@ -27,8 +40,8 @@ pub struct Config {
     pub rollup_config: Arc<RawValue>,
     /// What `optimism_version` and `/healthz` answer.
     pub version: String,
-    /// The requests `opstatus_sources` shows.
-    pub requests: Requests,
+    /// The endpoints `opstatus_sources` shows.
+    pub endpoints: Endpoints,
     /// Largest request body or WebSocket message, in bytes.
     pub max_body: u32,
     /// Largest answer, in bytes; a batch is one answer.
@@ -62,7 +75,7 @@ impl Default for Config {
             clock: Clock::system(),
             rollup_config: Arc::from(RawValue::NULL.to_owned()),
             version: String::new(),
-            requests: Arc::new(BTreeMap::new),
+            endpoints: Arc::new(Vec::new),
             max_body: 5 << 20,
             max_response: 10 << 20,
             max_batch: 100,

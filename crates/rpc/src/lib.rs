@@ -41,6 +41,10 @@
 //! | does not ping WebSockets, applies the request limit to their messages | let it ping; the limit is meant |
 //! | parses each answer again that it has just written | accept that for now: some 2 µs |
 
+// The fixture is shared with the tests of `tests/it`, which see this crate by its name.
+#[cfg(test)]
+extern crate self as rpc;
+
 mod activity;
 mod config;
 mod connection;
@@ -54,7 +58,7 @@ mod server;
 mod socket;
 mod websocket;
 
-pub use config::{Config, Requests};
+pub use config::{Config, Endpoint, Endpoints};
 pub use server::{Server, StartError};
 
 #[cfg(test)]

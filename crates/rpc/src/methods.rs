@@ -52,7 +52,7 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
     method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));
     method(&mut module, "opstatus_sources", |it| {
-        Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.requests)()))
+        Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.endpoints)()))
     });
     method(&mut module, "rpc_modules", |_| {
         Ok(BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]))

@@ -7,7 +7,10 @@ use serde::Serialize;
 use status::{Layer, Limits, Now, Reason, Reorg, Snapshot};
 use tokio::time::Instant;
 
-use crate::readiness::{Readiness, ms};
+use crate::{
+    Endpoint,
+    readiness::{Readiness, ms},
+};
 
 /// What `opstatus_snapshot` answers.
 #[derive(Clone, Debug, Serialize)]
@@ -161,33 +164,29 @@ impl SourceState {
 pub(crate) struct SourceAnswer {
     #[serde(flatten)]
     state: SourceState,
-    /// How long ago it confirmed a part of what is served; none if nothing served is from it.
+    /// How it is reached.
+    kind: Option<&'static str>,
+    /// How long ago it last gave a view; of an L1 endpoint, one that counted in the L1 served.
     last_heard_ms: Option<u64>,
+    /// Why nothing of that view can be true, if so.
+    refused: Option<&'static str>,
     /// Requests sent to it by method.
     requests: BTreeMap<String, u64>,
 }
 
 impl SourceAnswer {
-    pub(crate) fn all(snapshot: &Snapshot, now: Now, requests: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<Self> {
-        let source = |source: &status::SourceState| Self {
-            state: SourceState::of(source, now),
-            last_heard_ms: last_heard(snapshot, source).map(|at| since(at, now)),
-            requests: requests.get(&*source.name).cloned().unwrap_or_default(),
+    pub(crate) fn all(snapshot: &Snapshot, now: Now, endpoints: &[Endpoint]) -> Vec<Self> {
+        let source = |source: &status::SourceState| {
+            let endpoint = endpoints.iter().find(|it| (it.layer, it.name.as_str()) == (source.layer, &source.name));
+            let heard = snapshot.heard.iter().find(|it| (it.layer, &it.name) == (source.layer, &source.name));
+            Self {
+                state: SourceState::of(source, now),
+                kind: endpoint.map(|endpoint| endpoint.kind),
+                last_heard_ms: heard.map(|heard| since(heard.at, now)),
+                refused: heard.and_then(|heard| heard.refused).map(Reason::as_str),
+                requests: endpoint.map(|endpoint| endpoint.requests.clone()).unwrap_or_default(),
+            }
         };
         snapshot.sources.iter().map(source).collect()
     }
-}
-
-/// When the endpoint last confirmed a part of what is served.
-fn last_heard(snapshot: &Snapshot, source: &status::SourceState) -> Option<Instant> {
-    let (provenance, confirmed) = (&snapshot.provenance, &snapshot.confirmed);
-    let is_this = |name: &status::SourceName| *name == source.name;
-    let parts = match source.layer {
-        Layer::L1 => [(provenance.l1.iter().any(is_this), confirmed.head_l1.max(confirmed.labels_l1)), (false, None)],
-        Layer::L2 => [
-            (provenance.derived.as_ref().is_some_and(is_this), confirmed.derived),
-            (provenance.tip.as_ref().is_some_and(is_this), confirmed.tip),
-        ],
-    };
-    parts.into_iter().filter_map(|(is_from, at)| at.filter(|_| is_from)).max()
 }

@@ -125,6 +125,7 @@ pub(crate) fn explain(stale: &Stale, snapshot: &Snapshot) -> String {
     let what = match stale.label {
         "head_l1" => "no endpoint has confirmed the L1 head",
         "l2_view" => "no source has confirmed the L2 view",
+        "safe_l2" => "one of two rollup nodes contradicts the safe head",
         "derived" => {
             let why = snapshot.held.map_or("", |held| held.reason.explain());
             return format!("the derived heads have been held for {age:.1} s, the limit is {limit:.1} s: {why}");

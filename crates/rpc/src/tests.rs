@@ -10,7 +10,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Config,
-    fixture::{requests, rollup_config, served, unix},
+    fixture::{endpoints, rollup_config, served, unix},
     methods::{Answers, register},
     readiness::Readiness,
 };
@@ -30,7 +30,7 @@ impl World {
             clock: Clock::starting_at(unix()),
             rollup_config: rollup_config(),
             version: "0.1.0".to_owned(),
-            requests: Arc::new(requests),
+            endpoints: Arc::new(endpoints),
             ..Config::default()
         };
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));

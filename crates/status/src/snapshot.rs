@@ -6,7 +6,7 @@ use rollup::SyncStatus;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::{Counts, Reason, Reorg, SourceName, SourceState};
+use crate::{Counts, Layer, Reason, Reorg, SourceName, SourceState};
 
 /// Tells runs of the program apart: number 57 of another run is another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,19 @@ pub struct Confirmed {
     pub tip: Option<Instant>,
 }
 
+/// What came of the last word of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What it serves.
+    pub layer: Layer,
+    /// Which endpoint.
+    pub name: SourceName,
+    /// When it last gave a view; of an L1 endpoint, one that counted in the L1 served.
+    pub at: Instant,
+    /// Why nothing of that view can be true, if so.
+    pub refused: Option<Reason>,
+}
+
 /// The derived half is kept although its source says something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -97,6 +110,8 @@ pub struct Snapshot {
     pub counts: Counts,
     /// How every endpoint is doing, by layer and name.
     pub sources: Arc<[SourceState]>,
+    /// What every endpoint said last, by layer and name.
+    pub heard: Vec<Heard>,
 }
 
 impl Snapshot {
@@ -117,6 +132,7 @@ impl Snapshot {
             l2_reason: None,
             counts: Counts::default(),
             sources: Arc::from([]),
+            heard: Vec::new(),
         }
     }
 

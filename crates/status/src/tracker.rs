@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use self::nodes::Nodes;
 use crate::{
-    Confirmed, Counts, Derived, Event, Held, InstanceId, L1View, L2View, Layer, Provenance, Reason, Reorg, Snapshot,
-    SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
+    Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, Provenance, Reason, Reorg,
+    Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
 };
 
 /// What the operator decides about the fold.
@@ -100,6 +100,7 @@ pub struct StatusTracker {
     l2_reason: Option<Reason>,
     counts: Counts,
     sources: Vec<SourceState>,
+    heard: Vec<Heard>,
     decided: Arc<Snapshot>,
 }
 
@@ -172,6 +173,7 @@ impl StatusTracker {
             l2_reason: None,
             counts: Counts::default(),
             sources: Vec::new(),
+            heard: Vec::new(),
             decided: Arc::new(Snapshot::unset(instance)),
         }
     }
@@ -200,6 +202,13 @@ impl StatusTracker {
         Outcome::Confirmed
     }
 
+    fn note_heard(&mut self, heard: Heard) {
+        match self.heard.binary_search_by(|known| (known.layer, &known.name).cmp(&(heard.layer, &heard.name))) {
+            Ok(index) => self.heard[index] = heard,
+            Err(index) => self.heard.insert(index, heard),
+        }
+    }
+
     /// The last decided snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.decided.clone()
@@ -215,6 +224,7 @@ impl StatusTracker {
             l1_reason: self.l1_reason,
             l2_reason: self.l2_reason,
             counts: self.counts,
+            heard: self.heard.clone(),
             sources: if *last.sources == *self.sources { last.sources.clone() } else { self.sources.clone().into() },
             ..Snapshot::clone(last)
         };

@@ -34,6 +34,18 @@ pub enum Kind {
     InProcess,
 }
 
+impl Kind {
+    /// The word shown for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::WebSocket => "ws",
+            Self::Ipc => "ipc",
+            Self::InProcess => "in-process",
+        }
+    }
+}
+
 /// An endpoint that can be connected to, again and again. Cheap to clone; clones count their requests together.
 #[derive(Clone)]
 pub struct Endpoint {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use devnet::{Heads, Requests, RpcError, World};
+use devnet::{Heads, Requests, Role, RpcError, World, answer};
 use proptest::prelude::*;
 use status::{Health::*, Reorg};
 
@@ -121,6 +121,24 @@ async fn a_backend_that_lags_for_a_moment_is_no_rollback() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_older_head_is_not_believed_of_an_endpoint_that_has_a_newer_block() {
+    for kind in [Kind::Ws, Kind::Http] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        let (world, old) = (rig.world.clone(), serde_json::json!([format!("{:#x}", rig.head().number - 2), false]));
+        rig.node.with_answer("eth_getBlockByNumber", move |params, truth| match params[0].as_str() {
+            Some("latest") => {
+                world.read(|chains| answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &old))
+            }
+            _ => truth,
+        });
+        rig.run(100).await;
+        rig.node.without_answers();
+        rig.settled(14).await;
+        assert_eq!(reorgs(&rig), 0, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_chain_is_seen_as_lost() {
     // A node that starts over from its genesis block.
     for kind in [Kind::Ws, Kind::Http] {
@@ -193,20 +211,25 @@ async fn heads_that_come_twice_or_late_change_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_chain_may_go_back_and_forth() {
-    let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
-    let one = rig.true_head();
-    rig.world.change(|chains| chains.reorg_l1(3, 3));
-    rig.settled(0).await;
-    let other = rig.true_head();
-    let asked = rig.node.count("eth_getBlockByHash");
-    for branch in [one, other, one, other] {
-        rig.world.change(|chains| chains.return_to_l1(branch.hash));
-        rig.settled(0).await;
-        assert_eq!(rig.head(), branch);
+    for (kind, seconds) in [(Kind::Ws, 0), (Kind::Http, 15)] {
+        let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
+        rig.run(50).await;
+        rig.settled(14).await;
+        rig.world.change(|chains| chains.l1_paused = true);
+        let one = rig.true_head();
+        rig.world.change(|chains| chains.reorg_l1(3, 3));
+        rig.settled(seconds).await;
+        let other = rig.true_head();
+        let asked = rig.node.count("eth_getBlockByHash");
+        for branch in [one, other, one, other] {
+            rig.world.change(|chains| chains.return_to_l1(branch.hash));
+            rig.settled(seconds).await;
+            assert_eq!(rig.head(), branch);
+        }
+        assert_eq!(rig.node.count("eth_getBlockByHash"), asked, "{kind:?}: both branches are remembered");
+        assert_eq!(reorgs(&rig), 5);
+        rig.assert_sound();
     }
-    assert_eq!(rig.node.count("eth_getBlockByHash"), asked, "both branches are remembered");
-    assert_eq!(reorgs(&rig), 5);
-    rig.assert_sound();
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use devnet::{Answer, Label, RpcError};
+use devnet::{Answer, Label, Role, RpcError, answer};
 use l1_ingest::Config;
 use rollup::L1BlockRef;
 use serde_json::{Value, json};
@@ -43,7 +43,8 @@ async fn labels_are_never_half_a_minute_old() {
 #[tokio::test(start_paused = true)]
 async fn labels_follow_the_head_that_begins_an_epoch() {
     for kind in BOTH {
-        let mut plan = Plan { age: 12 * 128, ..Plan::new(kind) };
+        // The epochs are out of step with the usual pace.
+        let mut plan = Plan { age: 12 * 128 + 7, ..Plan::new(kind) };
         (plan.params.safe_distance, plan.params.finalized_distance, plan.params.epoch_length) = (32, 64, 32);
         let mut rig = Rig::live_with(plan).await;
         for _ in 0..8 {
@@ -117,37 +118,56 @@ async fn a_zero_block_is_no_label() {
     assert_eq!(rig.health(), Some(Live));
 }
 
+/// Labels that are not on the chain, or not in order, are not taken, and asked for again.
+async fn check_not_taken(kind: Kind, script: impl Fn(&Value, Answer) -> Answer + Send + Sync + 'static) {
+    let mut rig = Rig::live_with(Plan { age: 1200, ..Plan::new(kind) }).await;
+    let known = labels(&rig)[0];
+    rig.node.with_answer("eth_getBlockByNumber", script);
+    rig.run(60).await;
+    assert_eq!(labels(&rig)[0], known, "{kind:?}");
+    assert!(rig.true_head().number - rig.head().number <= 1, "heads are taken all the same");
+    rig.node.without_answers();
+    rig.until("labels", 14, are_true).await;
+    rig.assert_sound();
+    assert_eq!(rig.healths(), [Connecting, Verifying, Live], "{kind:?}");
+}
+
+/// What another backend says, on a chain with this seed that is so many seconds old.
+fn elsewhere(seed: u64, age: u64, block: &str) -> impl Fn() -> Answer + Send + Sync + use<> {
+    let params = devnet::Params { seed, ..Plan::new(Kind::Http).params };
+    let world = devnet::World::new(params);
+    world.advance(Duration::from_secs(params.genesis_time + age));
+    let asked = json!([block, false]);
+    move || world.read(|chains| answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &asked))
+}
+
 #[tokio::test(start_paused = true)]
 async fn labels_off_the_chain_are_asked_for_again() {
     for kind in BOTH {
-        let mut rig = Rig::live_with(Plan { age: 1200, ..Plan::new(kind) }).await;
-        // Above the head, and finalized above safe.
-        for (safe, finalized) in [(Label::True, Label::At(1 << 40)), (Label::At(90), Label::At(95))] {
-            let known = labels(&rig)[0];
-            rig.node.edit(|faults| (faults.lies.safe, faults.lies.finalized) = (safe, finalized));
-            if finalized == Label::At(1 << 40) {
-                rig.node.with_answer("eth_getBlockByNumber", ahead);
-            }
-            rig.run(60).await;
-            assert_eq!(labels(&rig)[0], known, "{kind:?} {safe:?} {finalized:?}");
-            rig.node.without_answers();
-            rig.node.edit(|faults| faults.lies = Default::default());
-            rig.until("labels", 14, are_true).await;
+        for (seed, age, block) in [(0, 3000, "latest"), (5, 1200, "0x50")] {
+            let other = elsewhere(seed, age, block);
+            check_not_taken(kind, move |params, truth| match params[0].as_str() {
+                Some("safe" | "finalized") => other(),
+                _ => truth,
+            })
+            .await;
         }
-        rig.assert_sound();
-        assert_eq!(rig.healths(), [Connecting, Verifying, Live], "{kind:?}");
+        // Soon below the head, but above safe.
+        let other = elsewhere(0, 1248, "latest");
+        check_not_taken(kind, move |params, truth| if params[0] == "finalized" { other() } else { truth }).await;
     }
 }
 
-/// Another backend answers, which is ahead of this one.
-fn ahead(params: &Value, truth: Answer) -> Answer {
-    if params[0] != "finalized" {
-        return truth;
+#[tokio::test(start_paused = true)]
+async fn a_label_that_moves_back_is_told_and_the_refs_reach_down_to_it() {
+    for kind in BOTH {
+        let mut rig = Rig::live_with(Plan { age: 1200, ..Plan::new(kind) }).await;
+        assert!(rig.view().refs.first().number > 50);
+        rig.node.edit(|faults| faults.lies.finalized = Label::At(50));
+        rig.until("the old label", 37, |rig| rig.view().finalized.number == 50).await;
+        assert_eq!(rig.view().refs.first(), rig.view().finalized, "{kind:?}");
+        rig.assert_sound();
     }
-    let other = devnet::World::new(Plan::new(Kind::Http).params);
-    other.advance(Duration::from_secs(1_700_000_000 + 3_000));
-    let params = json!(["latest", false]);
-    other.read(|chains| devnet::answer(chains, devnet::Role::L1, &Default::default(), "eth_getBlockByNumber", &params))
 }
 
 #[tokio::test(start_paused = true)]

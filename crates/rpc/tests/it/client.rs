@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::fixture::{requests, rollup_config, served, unix};
+use crate::fixture::{endpoints, rollup_config, served, unix};
 
 /// Longer than anything here takes; reaching it fails the test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
         clock: Clock::starting_at(unix()),
         rollup_config: rollup_config(),
         version: "0.1.0".to_owned(),
-        requests: Arc::new(requests),
+        endpoints: Arc::new(endpoints),
         ..Config::default()
     };
     change(&mut config);

@@ -1,10 +1,11 @@
 //! A snapshot made by hand, and what goes with it. Used by the unit tests as well.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rollup::SyncStatus;
+use rpc::Endpoint;
 use serde_json::value::RawValue;
-use status::{Confirmed, Health, InstanceId, Layer, Provenance, Snapshot, SnapshotId, SourceState};
+use status::{Confirmed, Health, Heard, InstanceId, Layer, Provenance, Snapshot, SnapshotId, SourceState};
 use tokio::time::Instant;
 
 /// op-node's documented answer.
@@ -37,17 +38,37 @@ pub(crate) fn served(at: Instant) -> Snapshot {
             source("https://l1.example", Layer::L1, Health::Unreachable, Some("connection refused"), at),
             source("http://l2:8545", Layer::L2, Health::Live, None, at),
         ]),
+        heard: vec![
+            Heard {
+                layer: Layer::L1,
+                name: "ws://l1:8546".into(),
+                at: at + Duration::from_millis(1200),
+                refused: None,
+            },
+            Heard {
+                layer: Layer::L2,
+                name: "http://l2:8545".into(),
+                at: at + Duration::from_millis(1400),
+                refused: None,
+            },
+        ],
         ..Snapshot::unset(id.instance)
     }
 }
 
-/// What the program has asked its endpoints.
-pub(crate) fn requests() -> BTreeMap<String, BTreeMap<String, u64>> {
-    let counts = |counts: &[(&str, u64)]| counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-    BTreeMap::from([
-        ("ws://l1:8546".to_owned(), counts(&[("eth_chainId", 1), ("eth_getBlockByNumber", 42)])),
-        ("http://l2:8545".to_owned(), counts(&[("eth_getBlockByNumber", 99)])),
-    ])
+/// What the program says of its endpoints.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let endpoint = |layer, name: &str, kind, counts: &[(&str, u64)]| Endpoint {
+        layer,
+        name: name.to_owned(),
+        kind,
+        requests: counts.iter().map(|(method, count)| ((*method).to_owned(), *count)).collect(),
+    };
+    vec![
+        endpoint(Layer::L1, "ws://l1:8546", "ws", &[("eth_chainId", 1), ("eth_getBlockByNumber", 42)]),
+        endpoint(Layer::L1, "https://l1.example", "http", &[]),
+        endpoint(Layer::L2, "http://l2:8545", "http", &[("eth_getBlockByNumber", 99)]),
+    ]
 }
 
 fn l2_name() -> Option<status::SourceName> {

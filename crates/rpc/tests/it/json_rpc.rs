@@ -1,6 +1,6 @@
 //! JSON-RPC over HTTP, body for body.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, value::RawValue};
 use status::Snapshot;
@@ -132,7 +132,7 @@ async fn notifications_are_not_answered() {
 #[tokio::test]
 async fn each_request_of_a_batch_is_answered_as_if_alone() {
     let server = serve(|config| {
-        config.requests = Arc::new(|| panic!("for a test"));
+        config.endpoints = Arc::new(|| panic!("for a test"));
         config.max_batch = 6;
     })
     .await;
@@ -175,7 +175,7 @@ async fn answers_have_a_limit() {
 
 #[tokio::test]
 async fn a_panic_is_an_error_and_the_server_goes_on() {
-    let server = serve(|config| config.requests = Arc::new(|| -> BTreeMap<_, _> { panic!("for a test") })).await;
+    let server = serve(|config| config.endpoints = Arc::new(|| -> Vec<_> { panic!("for a test") })).await;
     let crashed = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"method handler crashed"}}"#;
     let (sources, version) = (call("opstatus_sources"), call("optimism_version"));
     check(&server, &[(&sources, crashed), (&version, &result(r#""0.1.0""#)), (&sources, crashed)]).await;

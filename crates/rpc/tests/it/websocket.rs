@@ -41,7 +41,7 @@ async fn ask(socket: &mut WebSocketStream<TcpStream>, request: &str) -> String {
 #[tokio::test]
 async fn calls_on_one_connection() {
     let server = serve(|config| {
-        config.requests = Arc::new(|| panic!("for a test"));
+        config.endpoints = Arc::new(|| panic!("for a test"));
         config.max_body = 200;
         config.max_batch = 1;
     })

@@ -3,11 +3,14 @@
 use rollup::{BlockId, L1BlockRef};
 
 use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, nodes::Ballot};
-use crate::{L1View, Place, Profile, Reason};
+use crate::{Heard, L1View, Layer, Place, Profile, Reason};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
         self.nodes.tick(view.head_confirmed);
+        for name in view.sources.iter().cloned() {
+            self.note_heard(Heard { layer: Layer::L1, name, at: view.head_confirmed, refused: None });
+        }
         if let Some(reason) = contradiction(self.l1.as_ref(), &view) {
             self.l1_reason = Some(reason);
             return self.refused(reason);

@@ -5,7 +5,7 @@ use rollup::{L1BlockRef, L2BlockRef};
 use tokio::time::Instant;
 
 use super::{Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins};
-use crate::{Derived, Held, L1View, L2View, Place, Profile, Reason, Rules, SourceName, Tip};
+use crate::{Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, Rules, SourceName, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
@@ -31,6 +31,8 @@ impl StatusTracker {
         self.note_client_safe(&view);
         self.nodes.hear(&view);
         let untrue = self.untrue(&view);
+        let refused = untrue.or_else(|| self.contradicts(&view).filter(|_| view.is_set()));
+        self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
         if view.profile != Profile::ExecutionClient && untrue.is_none() || self.node_believed.is_none() {
             self.node_believed = Some(view.confirmed);
         }
