@@ -41,29 +41,44 @@ pub enum Standing {
     Conflicts,
 }
 
-/// What is decided.
+/// The L1 as decided.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The L1.
+    pub view: L1View,
+    /// Every endpoint that has ever had its head: one that no longer has it has withdrawn it and does not just lag.
+    pub held_by: Vec<SourceName>,
+}
+
+/// What a vote brings.
 #[derive(Clone, Debug)]
 pub struct Agreement {
     /// The L1; none before enough endpoints agree on a head.
-    pub view: Option<L1View>,
+    pub decided: Option<Decided>,
     /// How each endpoint stands to it, in the order of the observations.
     pub standing: Vec<Standing>,
 }
 
 /// The L1 on which these endpoints agree, given what was decided before. `configured` counts the endpoints that may
 /// ever vote: those that serve another chain do not.
-pub fn agree(observations: &[Observation], configured: usize, decided: Option<&L1View>) -> Agreement {
+pub fn agree(observations: &[Observation], configured: usize, decided: Option<&Decided>) -> Agreement {
     if let ([one], 1) = (observations, configured) {
         // A single endpoint is taken at its word; the fold checks that against what was served.
-        return Agreement { view: Some(one.view()), standing: vec![Standing::Agrees] };
+        let decided = Decided { view: one.view(), held_by: vec![one.source.clone()] };
+        return Agreement { decided: Some(decided), standing: vec![Standing::Agrees] };
     }
     let quorum = configured / 2 + 1;
     let Some(expelled) = contradictions(observations, quorum) else {
         let standing = vec![Standing::Conflicts; observations.len()];
-        return Agreement { view: decided.map(|view| L1View { contradicted: true, ..view.clone() }), standing };
+        let halted = |decided: &Decided| {
+            let view = L1View { contradicted: true, ..decided.view.clone() };
+            Decided { view, held_by: decided.held_by.clone() }
+        };
+        return Agreement { decided: decided.map(halted), standing };
     };
     let voters: Vec<_> = observations.iter().zip(&expelled).filter(|(_, out)| !**out).map(|(voter, _)| voter).collect();
-    let view = head(&voters, quorum, decided).map(|view| labels(view, &voters, quorum, decided));
+    let view =
+        head(&voters, quorum, decided).map(|view| labels(view, &voters, quorum, decided.map(|known| &known.view)));
     let stands = |(voter, out): (&Observation, &bool)| match &view {
         Some(view) => {
             if *out {
@@ -75,7 +90,13 @@ pub fn agree(observations: &[Observation], configured: usize, decided: Option<&L
         None => Standing::Agrees,
     };
     let standing = observations.iter().zip(&expelled).map(stands).collect();
-    Agreement { view, standing }
+    let decided = view.map(|view| {
+        let same = decided.filter(|known| known.view.head() == view.head());
+        let mut held_by = same.map(|known| known.held_by.clone()).unwrap_or_default();
+        held_by.extend(view.sources.iter().filter(|name| !held_by.contains(name)).cloned().collect::<Vec<_>>());
+        Decided { view, held_by }
+    });
+    Agreement { decided, standing }
 }
 
 impl Observation {
@@ -112,10 +133,10 @@ impl Observation {
     }
 
     /// Whether it says that `head` is gone: it has another block there, has withdrawn it, or is past it out of sight.
-    fn denies(&self, decided: &L1View) -> bool {
-        let head = decided.head();
+    fn denies(&self, decided: &Decided) -> bool {
+        let head = decided.view.head();
         !self.refs.contains(head.id())
-            && (self.refs.head().number >= head.number || decided.sources.contains(&self.source))
+            && (self.refs.head().number >= head.number || decided.held_by.contains(&self.source))
     }
 }
 
@@ -137,7 +158,7 @@ fn contradictions(observations: &[Observation], quorum: usize) -> Option<Vec<boo
 }
 
 /// The highest block that most live endpoints have, unless that takes back what most of all configured do not deny.
-fn head(voters: &[&Observation], quorum: usize, decided: Option<&L1View>) -> Option<L1View> {
+fn head(voters: &[&Observation], quorum: usize, decided: Option<&Decided>) -> Option<L1View> {
     let live = voters.len() / 2 + 1;
     let holders = |block: BlockId| voters.iter().filter(move |voter| voter.refs.contains(block));
     let shared =
@@ -145,14 +166,14 @@ fn head(voters: &[&Observation], quorum: usize, decided: Option<&L1View>) -> Opt
     let best = voters.iter().filter_map(|voter| shared(voter).map(|block| (block, voter)));
     // The first of the highest, in the order of configuration.
     let best = best.reduce(|best, other| if other.0.number > best.0.number { other } else { best });
-    let keeps = |decided: &&L1View| {
-        let forward = best.is_some_and(|(block, voter)| {
-            block.number >= decided.head().number && voter.refs.contains(decided.head().id())
-        });
+    let keeps = |decided: &&Decided| {
+        let known = decided.view.head();
+        let forward =
+            best.is_some_and(|(block, voter)| block.number >= known.number && voter.refs.contains(known.id()));
         !forward && voters.iter().filter(|voter| voter.denies(decided)).count() < quorum
     };
     let (refs, confirmed) = match decided.filter(keeps) {
-        Some(decided) => (decided.refs.clone(), decided.head_confirmed),
+        Some(decided) => (decided.view.refs.clone(), decided.view.head_confirmed),
         None => {
             let (block, voter) = best?;
             let mut refs = voter.refs.clone();
@@ -214,3 +235,6 @@ fn nth_latest(mut times: Vec<Instant>, count: usize) -> Option<Instant> {
     times.sort_unstable_by(|a, b| b.cmp(a));
     times.get(count.checked_sub(1)?).copied()
 }
+
+#[cfg(test)]
+mod tests;

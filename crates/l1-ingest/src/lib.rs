@@ -45,7 +45,7 @@ mod verify;
 mod walk;
 mod watch;
 
-pub use agree::{Agreement, Observation, Standing, agree};
+pub use agree::{Agreement, Decided, Observation, Standing, agree};
 pub use config::Config;
 pub use lookup::L1;
 pub use watch::watch;

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures::future::join_all;
 use lru::LruCache;
 use rollup::L1BlockRef;
 use status::Chain;
@@ -36,10 +37,10 @@ impl L1 {
         Self { known: Arc::new(Mutex::new(Known { chain: None, old, reachable: vec![None; endpoints] })) }
     }
 
-    /// The canonical block at this height: out of the chain or the cache at once, else by one request.
+    /// The canonical block at this height: out of the chain or the cache at once, else by one request to each endpoint.
     ///
-    /// None above the head, before the first head, when no endpoint answers in time or has the block, and when the
-    /// answer does not fit the chain.
+    /// None above the head, before the first head, when no endpoint answers in time or has the block, when most of
+    /// those that answer do not agree, and when the answer does not fit the chain.
     pub async fn block(&self, number: u64) -> Option<L1BlockRef> {
         let (chain, blocks) = {
             let mut known = self.lock();
@@ -50,9 +51,11 @@ impl L1 {
             if let Some(block) = chain.at(number).or_else(|| known.old.get(&number).copied()) {
                 return Some(block);
             }
-            (chain, known.reachable.iter().flatten().next()?.clone())
+            (chain, known.reachable.iter().flatten().cloned().collect::<Vec<_>>())
         };
-        let block = blocks.get(&[Ask::Number(number)]).await.ok()?.pop()??;
+        let answers =
+            join_all(blocks.iter().map(|blocks| async { blocks.get(&[Ask::Number(number)]).await.ok()?.pop()? }));
+        let block = majority(answers.await.into_iter().flatten().collect())?;
         let mut known = self.lock();
         // Meanwhile there may have been a reorg that reaches as deep.
         let now = known.chain.as_ref()?;
@@ -84,6 +87,12 @@ impl L1 {
         // Every value in it is whole at any time.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What more than half say.
+fn majority(answers: Vec<L1BlockRef>) -> Option<L1BlockRef> {
+    let votes = |block: &&L1BlockRef| answers.iter().filter(|answer| answer == block).count();
+    answers.iter().max_by_key(votes).filter(|block| votes(block) * 2 > answers.len()).copied()
 }
 
 impl fmt::Debug for L1 {

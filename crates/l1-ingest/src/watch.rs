@@ -6,11 +6,7 @@ use futures::{Stream, StreamExt, future::OptionFuture, stream::FuturesUnordered}
 use status::{Event, L1View};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use crate::{
-    Config, L1, agree,
-    electorate::Electorate,
-    endpoint::Follower,
-};
+use crate::{Config, Decided, L1, agree, electorate::Electorate, endpoint::Follower};
 
 /// How many reports may wait; endpoints wait beyond.
 const REPORTS: usize = 16;
@@ -25,7 +21,7 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
     let stream = async_stream::stream! {
         let (sender, mut reports) = mpsc::channel(REPORTS);
         let mut electorate = Electorate::new(config.endpoints.len(), config.absent_after);
-        let mut decided: Option<L1View> = None;
+        let mut decided: Option<Decided> = None;
         let mut endpoints: FuturesUnordered<_> = (0..config.endpoints.len())
             .map(|index| Follower::new(index, config.clone(), sender.clone(), l1.clone()).run())
             .collect();
@@ -41,12 +37,16 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
                 let observations = electorate.observations();
                 let agreement = agree(&observations, electorate.configured(), decided.as_ref());
                 electorate.judge(&observations, &agreement.standing);
-                if let Some(view) = agreement.view.filter(|view| decided.as_ref().is_none_or(|known| news(known, view))) {
-                    if !view.contradicted {
-                        l1.publish(view.refs.clone());
+                if let Some(new) = agreement.decided {
+                    let view = new.view.clone();
+                    let is_news = decided.as_ref().is_none_or(|known| news(&known.view, &view));
+                    decided = Some(Decided { view: L1View { contradicted: false, ..new.view }, ..new });
+                    if is_news {
+                        if !view.contradicted {
+                            l1.publish(view.refs.clone());
+                        }
+                        yield Event::L1(view);
                     }
-                    decided = Some(L1View { contradicted: false, ..view.clone() });
-                    yield Event::L1(view);
                 }
             }
             for state in electorate.states() {

@@ -77,6 +77,7 @@ impl Plan {
             genesis: world.read(|chains| chains.l1_block(0).unwrap().id()),
             trust_rpc: false,
             stall_timeout: Duration::from_secs(36),
+            absent_after: Duration::from_secs(30),
             epoch_poll_interval: None,
             http_poll_interval: None,
             clock: Clock::starting_at(Duration::from_secs(ours)),
