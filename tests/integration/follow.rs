@@ -6,16 +6,18 @@ use tests::{Harness, Optimism};
 #[derive(Clone, Copy)]
 enum Transport {
     Http,
+    Ipc,
     WebSocket,
 }
 
-use Transport::{Http, WebSocket};
+use Transport::{Http, Ipc, WebSocket};
 
 async fn check(l1: Transport, l2: Transport, flags: &[&str]) -> eyre::Result<()> {
     let chains = Optimism::start().await?;
     chains.advance(12).await?;
     let url = |transport, node: &tests::Anvil| match transport {
         Http => node.http_url(),
+        Ipc => node.ipc_path(),
         WebSocket => node.ws_url(),
     };
     let urls = (url(l1, &chains.l1), url(l2, &chains.l2.node));
@@ -36,6 +38,11 @@ async fn over_websocket_and_http() -> eyre::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_and_websocket() -> eyre::Result<()> {
     check(Http, WebSocket, &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_ipc() -> eyre::Result<()> {
+    check(Ipc, Ipc, &[]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod follow;
 mod nodes;
 mod reorg;
 mod restart;
+mod rollup_node;
 mod silence;
 mod simulated;
 mod start;

@@ -5,7 +5,7 @@ use rollup::{L1BlockRef, SyncStatus};
 use status::{Layer, Reason};
 use tests::{Harness, Simulated, Truth};
 
-const PARAMS: Params = Params {
+pub(crate) const PARAMS: Params = Params {
     l1_chain_id: 900,
     l2_chain_id: 901,
     genesis_time: 1_700_000_000,

@@ -70,6 +70,11 @@ impl Anvil {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
+    /// The path of its IPC socket.
+    pub fn ipc_path(&self) -> String {
+        ipc_path(&self.folder)
+    }
+
     /// Mines so many blocks, one block time apart.
     ///
     /// # Errors
@@ -165,6 +170,10 @@ impl Anvil {
     }
 }
 
+fn ipc_path(folder: &TempDir) -> String {
+    folder.path().join("anvil.ipc").display().to_string()
+}
+
 fn http_url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
@@ -172,6 +181,7 @@ fn http_url(port: u16) -> String {
 async fn spawn(args: &AnvilArgs, folder: &TempDir, port: u16, chain: &[String]) -> eyre::Result<(Process, u16)> {
     let mut command = Command::new(npm::anvil()?);
     command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--no-mining"]);
+    command.args(["--ipc", &ipc_path(folder)]);
     command.args(["--chain-id", &args.chain_id.to_string()]);
     command.args(["--slots-in-an-epoch", &args.safe_distance.to_string()]);
     if args.optimism {

@@ -22,8 +22,13 @@ use crate::{
 
 /// What makes the server follow quickly; anything else is at its default. Test chains are built faster than the clock
 /// runs and start in the past, so the age of the L1 head says nothing.
-const QUICK: [&str; 4] =
-    ["--l1.epoch-poll-interval=300ms", "--l2.poll-interval=200ms", "--upstream.timeout=2s", "--status.max-head-age=0s"];
+const QUICK: [&str; 5] = [
+    "--l1.epoch-poll-interval=300ms",
+    "--l2.poll-interval=200ms",
+    "--rollup.poll-interval=200ms",
+    "--upstream.timeout=2s",
+    "--status.max-head-age=0s",
+];
 
 /// A running server that is watched from its first answer on.
 #[derive(Debug)]
@@ -38,13 +43,21 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Starts the server with these flags beside those that make it quick.
+    /// Starts the server on an L1 and an execution client.
     ///
     /// # Errors
     /// When the flags are not accepted or the server cannot start.
     pub async fn start(rollup_json: &str, l1: &str, l2: &str, flags: &[&str]) -> eyre::Result<Self> {
+        Self::with_flags(rollup_json, &[&["--l1", l1, "--l2", l2], flags].concat()).await
+    }
+
+    /// Starts the server with these flags beside those that make it quick.
+    ///
+    /// # Errors
+    /// When the flags are not accepted or the server cannot start.
+    pub async fn with_flags(rollup_json: &str, flags: &[&str]) -> eyre::Result<Self> {
         let folder = TempDir::new()?;
-        let config = config(&folder, rollup_json, l1, l2, flags)?;
+        let config = config(&folder, rollup_json, flags)?;
         let server = OpStatus::start(config).await?;
         let (address, snapshots, stop) = (server.local_addr(), server.snapshots(), CancellationToken::new());
         let mut tasks = JoinSet::new();
@@ -221,11 +234,11 @@ impl Harness {
     }
 }
 
-fn config(folder: &TempDir, rollup_json: &str, l1: &str, l2: &str, flags: &[&str]) -> eyre::Result<Config> {
+fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<Config> {
     let file = folder.path().join("rollup.json");
     fs::write(&file, rollup_json)?;
     let file = file.display().to_string();
-    let required = ["op-status", "run", "--rollup.config", &file, "--l1", l1, "--l2", l2, "--rpc.port", "0"];
+    let required = ["op-status", "run", "--rollup.config", &file, "--rpc.port", "0"];
     // A flag of the test replaces the quick one of the same name.
     let name = |flag: &str| flag.split('=').next().map(str::to_owned);
     let quick = QUICK.into_iter().filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));

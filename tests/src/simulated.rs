@@ -42,12 +42,14 @@ impl Simulated {
         Ok(simulated)
     }
 
-    /// Another node of these chains: WebSocket and HTTP URL.
+    /// Another node of these chains, a rollup node, and its HTTP URL.
     ///
     /// # Errors
     /// When there is no socket.
-    pub async fn serve(&mut self, node: &Node) -> eyre::Result<[String; 2]> {
-        serve(node, &mut self.servers).await
+    pub async fn rollup_node(&mut self) -> eyre::Result<(Node, String)> {
+        let node = Node::new(self.world.clone(), Role::RollupNode);
+        let [_, url] = serve(&node, &mut self.servers).await?;
+        Ok((node, url))
     }
 
     /// Lets so many L1 slots pass, with the L2 blocks that belong into them.

@@ -104,7 +104,7 @@ impl Tracker {
             return Ok(());
         }
         if newest.number > chain.head().number && newest.number - chain.head().number <= STRIDE {
-            match self.reach(blocks, *newest, self.finalized.number).await {
+            match self.reach(blocks, *newest, self.floor(None)).await {
                 Err(Fault::Gone(_)) => {}
                 reached => return reached.map(|()| self.confirm(at)),
             }
@@ -138,7 +138,7 @@ impl Tracker {
         let latest = answers.next().flatten().ok_or(Fault::NoHead)?;
         let above = answers.next().flatten();
 
-        let floor = finalized.filter(|label| label.number <= latest.number).unwrap_or(self.finalized).number;
+        let floor = self.floor(finalized.filter(|label| label.number <= latest.number));
         if !self.settle(blocks, latest, above, floor, at).await? {
             return Ok(Seen { head: false, labels: false });
         }
@@ -178,6 +178,7 @@ impl Tracker {
                 self.drop_orphaned_labels();
             }
         }
+        self.suspect = None;
         self.behind = latest.number > head.number && latest.number - head.number > STRIDE;
         if self.behind {
             let number = head.number + STRIDE;
@@ -214,6 +215,12 @@ impl Tracker {
             }
         }
         Ok(())
+    }
+
+    /// How deep a chain has to reach: what was finalized must be on it, or a fork below it would go unnoticed.
+    fn floor(&self, finalized: Option<L1BlockRef>) -> u64 {
+        let known = Some(self.finalized).filter(|label| !label.hash.is_zero());
+        known.into_iter().chain(finalized).map(|label| label.number).min().unwrap_or_default()
     }
 
     fn confirm(&mut self, at: Instant) {

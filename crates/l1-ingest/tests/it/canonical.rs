@@ -242,6 +242,8 @@ async fn a_fork_below_the_retained_blocks_replaces_them() {
         });
         rig.settled(15).await;
         assert_eq!(last_reorg(&rig).unwrap().ancestor, None);
+        let there = rig.view().refs.at(first.number).expect("it shows that what was finalized is gone");
+        assert_ne!(there, first);
         rig.assert_sound();
     }
 }

@@ -74,3 +74,16 @@ async fn missed_slots_and_another_pace_are_survived() {
         assert!(rig.true_head().number - rig.head().number <= 2, "{rig:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deep_reorg_takes_few_round_trips() {
+    let mut rig = Rig::live_with(Plan { age: 1200, ..Plan::new(Kind::Http) }).await;
+    // With finality far below, the fork is among the refs.
+    rig.world.change(|chains| chains.hold_l1_labels(Some(10), Some(10)));
+    rig.run(40).await;
+    let before = rig.node.count("eth_getBlockByHash");
+    rig.world.change(|chains| chains.reorg_l1(80, 81));
+    rig.settled(15).await;
+    let asked = rig.node.count("eth_getBlockByHash") - before;
+    assert!(asked <= 9, "{asked} round trips");
+}
