@@ -10,7 +10,7 @@ use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, 
 
 use crate::{
     args::{L1Args, L2Args, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
-    nodes::{l1_endpoints, nodes},
+    nodes::{distinct, l1_endpoints, nodes},
 };
 
 /// Everything a server needs.
@@ -193,10 +193,15 @@ fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
 fn l2(args: &L2Args, options: &Options) -> Result<L2Config, UsageError> {
     let jwt = args.jwt_secret.as_deref().map(JwtSecret::from_file).transpose()?;
     let engine = Options { jwt, ..options.clone() };
+    let nodes = nodes(&args.nodes, &args.followers, &args.current_l1, options)?;
+    let execution_client = args.execution_client.as_ref().map(|url| endpoint("--l2", url, &engine)).transpose()?;
+    if let Some(client) = &execution_client {
+        distinct("--l2", nodes.iter().map(|node| &node.endpoint), client)?;
+    }
     Ok(L2Config {
-        execution_client: args.execution_client.as_ref().map(|url| endpoint("--l2", url, &engine)).transpose()?,
+        execution_client,
         poll_interval: args.poll_interval,
-        nodes: nodes(&args.nodes, &args.followers, &args.current_l1, options)?,
+        nodes,
         node_poll_interval: args.node_poll_interval,
     })
 }

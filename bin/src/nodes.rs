@@ -52,7 +52,7 @@ fn named(endpoint: Endpoint, name: Option<&str>) -> Endpoint {
 }
 
 /// Endpoints are told apart by what is shown of them.
-fn distinct<'a>(
+pub(crate) fn distinct<'a>(
     flag: &'static str,
     mut known: impl Iterator<Item = &'a Endpoint>,
     endpoint: &Endpoint,

@@ -1,0 +1,106 @@
+//! Everything between the upstreams and the published snapshots: sources, fold and publisher.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
+use l2_ingest::CurrentL1;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use status::{InstanceId, Rules, Snapshots, pipeline};
+use tokio::sync::watch;
+use upstream::Endpoint;
+
+use crate::{Config, WrongChain, feed::feed};
+
+/// How long a source counts after it last spoke, unless it is asked less often than that.
+const FRESH_FOR: Duration = Duration::from_secs(15);
+
+/// How long rollup nodes may be silent before the execution client beside them speaks.
+const FALLBACK_AFTER: Duration = Duration::from_secs(30);
+
+/// A part of following, to be run beside the others. It ends when nothing can mend it, or by being dropped.
+pub type Part = BoxFuture<'static, Result<(), WrongChain>>;
+
+/// What follows the upstreams, and the snapshots it publishes. Nothing is followed until every part is run.
+pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
+    let instance = InstanceId(StdRng::seed_from_u64(config.seed).random());
+    let pipeline = pipeline(rules(config), instance);
+    let (publish, snapshots) = watch::channel(pipeline.unset);
+    let (l1, l1_events) = l1_ingest::watch(l1_config(config));
+    let l1_block = move |number| {
+        let l1 = l1.clone();
+        async move { l1.block(number).await }
+    };
+    let l2_sources = l2_sources(config, &snapshots, l1_block);
+    let sources = l2_sources.len();
+    let parts = vec![
+        feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
+        feed(select_all(l2_sources), sources, pipeline.events).boxed(),
+        pipeline.driver.run().map(Ok).boxed(),
+        status::publish(pipeline.decided, publish).map(Ok).boxed(),
+    ];
+    (parts, snapshots)
+}
+
+fn rules(config: &Config) -> Rules {
+    let nodes = &config.l2.nodes;
+    Rules {
+        genesis_l2: config.rollup.genesis.l2,
+        l1_confs: config.l1.confs,
+        voters: nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count(),
+        fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),
+        fallback_after: (!nodes.is_empty()).then_some(FALLBACK_AFTER),
+        interop_time: [config.rollup.lagoon_time, config.rollup.interop_time].into_iter().flatten().min(),
+    }
+}
+
+fn l2_sources<F, Fut>(
+    config: &Config,
+    snapshots: &Snapshots,
+    l1: F,
+) -> Vec<futures::stream::BoxStream<'static, status::Event>>
+where
+    F: Fn(u64) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Option<rollup::L1BlockRef>> + Send + 'static,
+{
+    let mut sources = Vec::new();
+    for (index, node) in config.l2.nodes.iter().enumerate() {
+        let source = l2_config(config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
+        let served = snapshots.clone();
+        let node = l2_ingest::Node {
+            current_l1: node.current_l1,
+            follower: node.follower,
+            safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
+        };
+        sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
+    }
+    if let Some(client) = &config.l2.execution_client {
+        let source = l2_config(config, client, config.l2.poll_interval, 1);
+        sources.push(l2_ingest::watch_execution_client(source, l1).boxed());
+    }
+    sources
+}
+
+fn l1_config(config: &Config) -> l1_ingest::Config {
+    l1_ingest::Config {
+        endpoints: config.l1.endpoints.clone(),
+        chain_id: config.rollup.l1_chain_id,
+        genesis: config.rollup.genesis.l1,
+        trust_rpc: config.l1.trust_rpc,
+        stall_timeout: config.l1.stall_timeout,
+        absent_after: config.l1.absent_after,
+        epoch_poll_interval: config.l1.epoch_poll_interval,
+        http_poll_interval: config.l1.http_poll_interval,
+        clock: config.clock,
+        seed: config.seed,
+    }
+}
+
+fn l2_config(config: &Config, endpoint: &Endpoint, poll_interval: Option<Duration>, offset: u64) -> l2_ingest::Config {
+    l2_ingest::Config {
+        endpoint: endpoint.clone(),
+        rollup: config.rollup.clone(),
+        poll_interval,
+        clock: config.clock,
+        seed: config.seed.wrapping_add(offset),
+    }
+}
