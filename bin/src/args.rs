@@ -124,6 +124,9 @@ pub struct L1Args {
     /// Believe the L1 endpoint: do not recompute the hash of each header.
     #[arg(long = "l1.trustrpc", env = "OP_STATUS_L1_TRUST_RPC")]
     pub trust_rpc: bool,
+    /// Most requests a second to each L1 endpoint, members of a batch counted singly; 0 is no limit.
+    #[arg(long = "l1.rpc-rate-limit", env = "OP_STATUS_L1_RPC_RATE_LIMIT", value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
+    pub rate_limit: f64,
     /// Poll an http endpoint at this interval instead of when the next block is due.
     #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub http_poll_interval: Option<Duration>,
@@ -308,7 +311,70 @@ fn interval(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be longer than zero".into()) } else { Ok(duration) }
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "must be a number of requests a second".to_owned())?;
+    if rate.is_finite() && rate >= 0.0 { Ok(rate) } else { Err("must be 0 or more".into()) }
+}
+
 fn seconds(text: &str) -> Result<u64, String> {
     let duration = interval(text)?;
     if duration.subsec_nanos() == 0 { Ok(duration.as_secs()) } else { Err("must be whole seconds".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// op-node's `flags_test.go`: each environment name once for what it means, with the program's prefix.
+    #[test]
+    fn every_flag_has_an_environment_name() {
+        // What get is asked for by hand needs none.
+        for command in Cli::command().get_subcommands().filter(|command| command.get_name() != "get") {
+            let mut names = BTreeSet::new();
+            for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+                let flag = arg.get_long().expect("a long name");
+                let env = arg.get_env().and_then(|env| env.to_str()).unwrap_or_else(|| panic!("--{flag} has none"));
+                assert!(env.starts_with("OP_STATUS_"), "--{flag}: {env}");
+                assert!(names.insert(env.to_owned()), "{env} stands for two flags");
+                let by_rule = format!("OP_STATUS_{}", flag.to_uppercase().replace(['.', '-'], "_"));
+                // op-node's own exceptions, so that its environment needs another prefix only.
+                let as_op_node = [
+                    "OP_STATUS_L1_ETH_RPC",
+                    "OP_STATUS_L1_TRUST_RPC",
+                    "OP_STATUS_L2_ENGINE_RPC",
+                    "OP_STATUS_L2_ENGINE_AUTH",
+                ];
+                assert!(env == by_rule || as_op_node.contains(&env), "--{flag}: {env}");
+            }
+        }
+    }
+
+    #[test]
+    fn flags_are_checked() {
+        Cli::command().debug_assert();
+        #[track_caller]
+        fn check(flags: &[&str], expected: Option<&str>) {
+            let base = ["op-status", "run", "--network", "op-mainnet", "--l1", "ws://l1", "--l2", "http://l2"];
+            let parsed = Cli::try_parse_from(base.iter().chain(flags));
+            let error = parsed.err().map(|error| error.to_string());
+            match (error, expected) {
+                (None, None) => {}
+                (Some(error), Some(part)) => assert!(error.contains(part), "{error}"),
+                (error, _) => panic!("{flags:?}: {error:?}"),
+            }
+        }
+        check(&[], None);
+        check(&["--l1", "http://other"], None);
+        check(&["--l1.stall-timeout", "6m24s", "--status.max-head-age", "0s"], None);
+        check(&["--l1.stall-timeout", "0s"], Some("must be longer than zero"));
+        check(&["--l1.stall-timeout", "12"], Some("write 12s, 500ms or 6m24s"));
+        check(&["--l1.rpc-rate-limit=-1"], Some("must be 0 or more"));
+        check(&["--verifier.l1-confs", "513"], Some("513 is not in"));
+        check(&["--rollup.config", "x.json"], Some("cannot be used with"));
+        check(&["--rpc.port", "65536"], Some("--rpc.port"));
+    }
 }

@@ -179,8 +179,9 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 }
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
+    let options = Options { rate_limit: (args.rate_limit > 0.0).then_some(args.rate_limit), ..options.clone() };
     Ok(L1Config {
-        endpoints: l1_endpoints(&args.urls, options)?,
+        endpoints: l1_endpoints(&args.urls, &options)?,
         trust_rpc: args.trust_rpc,
         http_poll_interval: args.http_poll_interval,
         epoch_poll_interval: args.epoch_poll_interval,

@@ -59,6 +59,7 @@ impl Client {
         params: impl Serialize,
     ) -> Result<R, CallError> {
         let request = self.request(method, params)?;
+        self.pace(1).await;
         let result = self.within(method, self.ask(method, request)).await?;
         self.decode(method, &result)
     }
@@ -77,6 +78,7 @@ impl Client {
             .into_iter()
             .map(|(method, params)| Ok((method, self.request(method, params)?)))
             .collect::<Result<Vec<_>, CallError>>()?;
+        self.pace(requests.len()).await;
         if self.frontend.is_none() {
             return self.within(what, self.round_trip(requests)).await;
         }
@@ -95,6 +97,7 @@ impl Client {
         const METHOD: &str = "eth_subscribe";
         let frontend = self.frontend.as_ref().ok_or(CallError::NoSubscriptions)?;
         let request = self.request(METHOD, [kind])?;
+        self.pace(1).await;
         let raw = self
             .within(METHOD, async {
                 // alloy answers with an id of its own making, by which it knows the subscription.
@@ -103,6 +106,13 @@ impl Client {
             })
             .await?;
         Ok(Subscription::new(self.clone(), kind, raw))
+    }
+
+    /// Waits for its turn, where the endpoint has a rate limit. No call's time has begun yet.
+    async fn pace(&self, requests: usize) {
+        if let Some(pace) = &self.shared.pace {
+            pace.wait(requests).await;
+        }
     }
 
     /// What ended the connection.

@@ -17,6 +17,7 @@ use crate::{
     address::Address,
     http::Http,
     once::Once,
+    pace::Pace,
     secrets::Secrets,
     ws::{Cause, WebSocket},
 };
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub kind: Kind,
     pub options: Options,
     pub secrets: Secrets,
+    pub pace: Option<Pace>,
     sent: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -121,7 +123,12 @@ impl Endpoint {
     }
 
     fn new(name: String, kind: Kind, options: Options, secrets: Secrets, reach: Reach) -> Self {
-        Self { shared: Arc::new(Shared { name, kind, options, secrets, sent: Mutex::default() }), called: None, reach }
+        let pace = Pace::new(options.rate_limit);
+        Self {
+            shared: Arc::new(Shared { name, kind, options, secrets, pace, sent: Mutex::default() }),
+            called: None,
+            reach,
+        }
     }
 
     /// The same endpoint by the name its operator gave it.

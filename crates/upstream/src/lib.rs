@@ -31,6 +31,7 @@ mod http;
 mod jwt;
 mod once;
 mod options;
+mod pace;
 mod secrets;
 mod socket;
 mod subscription;

@@ -13,6 +13,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Largest HTTP body or WebSocket message accepted, in bytes. Default 16 MiB. IPC, being local, has no limit.
     pub max_response: usize,
+    /// Most requests a second to one endpoint, members of a batch counted singly; those beyond wait. Default no limit.
+    pub rate_limit: Option<f64>,
     /// Whom https and wss endpoints are trusted by, see [`tls_config`](crate::tls_config).
     pub tls: Arc<ClientConfig>,
     /// Authenticates each HTTP request and each WebSocket handshake with a fresh token, as an engine port asks for.
@@ -23,7 +25,7 @@ pub struct Options {
 impl Options {
     /// The defaults: 10 s, 16 MiB, no JWT.
     pub fn new(tls: Arc<ClientConfig>) -> Self {
-        Self { timeout: Duration::from_secs(10), max_response: 16 << 20, tls, jwt: None }
+        Self { timeout: Duration::from_secs(10), max_response: 16 << 20, rate_limit: None, tls, jwt: None }
     }
 }
 
@@ -32,6 +34,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("timeout", &self.timeout)
             .field("max_response", &self.max_response)
+            .field("rate_limit", &self.rate_limit)
             .field("jwt", &self.jwt)
             .finish_non_exhaustive()
     }
