@@ -117,13 +117,11 @@ fn report(before: &Snapshot, after: &Snapshot) {
     for state in after.sources.iter() {
         let known = before.sources.iter().find(|old| (old.layer, &old.name) == (state.layer, &state.name));
         if known.is_none_or(|old| old.health != state.health) {
-            info!(
-                endpoint = %state.name,
-                layer = ?state.layer,
-                state = state.health.as_str(),
-                error = state.error.as_deref(),
-                "endpoint"
-            );
+            let (endpoint, layer, health) = (&state.name, state.layer, state.health.as_str());
+            match &state.error {
+                Some(error) => warn!(%endpoint, ?layer, state = health, error, "endpoint"),
+                None => info!(%endpoint, ?layer, state = health, "endpoint"),
+            }
         }
     }
 }
