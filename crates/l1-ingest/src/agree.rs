@@ -62,7 +62,10 @@ pub struct Agreement {
 /// The L1 on which these endpoints agree, given what was decided before. `configured` counts the endpoints that may
 /// ever vote: those that serve another chain do not.
 pub fn agree(observations: &[Observation], configured: usize, decided: Option<&Decided>) -> Agreement {
-    if let ([one], 1) = (observations, configured) {
+    let alone = |one: &Observation| decided.is_none_or(|known| known.held_by.iter().all(|name| *name == one.source));
+    if let ([one], 1) = (observations, configured)
+        && alone(one)
+    {
         // A single endpoint is taken at its word; the fold checks that against what was served.
         let decided = Decided { view: one.view(), held_by: vec![one.source.clone()] };
         return Agreement { decided: Some(decided), standing: vec![Standing::Agrees] };

@@ -198,6 +198,20 @@ fn two_have_to_agree_about_everything() {
 }
 
 #[test]
+fn the_one_that_is_left_of_two_takes_nothing_back() {
+    let mut vote = Vote::of(2);
+    vote.round(&[Some((0, 106, 99, 95)), Some((0, 106, 99, 95))], Some((0, 106, 99, 95)), "aa");
+    // One has been gone for long; the other goes on alone, then they change places.
+    vote.configured = 1;
+    vote.round(&[Some((0, 110, 101, 97)), None], Some((0, 110, 101, 97)), "a");
+    vote.round(&[None, Some((0, 107, 98, 96))], Some((0, 110, 101, 97)), "a");
+    assert_eq!(vote.confirmed(), 2);
+    vote.round(&[None, Some((0, 111, 102, 98))], Some((0, 111, 102, 98)), "a");
+    // What it had and withdraws itself is gone.
+    vote.round(&[None, Some((0, 109, 102, 98))], Some((0, 109, 102, 98)), "a");
+}
+
+#[test]
 fn finalized_blocks_that_contradict_each_other_stop_everything_or_expel_one() {
     let mut vote = Vote::of(2);
     vote.round(&[Some((0, 108, 100, 99)), Some((0, 108, 100, 99))], Some((0, 108, 100, 99)), "aa");
