@@ -30,10 +30,10 @@ impl Seat {
         self.state.as_ref().is_some_and(|state| state.health == health)
     }
 
-    /// When it will have been gone for so long that nobody waits for it.
+    /// When it will have been gone, or not have come, for so long that nobody waits for it.
     fn absent_at(&self, absent_after: Duration) -> Option<Instant> {
         let state = self.state.as_ref()?;
-        (state.health != Health::Live && self.said.is_some()).then(|| state.since + absent_after)
+        (state.health != Health::Live).then(|| state.since + absent_after)
     }
 
     /// The state with what the vote adds to it.
@@ -56,8 +56,8 @@ impl Electorate {
         Self { seats: std::iter::repeat_with(Seat::default).take(endpoints).collect(), absent_after }
     }
 
-    /// Takes a report; the answer is whether the vote may come out differently.
-    pub(crate) fn hear(&mut self, report: Report) -> bool {
+    /// Takes a report: the vote may come out differently.
+    pub(crate) fn hear(&mut self, report: Report) {
         match report {
             Report::Observed(index, observation) => self.seats[index].said = Some(observation),
             Report::State(index, state) => {
@@ -69,7 +69,6 @@ impl Electorate {
                 seat.state = Some(state);
             }
         }
-        true
     }
 
     /// When the next endpoint that is gone will no longer be waited for.
@@ -116,5 +115,96 @@ impl Electorate {
             }
         }
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rollup::L1BlockRef;
+    use status::{Chain, Layer};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn state(index: usize, health: Health) -> Report {
+        let error = (health != Health::Live).then(|| "why".to_owned());
+        let name = format!("l1-{index}").into();
+        Report::State(index, SourceState { name, layer: Layer::L1, health, error, since: Instant::now() })
+    }
+
+    fn said(index: usize) -> Report {
+        let observation = Observation {
+            source: format!("l1-{index}").into(),
+            refs: Arc::new(Chain::new(L1BlockRef { number: 1, ..Default::default() })),
+            safe: L1BlockRef::default(),
+            finalized: L1BlockRef::default(),
+            head_confirmed: Instant::now(),
+            labels_confirmed: None,
+        };
+        Report::Observed(index, observation)
+    }
+
+    #[track_caller]
+    fn check(electorate: &Electorate, voters: usize, configured: usize) {
+        assert_eq!((electorate.observations().len(), electorate.configured()), (voters, configured));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_one_that_is_gone_or_never_came_abstains_in_the_end() {
+        for came in [true, false] {
+            let mut electorate = Electorate::new(2, PATIENCE);
+            electorate.hear(state(0, Health::Live));
+            electorate.hear(said(0));
+            if came {
+                electorate.hear(said(1));
+            }
+            electorate.hear(state(1, Health::Unreachable));
+            check(&electorate, 1 + usize::from(came), 2);
+            let gone = electorate.next_absence().expect("it will be given up");
+            assert_eq!(gone, Instant::now() + PATIENCE);
+            tokio::time::sleep_until(gone).await;
+            check(&electorate, 1, 1);
+            assert_eq!(electorate.next_absence(), None);
+            electorate.hear(state(1, Health::Live));
+            electorate.hear(said(1));
+            check(&electorate, 2, 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_three_those_that_are_gone_are_still_counted_and_another_chain_is_not() {
+        let mut electorate = Electorate::new(3, PATIENCE);
+        for index in 0..3 {
+            electorate.hear(state(index, Health::Live));
+            electorate.hear(said(index));
+        }
+        electorate.hear(state(1, Health::Stalled));
+        tokio::time::sleep(PATIENCE).await;
+        check(&electorate, 2, 3);
+        electorate.hear(state(2, Health::WrongChain));
+        check(&electorate, 1, 1);
+        electorate.hear(state(1, Health::Live));
+        check(&electorate, 2, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn states_are_told_once_with_what_the_vote_adds() {
+        let mut electorate = Electorate::new(1, PATIENCE);
+        electorate.hear(said(0));
+        electorate.hear(state(0, Health::Live));
+        let mut told = |standing| {
+            let observations = electorate.observations();
+            electorate.judge(&observations, &[standing]);
+            electorate.states().iter().map(|state| state.health.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Standing::Agrees), ["live"]);
+        assert_eq!(told(Standing::Agrees), [""; 0]);
+        assert_eq!(told(Standing::Lags(4)), ["lagging"]);
+        assert_eq!(told(Standing::Lags(5)), [""; 0]);
+        assert_eq!(told(Standing::Conflicts), ["conflicting"]);
+        assert_eq!(told(Standing::Agrees), ["live"]);
     }
 }

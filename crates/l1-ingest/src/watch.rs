@@ -27,26 +27,24 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
             .collect();
         loop {
             let absence = OptionFuture::from(electorate.next_absence().map(sleep_until));
-            let changed = tokio::select! {
+            tokio::select! {
                 biased;
                 Some(report) = reports.recv() => electorate.hear(report),
                 Some(never) = endpoints.next() => match never {},
-                Some(()) = absence => true,
-            };
-            if changed {
-                let observations = electorate.observations();
-                let agreement = agree(&observations, electorate.configured(), decided.as_ref());
-                electorate.judge(&observations, &agreement.standing);
-                if let Some(new) = agreement.decided {
-                    let view = new.view.clone();
-                    let is_news = decided.as_ref().is_none_or(|known| news(&known.view, &view));
-                    decided = Some(Decided { view: L1View { contradicted: false, ..new.view }, ..new });
-                    if is_news {
-                        if !view.contradicted {
-                            l1.publish(view.refs.clone());
-                        }
-                        yield Event::L1(view);
+                Some(()) = absence => {}
+            }
+            let observations = electorate.observations();
+            let agreement = agree(&observations, electorate.configured(), decided.as_ref());
+            electorate.judge(&observations, &agreement.standing);
+            if let Some(new) = agreement.decided {
+                let view = new.view.clone();
+                let is_news = decided.as_ref().is_none_or(|known| news(&known.view, &view));
+                decided = Some(Decided { view: L1View { contradicted: false, ..new.view }, ..new });
+                if is_news {
+                    if !view.contradicted {
+                        l1.publish(view.refs.clone());
                     }
+                    yield Event::L1(view);
                 }
             }
             for state in electorate.states() {
