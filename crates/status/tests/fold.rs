@@ -527,6 +527,32 @@ fn two_derivers_wait_for_the_slower() {
 }
 
 #[test]
+fn a_node_far_behind_is_served_where_those_ahead_cannot_be() {
+    let rules = Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(of("kona", view(0, 110, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("op", view(0, 85, 150, 160, 215)), Outcome::Changed, [110, 85, 150, 160, 215]);
+    fold.node(of("kona", view(0, 110, 150, 202, 216)), Outcome::Unchanged, [110, 85, 150, 160, 215]);
+    fold.node(of("op", view(0, 88, 150, 166, 216)), Outcome::Changed, [110, 88, 150, 166, 216]);
+}
+
+#[test]
+fn nodes_that_are_reset_for_long_are_silent_nodes() {
+    let rules = Rules { fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 104, 150, 200, 215), Outcome::Changed, [110, 104, 150, 200, 215]);
+    let reset = || L2View { derived: Derived::default(), tip: Tip::default(), ..view(0, 104, 150, 200, 215) };
+    fold.now += Duration::from_secs(20);
+    fold.node(reset(), Outcome::Waiting(Reason::SourceNotReady), [110, 104, 150, 200, 215]);
+    fold.node(labels(0, 150, 202, 216), Outcome::Unchanged, [110, 104, 150, 200, 215]);
+    fold.now += Duration::from_secs(10);
+    fold.node(reset(), Outcome::Unchanged, [110, 104, 150, 200, 215]);
+    fold.node(labels(0, 150, 210, 216), Outcome::Changed, [110, 105, 150, 210, 216]);
+}
+
+#[test]
 fn a_node_that_dies_is_missed_in_the_provenance_alone() {
     let mut fold = three();
     let all = |fold: &mut Fold, names: &[&str], n: u64| {

@@ -33,7 +33,8 @@ impl StatusTracker {
         let untrue = self.untrue(&view);
         let refused = untrue.or_else(|| self.contradicts(&view).filter(|_| view.is_set()));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
-        if view.profile != Profile::ExecutionClient && untrue.is_none() || self.node_believed.is_none() {
+        let believed = view.profile != Profile::ExecutionClient && untrue.is_none() && view.is_set();
+        if believed || self.node_believed.is_none() {
             self.node_believed = Some(view.confirmed);
         }
         if untrue.is_none() {

@@ -81,8 +81,9 @@ impl StatusTracker {
         let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
         let reached = self.reached();
         let of_one_mind = |view: &&&L2View| self.contradicts(view).is_some() == self.overruled;
-        let abreast = peers.iter().filter(of_one_mind).filter(|view| !behind(view, &peers));
-        let abreast: Vec<_> = abreast.copied().collect();
+        let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
+        let at_tip: Vec<_> = at_tip.copied().collect();
+        let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
         let floor = self.served.as_ref().map(|served| served.view.derived).unwrap_or_default();
         let above = |view: &&&L2View| {
             let new = &view.derived;
@@ -94,6 +95,8 @@ impl StatusTracker {
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
         let chosen = (abreast.iter().filter(above).find(speaks))
             .or_else(|| abreast.iter().filter(above).min_by_key(derived))
+            // Those ahead may have nothing that can be served, a node that calls its L1 head current_l1 for one.
+            .or_else(|| at_tip.iter().filter(above).max_by_key(derived))
             .or_else(|| abreast.iter().find(speaks))
             .or_else(|| abreast.iter().max_by_key(derived));
         chosen.map(|view| view.source.clone())
@@ -146,15 +149,21 @@ impl StatusTracker {
     }
 }
 
-/// Whether a source trails the upper median of its peers: a node without peers has unsafe == safe and a good
+/// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
 /// `current_l1`, and would stop a batcher.
-fn behind(view: &L2View, peers: &[&L2View]) -> bool {
-    let trails = |of: fn(&L2View) -> u64, limit: u64| {
-        let mut all: Vec<_> = peers.iter().map(|peer| of(peer)).collect();
-        all.sort_unstable();
-        of(view).saturating_add(limit) < all[all.len() / 2]
-    };
-    trails(|view| view.tip.unsafe_l2.number, MAX_TIP_LAG)
-        || trails(|view| view.derived.current_l1.number, MAX_L1_LAG)
-        || trails(|view| view.derived.safe.l1_origin.number, MAX_L1_LAG)
+fn tip_behind(view: &L2View, peers: &[&L2View]) -> bool {
+    trails(view, peers, |view| view.tip.unsafe_l2.number, MAX_TIP_LAG)
+}
+
+/// Whether a source has derived less than its peers.
+fn derived_behind(view: &L2View, peers: &[&L2View]) -> bool {
+    trails(view, peers, |view| view.derived.current_l1.number, MAX_L1_LAG)
+        || trails(view, peers, |view| view.derived.safe.l1_origin.number, MAX_L1_LAG)
+}
+
+/// Whether a number of this view is more than `limit` below the upper median.
+fn trails(view: &L2View, peers: &[&L2View], of: fn(&L2View) -> u64, limit: u64) -> bool {
+    let mut all: Vec<_> = peers.iter().map(|peer| of(peer)).collect();
+    all.sort_unstable();
+    of(view).saturating_add(limit) < all[all.len() / 2]
 }
