@@ -11,6 +11,7 @@
 
 mod expect;
 mod judge;
+mod l1;
 mod play;
 mod rig;
 mod servers;
