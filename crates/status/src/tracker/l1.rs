@@ -61,7 +61,7 @@ impl StatusTracker {
         let retained = self.retained.furthest(|view| {
             let finalized = &served.view.derived.finalized;
             // A view older than what has been finalized since is no longer the whole truth.
-            in_order(finalized, &view.derived.safe) && view.origins().all(|origin| self.canonical(origin, &view.old_l1))
+            in_order(finalized, &view.derived.safe) && self.is_true(view)
         });
         let Some(mut view) = retained.cloned() else { return };
         let (finalized, tip) = (served.view.derived.finalized, served.view.tip.unsafe_l2);
