@@ -281,6 +281,21 @@ fn what_nodes_leave_out_or_leave_stale_is_filled() {
     check(Some(0), |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 200);
 }
 
+/// A head that is the same block as another is that block in every field, whatever the node says of it.
+#[test]
+fn one_block_is_told_in_one_way() {
+    let mut fold = Fold::settled();
+    let mut lie = view(0, 106, 150, 202, 216);
+    for head in [&mut lie.derived.local_safe, &mut lie.derived.pending_safe, &mut lie.tip.cross_unsafe] {
+        head.l1_origin.hash = B256::repeat_byte(7);
+        head.timestamp += 1;
+    }
+    fold.node(lie, Outcome::Changed, [110, 106, 150, 202, 216]);
+    let status = fold.last.status;
+    assert_eq!((status.local_safe_l2, status.pending_safe_l2), (status.safe_l2, status.safe_l2));
+    assert_eq!(status.cross_unsafe_l2, status.unsafe_l2);
+}
+
 #[test]
 fn a_reorg_falls_back_to_the_newest_view_that_is_still_true() {
     let mut fold = Fold::new(Rules::default());
@@ -619,6 +634,9 @@ fn a_node_that_falls_behind_or_rewinds_stops_speaking() {
     check(view(0, 106, 150, 202, 202)); // no peers: unsafe is safe
     check(view(0, 80, 150, 150, 220)); // derives again after a restart
     check(view(0, 104, 150, 196, 220)); // safe alone went back
+    let mut other = view(0, 106, 150, 202, 220);
+    other.derived.finalized.hash = B256::repeat_byte(7);
+    check(other); // another finalized block
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl StatusTracker {
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
     fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
         let floor = &served.view.derived;
-        if new.finalized.number == floor.finalized.number && new.finalized.hash != floor.finalized.hash {
+        if self.contradicts_finalized(new) {
             return Err(Verdict::Refuse(Reason::FinalizedConflict));
         }
         if !in_order(&floor.finalized, &new.safe) {
@@ -179,6 +179,12 @@ impl StatusTracker {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())
+    }
+
+    /// Whether it has another block where the finalized head served is: whoever says so cannot speak.
+    pub(super) fn contradicts_finalized(&self, new: &Derived) -> bool {
+        let known = self.served.as_ref().map(|served| served.view.derived.finalized);
+        known.is_some_and(|known| known.number == new.finalized.number && known.hash != new.finalized.hash)
     }
 
     /// Serves `taken`, on the newest L1.
@@ -271,6 +277,16 @@ fn normalise(view: &mut L2View, rules: &Rules) {
     if tip.cross_unsafe.is_zero() || !in_order(&tip.cross_unsafe, &tip.unsafe_l2) {
         // Nodes of 2026 have dropped it. Under interop the cross-safe head is a true lower bound.
         tip.cross_unsafe = if interop { derived.safe } else { tip.unsafe_l2 };
+    }
+    // What is the same block is the same in every field.
+    for (head, known) in [
+        (&mut derived.local_safe, derived.safe),
+        (&mut derived.pending_safe, derived.safe),
+        (&mut tip.cross_unsafe, tip.unsafe_l2),
+    ] {
+        if head.id() == known.id() {
+            *head = known;
+        }
     }
 }
 

@@ -80,7 +80,9 @@ impl StatusTracker {
         }
         let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
         let reached = self.reached();
-        let of_one_mind = |view: &&&L2View| self.contradicts(view).is_some() == self.overruled;
+        let of_one_mind = |view: &&&L2View| {
+            self.contradicts(view).is_some() == self.overruled && !self.contradicts_finalized(&view.derived)
+        };
         let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
