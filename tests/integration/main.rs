@@ -7,6 +7,8 @@ mod nodes;
 mod reorg;
 mod restart;
 mod rollup_node;
+mod rollup_nodes;
 mod silence;
 mod simulated;
 mod start;
+mod votes;

@@ -16,7 +16,7 @@ async fn follow() -> eyre::Result<(Simulated, Node, Harness)> {
     Ok((chains, node, server))
 }
 
-async fn settle(chains: &Simulated, server: &mut Harness) -> eyre::Result<()> {
+pub(crate) async fn settle(chains: &Simulated, server: &mut Harness) -> eyre::Result<()> {
     let truth = chains.world.read(|chains| chains.status());
     server.wait_for(&truth).await
 }
@@ -34,7 +34,7 @@ fn with_derived(tip: SyncStatus, derived: &SyncStatus) -> SyncStatus {
 }
 
 /// op-node after a restart: safe is finalized again, `current_l1` lies far behind, and the tip goes on.
-fn restarted(status: SyncStatus) -> SyncStatus {
+pub(crate) fn restarted(status: SyncStatus) -> SyncStatus {
     let safe = status.finalized_l2;
     let current_l1 = status.finalized_l1;
     SyncStatus { current_l1, safe_l2: safe, local_safe_l2: safe, pending_safe_l2: safe, ..status }

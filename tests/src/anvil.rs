@@ -60,6 +60,14 @@ impl Anvil {
         Ok(anvil)
     }
 
+    /// Starts another node with the same genesis. The same calls make the same blocks on both, reorgs included.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn twin(&self) -> eyre::Result<Self> {
+        Self::start(self.args).await
+    }
+
     /// `http://127.0.0.1:port`
     pub fn http_url(&self) -> String {
         http_url(self.port)
@@ -130,6 +138,17 @@ impl Anvil {
         });
         fs::write(self.folder.path().join("saved.json"), state.await?)?;
         Ok(())
+    }
+
+    /// Ends the process at once and starts it again, on the same port, with the chain that `other` has now.
+    ///
+    /// # Errors
+    /// When one of the processes is gone already, or it does not start.
+    pub async fn restart_as(&mut self, other: &Self) -> eyre::Result<()> {
+        other.save().await?;
+        self.kill()?;
+        fs::copy(other.folder.path().join("saved.json"), self.folder.path().join("saved.json"))?;
+        self.restart(Chain::Saved).await
     }
 
     /// Ends the process at once. It closes its sockets without a word.
