@@ -692,6 +692,13 @@ fn followers_echo_and_never_vote() {
     fold.node(echo(109, 217), Outcome::Changed, [110, 109, 150, 198, 217]);
     fold.node(of("a", view(0, 109, 150, 198, 218)), Outcome::Changed, [110, 109, 150, 198, 218]);
     fold.node(echo(110, 219), Outcome::Unchanged, [110, 109, 150, 198, 218]);
+    // What it only repeats, it may have from us.
+    let confirmed = fold.last.confirmed;
+    fold.now += Duration::from_secs(20);
+    fold.node(echo(109, 218), Outcome::Unchanged, [110, 109, 150, 198, 218]);
+    assert_eq!((fold.last.confirmed.derived, fold.last.confirmed.tip), (confirmed.derived, confirmed.tip));
+    fold.node(echo(109, 219), Outcome::Changed, [110, 109, 150, 198, 219]);
+    assert!(fold.last.confirmed.tip > confirmed.tip);
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl StatusTracker {
             };
         }
         let served = self.served.as_ref().map(|served| &served.view);
-        if served.is_some_and(|taken| taken.source == view.source && taken.confirmed == view.confirmed) {
+        let newest = |taken: &Taken| taken.confirmed.max(taken.tip_confirmed);
+        if served.is_some_and(|taken| taken.source == view.source && newest(taken) == view.confirmed) {
             return settled;
         }
         match self.judge(&view) {
@@ -121,6 +122,15 @@ impl StatusTracker {
             tip_source: view.source.clone(),
             tip_confirmed: view.confirmed,
         });
+        if let (Profile::Follower, Some(Served { view: served, .. })) = (view.profile, &self.served) {
+            // It may be us whom it repeats: what is served is no younger for that.
+            if served.derived == taken.derived {
+                taken.confirmed = served.confirmed;
+            }
+            if served.tip == taken.tip {
+                taken.tip_confirmed = served.tip_confirmed;
+            }
+        }
         if view.votes && self.reached().is_some_and(|reached| current_l1.number > reached) {
             return Verdict::Queue(Reason::Outvoted);
         }
