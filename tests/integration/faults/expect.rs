@@ -21,8 +21,9 @@ pub(super) struct Bounds {
 /// As for ever.
 pub(super) const FREE: u64 = u64::MAX;
 
-/// Nobody notices anything: a block is there within a few seconds, and labels within one round of asking for them.
-pub(super) const UNNOTICED: Bounds = Bounds { head_l1: 8, labels: 60, tip: 14, derived: 24 };
+/// Nobody notices anything: an L1 block is there within a few seconds, labels within one round of asking for them, and a
+/// tip that stands still is given up after eight L2 blocks.
+pub(super) const UNNOTICED: Bounds = Bounds { head_l1: 8, labels: 60, tip: 20, derived: 24 };
 
 /// Whatever is served without an error is no older than `--status.max-age`, with a block's time to notice.
 pub(super) const FRESH: Bounds = Bounds { head_l1: 132, labels: FREE, tip: 132, derived: FREE };

@@ -9,9 +9,11 @@
 //!
 //! The judge knows nothing of the fold: it asks the simulated chains only.
 
+mod chains;
 mod expect;
 mod judge;
 mod l1;
+mod nodes;
 mod play;
 mod rig;
 mod servers;

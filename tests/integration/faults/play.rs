@@ -60,6 +60,10 @@ pub(super) struct Row {
     /// For how many seconds.
     pub lasts: u64,
     pub expect: Expect,
+    /// What is well, before and after.
+    pub well: Bounds,
+    /// What the judge has to object to: what a wrong setting leads to.
+    pub misled: Option<&'static str>,
     /// How old anything served without an error may be, at any time.
     pub fresh: Bounds,
 }
@@ -74,8 +78,10 @@ pub(super) fn row(name: &'static str) -> Row {
         targets: &[&[0]],
         kind: "l1",
         from_start: false,
-        lasts: 80,
+        lasts: 60,
         expect: Expect::Within(0, UNNOTICED),
+        well: UNNOTICED,
+        misled: None,
         fresh: FRESH,
     }
 }
@@ -89,8 +95,15 @@ pub(super) fn play(rows: impl IntoIterator<Item = Row>) {
         for targets in row.targets {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
             runs += 1;
-            if let Err(error) = runtime.expect("a runtime without sockets").block_on(run(&row, targets, runs)) {
-                failed.push(format!("{} {targets:?} of {}: {error:#}", row.name, row.kind));
+            let ended = runtime.expect("a runtime without sockets").block_on(run(&row, targets, runs));
+            let as_expected = match (&ended, row.misled) {
+                (Ok(()), None) => true,
+                (Err(error), Some(objection)) => format!("{error:#}").contains(objection),
+                _ => false,
+            };
+            if !as_expected {
+                let what = ended.err().map_or("nothing was objected to".to_owned(), |error| format!("{error:#}"));
+                failed.push(format!("{} {targets:?} of {}: {what}", row.name, row.kind));
             }
         }
     }
@@ -173,7 +186,7 @@ impl Play<'_> {
         if stale.is_none() && snapshot.is_set() {
             self.row.fresh.check(&snapshot.status, world, now.unix).wrap_err("fresh, they say")?;
         }
-        let well = || UNNOTICED.served(&snapshot, world, now);
+        let well = || self.row.well.served(&snapshot, world, now);
         if second < self.begin {
             return if second + 3 >= self.begin { well().wrap_err("before the fault") } else { Ok(()) };
         }

@@ -8,7 +8,7 @@ use std::{
 use devnet::{Chains, Faults, Node, Params, Role, RpcError, World};
 use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, RollupNode, ServerConfig};
-use rollup::{RollupConfig, SyncStatus};
+use rollup::RollupConfig;
 use serde_json::{Value, json};
 use status::{Clock, Limits, Snapshots};
 use upstream::{Endpoint, Options, tls_config};
@@ -177,14 +177,16 @@ impl Rig {
         fork
     }
 
+    /// The rollup node whose tip is served.
+    pub(super) fn speaker(&self) -> usize {
+        let named = self.snapshots.as_ref().and_then(|served| served.borrow().provenance.tip.clone());
+        let number = named.and_then(|name| name.strip_prefix("node-")?.parse().ok());
+        number.expect("a rollup node speaks")
+    }
+
     /// A picture of the true world that never changes.
     pub(super) fn frozen(&self) -> World {
         World::from(self.world.read(Clone::clone))
-    }
-
-    /// The status served.
-    pub(super) fn served(&self) -> SyncStatus {
-        self.snapshots.as_ref().map(|served| served.borrow().status).unwrap_or_default()
     }
 }
 
