@@ -542,6 +542,22 @@ fn two_derivers_wait_for_the_slower() {
 }
 
 #[test]
+fn a_lower_bound_speaks_only_where_no_word_can_be_served() {
+    let rules = Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    let origin = |safe, tip| of("kona", L2View { votes: false, ..view(0, safe / 2, 150, safe, tip) });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(origin(190, 215), Outcome::Changed, [110, 95, 150, 190, 215]);
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Unchanged, [110, 95, 150, 190, 215]);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    assert_ne!(fold.sources().0, Some("kona"));
+    fold.node(origin(216, 216), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(0, 105, 150, 200, 216)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);
+    assert_eq!(fold.sources().0, Some("b"));
+}
+
+#[test]
 fn a_node_far_behind_is_served_where_those_ahead_cannot_be() {
     let rules = Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() };
     let mut fold = Fold::new(rules);

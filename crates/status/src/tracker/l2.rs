@@ -29,7 +29,7 @@ impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
         normalise(&mut view, &self.rules);
         self.note_client_safe(&view);
-        self.nodes.hear(&view);
+        self.nodes.hear(&view, self.rules.voters);
         let untrue = self.untrue(&view);
         let refused = untrue.or_else(|| self.contradicts(&view).filter(|_| view.is_set()));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });

@@ -21,16 +21,19 @@ pub(super) struct Nodes {
     now: Option<Instant>,
     /// When the first view came.
     since: Option<Instant>,
+    /// Whether more than half of the declared voters have been heard at once, ever.
+    quorate: bool,
 }
 
 impl Nodes {
-    pub(super) fn hear(&mut self, view: &L2View) {
+    pub(super) fn hear(&mut self, view: &L2View, voters: usize) {
         self.tick(view.confirmed);
         self.since.get_or_insert(view.confirmed);
         match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
             Ok(index) => self.views[index] = view.clone(),
             Err(index) => self.views.insert(index, view.clone()),
         }
+        self.quorate |= self.views.iter().filter(|view| view.counts()).count() * 2 > voters;
     }
 
     /// Time has come to this.
@@ -95,7 +98,11 @@ impl StatusTracker {
         };
         let derived = |view: &&&L2View| view.derived.current_l1.number;
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
-        let chosen = (abreast.iter().filter(above).find(speaks))
+        // What a node says itself is more than the lower bound that stands for another's current_l1.
+        let by_word = |view: &&&L2View| view.counts();
+        let chosen = (abreast.iter().filter(above).filter(by_word).find(speaks))
+            .or_else(|| abreast.iter().filter(above).filter(by_word).min_by_key(derived))
+            .or_else(|| abreast.iter().filter(above).find(speaks))
             .or_else(|| abreast.iter().filter(above).min_by_key(derived))
             // Those ahead may have nothing that can be served, a node that calls its L1 head current_l1 for one.
             .or_else(|| at_tip.iter().filter(above).max_by_key(derived))
@@ -112,9 +119,9 @@ impl StatusTracker {
 
     /// The highest `current_l1` that more than half of the sound derivers have reached; none where none votes.
     pub(super) fn reached(&self) -> Option<u64> {
-        let voters = self.sound().filter(|view| view.profile == Profile::Deriver && view.votes);
+        let voters = self.sound().filter(|view| view.counts());
         let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
-        if reached.len() * 2 <= self.rules.voters && self.served.is_none() && self.within_patience(self.nodes.since) {
+        if !self.nodes.quorate && self.within_patience(self.nodes.since) {
             // At the start one voice is no vote yet; the others get the time to be heard.
             return Some(0);
         }
@@ -148,6 +155,13 @@ impl StatusTracker {
         let other = |number, hash| number == served.number && hash != served.hash;
         let at_safe = view.at_safe.is_some_and(|block| other(block.number, block.hash));
         (at_safe || other(view.derived.safe.number, view.derived.safe.hash)).then_some(Reason::SafeConflict)
+    }
+}
+
+impl L2View {
+    /// Whether its `current_l1` is a vote.
+    fn counts(&self) -> bool {
+        self.votes && self.profile == Profile::Deriver
     }
 }
 
