@@ -76,7 +76,7 @@ fn announcements() -> Vec<Row> {
         on_and_on(
             harmless("skips heads", at_l1(|node| node.edit(|faults| faults.heads = Heads::Silent))),
             with(|rig, index| {
-                if head(rig) % 3 == 0 {
+                if head(rig).is_multiple_of(3) {
                     rig.l1[index].announce(block(&rig.world, "latest"));
                 }
             }),
@@ -95,7 +95,7 @@ fn announcements() -> Vec<Row> {
                 let fork = rig.fork(0);
                 let now = fork.read(|chains| chains.now());
                 fork.change(|chains| chains.reorg_l1(1, 1));
-                fork.advance(now + std::time::Duration::from_secs(7200));
+                fork.advance(now + std::time::Duration::from_secs(1200));
                 rig.l1[index].set_world(fork);
             }),
         ),

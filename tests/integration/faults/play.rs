@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(500);
 const BEFORE: u64 = 14;
 /// Seconds after a fault, within which all has to become well again.
 const RECOVERY: u64 = 60;
-/// Seconds for which it then has to stay so.
+/// Seconds for which it then has to be so.
 const AFTER: u64 = 14;
 
 /// What is done with the endpoint of a number.
@@ -122,7 +122,7 @@ async fn run(row: &Row, targets: &[usize], seed: u64) -> Result<()> {
     let start = Instant::now();
     let mut half_seconds = 0_u64;
     while half_seconds / 2 < play.well_at.unwrap_or(end + RECOVERY) + AFTER {
-        if half_seconds % 2 == 0 {
+        if half_seconds.is_multiple_of(2) {
             play.act(half_seconds / 2).wrap_err_with(|| play.moment(half_seconds))?;
         }
         half_seconds += 1;
@@ -156,7 +156,7 @@ struct Play<'a> {
     judge: Judge,
     begin: u64,
     end: u64,
-    /// When all became well again.
+    /// Since when all is well again.
     well_at: Option<u64>,
 }
 
@@ -191,13 +191,9 @@ impl Play<'_> {
             return if second + 3 >= self.begin { well().wrap_err("before the fault") } else { Ok(()) };
         }
         if second >= self.end {
-            // Once well it has to stay so.
             let well = well();
-            if well.is_ok() {
-                self.well_at = self.well_at.or(Some(second));
-            }
-            let has_to_be = self.well_at.is_some() || second >= self.end + RECOVERY;
-            return if has_to_be { well.wrap_err("after the fault") } else { Ok(()) };
+            self.well_at = well.is_ok().then(|| self.well_at.unwrap_or(second));
+            return if second >= self.end + RECOVERY { well.wrap_err("after the fault") } else { Ok(()) };
         }
         let since = second - self.begin;
         match self.row.expect {
