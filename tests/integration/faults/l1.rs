@@ -120,6 +120,7 @@ fn other_chains() -> Vec<Row> {
             }),
         ),
         absent("answers null for blocks", at_l1(|node| blocks(node, |_| Ok(Value::Null)))),
+        absent("answers text for blocks", at_l1(|node| blocks(node, |_| Ok(json!("0x1"))))),
         // Over requests alone there is no connection, and blocks that are true give no reason to ask for the chain.
         Row {
             targets: &[&[0], &[1]],

@@ -90,6 +90,20 @@ fn one() -> Vec<Row> {
             ..of_three("derives five blocks late", says(|world, status| derived_behind(world, &status, 5)))
         },
         absent("derives twenty blocks late", says(|world, status| derived_behind(world, &status, 20))),
+        absent(
+            "answers text",
+            at_node(|node| node.with_answer("optimism_syncStatus", |_, _| Ok(serde_json::json!("synced")))),
+        ),
+        Row {
+            expect: Expect::Within(0, Bounds { labels: FREE, ..UNNOTICED }),
+            ..of_three(
+                "takes finalized_l2 back",
+                says(|world, mut status| {
+                    status.finalized_l2 = world.read(|chains| chains.l2_block(60)).expect("blocks are kept");
+                    status
+                }),
+            )
+        },
         absent("stands still", with(|rig, index| rig.nodes[index].set_world(rig.frozen()))),
         absent(
             "is on an L1 fork",
