@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::CurrentL1;
+use l2_ingest::{CurrentL1, Outputs, OutputsConfig};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use status::{InstanceId, Rules, Snapshots, pipeline};
 use tokio::sync::watch;
@@ -78,6 +78,30 @@ where
         sources.push(l2_ingest::watch_execution_client(source, l1).boxed());
     }
     sources
+}
+
+/// Looks outputs up where L2 is followed.
+pub(crate) fn outputs(config: &Config, snapshots: &Snapshots) -> rpc::Outputs {
+    let nodes = |follower| {
+        let nodes = config.l2.nodes.iter().filter(move |node| node.follower == follower);
+        nodes.map(|node| node.endpoint.clone()).collect()
+    };
+    let outputs = Arc::new(Outputs::new(OutputsConfig {
+        rollup: config.rollup.clone(),
+        execution_client: config.l2.execution_client.clone(),
+        derivers: nodes(false),
+        followers: nodes(true),
+        clock: config.clock,
+    }));
+    let snapshots = snapshots.clone();
+    Arc::new(move |number| {
+        let (outputs, snapshots) = (outputs.clone(), snapshots.clone());
+        async move {
+            let served = || snapshots.borrow().clone();
+            outputs.output_at(number, served).await.map_err(|error| error.to_string())
+        }
+        .boxed()
+    })
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

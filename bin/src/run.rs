@@ -13,7 +13,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow},
+    follow::{Part, follow, outputs},
     readiness,
 };
 
@@ -44,7 +44,7 @@ impl OpStatus {
     /// Takes the port. Nothing is followed yet.
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let (parts, snapshots) = follow(&config);
-        let server = Server::start(server_config(&config), snapshots.clone()).await?;
+        let server = Server::start(server_config(&config, &snapshots), snapshots.clone()).await?;
         Ok(Self { clock: config.clock, limits: config.limits, server, parts, snapshots })
     }
 
@@ -96,7 +96,7 @@ fn outcome(ended: Result<eyre::Result<()>, tokio::task::JoinError>) -> eyre::Res
     ended.wrap_err("a task panicked")?
 }
 
-fn server_config(config: &Config) -> rpc::Config {
+fn server_config(config: &Config, snapshots: &Snapshots) -> rpc::Config {
     let nodes = config.l2.nodes.iter().map(|node| &node.endpoint);
     let l1 = config.l1.endpoints.iter().map(|endpoint| (Layer::L1, endpoint.clone()));
     let l2 = nodes.chain(&config.l2.execution_client).map(|endpoint| (Layer::L2, endpoint.clone()));
@@ -120,6 +120,7 @@ fn server_config(config: &Config) -> rpc::Config {
         max_websockets: config.server.max_websockets,
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
+        outputs: Some(outputs(config, snapshots)),
         ..rpc::Config::default()
     }
 }

@@ -4,6 +4,7 @@ mod ethereumjs;
 mod faults;
 mod follow;
 mod nodes;
+mod output;
 mod reorg;
 mod restart;
 mod rollup_node;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, U64};
-use rollup::SyncStatus;
+use alloy_primitives::{Address, B256, U64};
+use rollup::{Output, SyncStatus};
 use serde_json::{Value, json};
 
 use crate::{Chains, Label, Lies, block::Block, chain::Chain, json};
@@ -46,7 +46,7 @@ pub fn answer(chains: &Chains, role: Role, lies: &Lies, method: &str, params: &V
     let chain_id = match role {
         Role::L1 => chains.params.l1_chain_id,
         Role::ExecutionClient => chains.params.l2_chain_id,
-        Role::RollupNode => return rollup_node(chains, lies, method),
+        Role::RollupNode => return rollup_node(chains, lies, method, params),
     };
     let chain_id = lies.chain_id.unwrap_or(chain_id);
     let sight = Sight::new(chains, role, lies);
@@ -70,18 +70,35 @@ pub fn answer(chains: &Chains, role: Role, lies: &Lies, method: &str, params: &V
             let block = sight.by_hash(hash(params)?).filter(|_| index == 0);
             Ok(block.map_or(Value::Null, |block| json::transaction(block)))
         }
+        "eth_getProof" if role == Role::ExecutionClient => sight.proof(params),
         "eth_subscribe" => Err(RpcError { code: -32601, message: "notifications not supported".to_owned() }),
         _ => Err(RpcError::unknown_method(method)),
     }
 }
 
-fn rollup_node(chains: &Chains, lies: &Lies, method: &str) -> Answer {
+fn rollup_node(chains: &Chains, lies: &Lies, method: &str, params: &Value) -> Answer {
     match method {
+        "optimism_outputAtBlock" => output(chains, lies, quantity(params[0].as_str().unwrap_or_default(), 0)?),
         "optimism_syncStatus" => Ok(json!(status(chains, lies))),
         "optimism_rollupConfig" => Ok(chains.rollup_config()),
         "optimism_version" => Ok(json!("devnet")),
         _ => Err(RpcError::unknown_method(method)),
     }
+}
+
+/// op-node's answer, and its words where it has no such block.
+fn output(chains: &Chains, lies: &Lies, number: u64) -> Answer {
+    let status = status(chains, lies);
+    let block = chains.l2.get(number).filter(|block| block.number() <= status.unsafe_l2.number);
+    let block = block.ok_or_else(|| RpcError {
+        code: -32000,
+        message: format!(
+            "failed to get L2 block ref with sync status: failed to determine L2BlockRef of height {number}, could not \
+             get payload: not found"
+        ),
+    })?;
+    let storage = block.state().storage;
+    Ok(json!(Output::new(chains.l2_ref(block), block.header.state_root, storage, status)))
 }
 
 fn status(chains: &Chains, lies: &Lies) -> SyncStatus {
@@ -151,6 +168,25 @@ impl<'a> Sight<'a> {
                 Ok(self.chain.get(number).filter(|_| number <= self.head.number()))
             }
         }
+    }
+
+    /// The proof of an account at a block, by tag or as EIP-1898 has it.
+    fn proof(&self, params: &Value) -> Answer {
+        let address: Address = serde_json::from_value(params[0].clone())
+            .map_err(|error| RpcError::invalid(format!("invalid argument 0: {error}")))?;
+        let missing = || RpcError { code: -32000, message: "header not found".to_owned() };
+        let block = match &params[2] {
+            Value::String(tag) => self.by_tag(tag)?,
+            at => {
+                let block = self.by_hash(hash(&json!([at["blockHash"]]))?);
+                if at["requireCanonical"] == true && block.is_some_and(|block| !self.chain.is_canonical(block)) {
+                    let message = "hash is not currently canonical".to_owned();
+                    return Err(RpcError { code: -32000, message });
+                }
+                block
+            }
+        };
+        Ok(block.ok_or_else(missing)?.state().proof(address))
     }
 
     /// A block this node has seen: canonical up to its head, or an orphan.

@@ -5,7 +5,7 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use rollup::{BlockId, L1BlockRef};
 
-use crate::{Params, deposit::Deposit};
+use crate::{Params, deposit::Deposit, state::MessagePasser};
 
 /// A block of either chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +39,10 @@ impl Block {
 
     /// The first L2 block. It has no transaction; the rollup configuration knows its origin.
     pub(crate) fn l2_genesis(params: &Params) -> Self {
+        let storage = digest(&[b"L2", &params.seed.to_be_bytes(), &params.l2_chain_id.to_be_bytes()]);
         let header = Header {
-            state_root: digest(&[b"L2", &params.seed.to_be_bytes(), &params.l2_chain_id.to_be_bytes()]),
+            state_root: MessagePasser { storage }.state_root(),
+            withdrawals_root: Some(storage),
             ..l2_header(None, params.genesis_time)
         };
         Self::seal(header, None)
@@ -49,8 +51,11 @@ impl Block {
     /// The L2 block on `parent` that names `deposit.origin`: the same L1 makes the same L2, except that a sequencer
     /// with another `salt` orders other transactions.
     pub(crate) fn l2(parent: &Self, timestamp: u64, deposit: Deposit, randao: B256, salt: u64) -> Self {
+        let before = parent.header.withdrawals_root.unwrap_or_default();
+        let storage = digest(&[before.as_slice(), deposit.hash.as_slice(), &salt.to_be_bytes()]);
         let header = Header {
-            state_root: digest(&[parent.header.state_root.as_slice(), deposit.hash.as_slice(), &salt.to_be_bytes()]),
+            state_root: MessagePasser { storage }.state_root(),
+            withdrawals_root: Some(storage),
             transactions_root: ordered_trie_root_encoded(&[&deposit.envelope]),
             receipts_root: digest(&[b"receipts", deposit.hash.as_slice()]),
             gas_used: 46_951,
@@ -58,6 +63,11 @@ impl Block {
             ..l2_header(Some(parent), timestamp)
         };
         Self::seal(header, Some(deposit))
+    }
+
+    /// The state after an L2 block.
+    pub(crate) fn state(&self) -> MessagePasser {
+        MessagePasser { storage: self.header.withdrawals_root.unwrap_or_default() }
     }
 
     /// Block number.

@@ -33,7 +33,8 @@
 //! ```
 //!
 //! Headers are complete and their hashes real; the first transaction of every L2 block is a real L1-info deposit.
-//! There is no EVM, no state, no beacon API and no gossip; batches and user transactions are not transactions here, and
+//! The only state is one account, the
+//! L2ToL1MessagePasser, with true proofs. There is no EVM, no beacon API and no gossip; batches and user transactions are not transactions here, and
 //! an L2 block is derived the moment its L1 block exists. No clock and no randomness: equal calls on equal seeds give
 //! equal hashes.
 
@@ -52,6 +53,7 @@ mod params;
 mod post;
 mod reorg;
 mod session;
+mod state;
 mod transport;
 mod truth;
 mod world;

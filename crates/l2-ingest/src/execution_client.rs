@@ -5,7 +5,7 @@ use std::{future::Future, num::NonZeroUsize, time::Duration};
 use alloy_primitives::{B256, U64};
 use futures::Stream;
 use lru::LruCache;
-use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, Transaction, l2_block_ref};
+use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
 use status::{Event, L2View, Profile};
 use upstream::{CallError, Client};
@@ -74,7 +74,7 @@ impl Source for ExecutionClient {
 
 impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
-        let genesis = verify(&config, &client).await?;
+        let genesis = verify(&config.rollup, &client).await?;
         let pace = config.poll_interval.unwrap_or(Duration::from_secs(config.rollup.block_time).max(MIN_PACE));
         let heads = match config.endpoint.subscribes() {
             true => subscribed(client.subscribe("newHeads").await)?,
@@ -154,8 +154,8 @@ impl ExecutionClient {
 }
 
 /// Checks chain id and genesis; the answer is the genesis block.
-async fn verify(config: &Config, client: &Client) -> Result<L2BlockRef, Fault> {
-    let (rollup, genesis) = (&config.rollup, &config.rollup.genesis.l2);
+pub(crate) async fn verify(rollup: &RollupConfig, client: &Client) -> Result<L2BlockRef, Fault> {
+    let genesis = &rollup.genesis.l2;
     let calls =
         vec![("eth_chainId", json!([])), ("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]))];
     let mut answers = client.batch(calls).await?.into_iter();

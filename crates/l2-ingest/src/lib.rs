@@ -10,6 +10,8 @@
 //! `follow` is the life of either source: connect, check that it serves our chain, deliver views, and after any
 //! failure report it, wait and start over. From outside a source never fails and never ends.
 //!
+//! Beside the streams, `Outputs` answers one question on demand: the output of an L2 block.
+//!
 //! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our
 //! L1 has at the heights it names; the fold of `status` decides. Also absent: whole blocks, `eth_syncing`, tasks, and
 //! any knowledge of how L1 is followed (a function answers "which L1 block n?").
@@ -21,10 +23,12 @@ mod execution_client;
 mod fault;
 mod follow;
 mod labels;
+mod outputs;
 mod rollup_node;
 mod same_rollup;
 mod standing;
 
 pub use config::Config;
 pub use execution_client::watch_execution_client;
+pub use outputs::{OutputError, Outputs, OutputsConfig};
 pub use rollup_node::{CurrentL1, Node, watch_rollup_node};

@@ -166,6 +166,18 @@ impl RollupConfig {
         Ok(Self { raw: raw.into(), ..config })
     }
 
+    /// Whether Isthmus is active in an L2 block of this timestamp: from then on its header's `withdrawalsRoot` is the
+    /// storage root of the L2ToL1MessagePasser.
+    pub fn isthmus_active(&self, timestamp: u64) -> bool {
+        self.isthmus_time.is_some_and(|activation| timestamp >= activation)
+    }
+
+    /// The Unix time in seconds at which the L2 block of this number is due. A height below genesis is due with it.
+    pub fn l2_time(&self, number: u64) -> u64 {
+        let blocks = number.saturating_sub(self.genesis.l2.number);
+        self.genesis.l2_time.saturating_add(blocks.saturating_mul(self.block_time))
+    }
+
     /// Whether interop is active in an L2 block of this timestamp: from then on safe and local-safe may differ.
     pub fn interop_active(&self, timestamp: u64) -> bool {
         [self.lagoon_time, self.interop_time].into_iter().flatten().any(|activation| timestamp >= activation)
@@ -220,6 +232,25 @@ mod tests {
             assert!(config.interop_active(1_800_000_000));
         }
         assert!(!RollupConfig::from_json(OP_MAINNET).unwrap().interop_active(u64::MAX));
+    }
+
+    #[test]
+    fn blocks_are_due_by_their_number() {
+        let config = RollupConfig::from_json(OP_MAINNET).unwrap();
+        let (genesis, time) = (config.genesis.l2.number, config.genesis.l2_time);
+        for (number, due) in
+            [(genesis, time), (genesis + 1, time + 2), (genesis + 50, time + 100), (0, time), (u64::MAX, u64::MAX)]
+        {
+            assert_eq!(config.l2_time(number), due, "{number}");
+        }
+    }
+
+    #[test]
+    fn isthmus_starts_at_its_timestamp() {
+        let config = RollupConfig::from_json(OP_MAINNET).unwrap();
+        let activation = config.isthmus_time.unwrap();
+        assert!(!config.isthmus_active(activation - 1) && config.isthmus_active(activation));
+        assert!(!RollupConfig { isthmus_time: None, ..config }.isthmus_active(u64::MAX));
     }
 
     /// `good` occurs in the sample; with `bad` in its place the error must say all of `expected`.

@@ -1,9 +1,10 @@
 //! What an OP Stack rollup is made of, as data: references to blocks, the sync status on the wire, the rollup
-//! configuration, and the L1-info deposit that names an L2 block's origin.
+//! configuration, the L1-info deposit that names an L2 block's origin, and the output root.
 //!
 //! ```text
 //! rollup.json or network name ──▶ RollupConfig ──┐
 //! L2 header + transaction 0 ─────────────────────┴─▶ L1Info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
+//! L2 header + account proof ──▶ withdrawal storage root ──────────┴──▶ Output ───┘
 //! ```
 //!
 //! Deliberately absent: sockets, clocks, tasks, any opinion on what is true. Every other crate builds on these types.
@@ -13,10 +14,12 @@ mod config;
 mod l1_info;
 mod l2_block;
 mod networks;
+mod output;
 mod wire;
 
 pub use config::{AltDa, ConfigError, Genesis, RollupConfig, SystemConfig};
 pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
 pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
+pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
 pub use wire::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use futures::future::BoxFuture;
+use rollup::Output;
 use serde_json::value::RawValue;
 use status::{Clock, Layer, Limits};
 
@@ -27,6 +29,10 @@ pub struct Endpoint {
 /// Every endpoint as it is now. Called once per `opstatus_sources`; it must not block.
 pub type Endpoints = Arc<dyn Fn() -> Vec<Endpoint> + Send + Sync>;
 
+/// Looks up the output of an L2 block, or says why it cannot. It may ask upstreams, within a time and a number of its
+/// own. It is called only while a status is served that is known and fresh.
+pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, String>> + Send + Sync>;
+
 /// What to serve, where and how. The defaults have op-node's address, timeouts and body limit, and nothing to serve.
 #[derive(Clone)]
 pub struct Config {
@@ -42,6 +48,8 @@ pub struct Config {
     pub version: String,
     /// The endpoints `opstatus_sources` shows.
     pub endpoints: Endpoints,
+    /// What `optimism_outputAtBlock` answers; none where nobody can be asked.
+    pub outputs: Option<Outputs>,
     /// Largest request body or WebSocket message, in bytes.
     pub max_body: u32,
     /// Largest answer, in bytes; a batch is one answer.
@@ -76,6 +84,7 @@ impl Default for Config {
             rollup_config: Arc::from(RawValue::NULL.to_owned()),
             version: String::new(),
             endpoints: Arc::new(Vec::new),
+            outputs: None,
             max_body: 5 << 20,
             max_response: 10 << 20,
             max_batch: 100,

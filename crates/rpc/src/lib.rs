@@ -9,7 +9,8 @@
 //! ```
 //!
 //! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
-//! time. Nothing that serves a request waits for a source, or for a lock that a source can hold.
+//! time. Nothing that serves it waits for a source, or for a lock that a source can hold. One method does wait:
+//! `optimism_outputAtBlock` asks [`Outputs`], which are bounded in time and number.
 //!
 //! Deliberately absent:
 //! - where events come from, and any write: no method changes anything, so every web page may ask (CORS `*`, as
@@ -24,7 +25,7 @@
 //! | it | we |
 //! |---|---|
 //! | passes batches by its middleware's `call` | call for each entry in `jsonrpc.rs` |
-//! | answers a batch one by one, without limit | limit it; no method waits for anything |
+//! | answers a batch one by one, without limit | limit it; only `optimism_outputAtBlock` waits, and a batch of them takes one place at a time |
 //! | gives no answer when a method panics | answer -32603 in `jsonrpc.rs` |
 //! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs`; over WebSocket the latter is not answered |
 //! | answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have none |
@@ -32,7 +33,7 @@
 //! | never closes an idle or half-open connection, accepts at once again without descriptors, hides the peer | have an accept loop of our own: `server.rs`, `connection.rs`, `activity.rs` |
 //! | numbers connections by how often its service is made | make it once per connection |
 //! | knows six spellings of the content type, refuses `GET /`, has its own texts for large bodies | check all that before it, in `router.rs` and `post.rs` |
-//! | ignores parameters a method does not take | refuse them as geth does, in `methods.rs` |
+//! | ignores parameters a method does not take | refuse them as geth does, in `params.rs` |
 //! | says "Method not found" | say it as geth does, in `jsonrpc.rs` |
 //! | answers a batch beyond the limit with one -32010, `{}` with -32700 (geth: -32600) | accept that; op-node has no such limit |
 //! | stops when its handle is dropped, and else waits for ever | keep it in `server.rs`, and stop waiting after [`Config::grace`] |
@@ -51,6 +52,8 @@ mod connection;
 mod jsonrpc;
 mod methods;
 mod opstatus;
+mod output;
+mod params;
 mod post;
 mod readiness;
 mod router;
@@ -58,7 +61,7 @@ mod server;
 mod socket;
 mod websocket;
 
-pub use config::{Config, Endpoint, Endpoints};
+pub use config::{Config, Endpoint, Endpoints, Outputs};
 pub use server::{Server, StartError};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jsonrpsee::{
     RpcModule,
     server::Methods,
-    types::{ErrorObject, ErrorObjectOwned, Params, error::INVALID_PARAMS_CODE},
+    types::{ErrorObject, ErrorObjectOwned, Params},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,13 +14,14 @@ use status::{Limits, Now, Snapshot, Snapshots};
 use crate::{
     Config,
     opstatus::{SnapshotAnswer, SourceAnswer},
+    output, params,
     readiness::{self, ms},
 };
 
 /// The document that describes every method, as `rpc.discover` answers it.
 const OPENRPC: &str = include_str!("../../../openrpc.json");
 
-/// What every answer is made of: it is read without waiting for anybody.
+/// What every answer is made of.
 #[derive(Debug)]
 pub(crate) struct Answers {
     pub(crate) config: Config,
@@ -42,12 +43,20 @@ impl Answers {
     }
 }
 
-/// Every method by its name. None takes parameters.
+/// Every method by its name. One takes a parameter, and waits.
 pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
     let mut module = RpcModule::from_arc(answers);
     method(&mut module, "optimism_syncStatus", |it| sync_status(&it.snapshot(), it.now(), it.limits()));
+    module
+        .register_async_method(
+            "optimism_outputAtBlock",
+            |params: Params<'static>, answers: Arc<Answers>, _| async move {
+                output::at_block(params.as_str(), &answers).await
+            },
+        )
+        .expect("every method has a name of its own");
     method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup_config.clone()));
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
     method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));
@@ -67,30 +76,17 @@ fn method<R: Serialize + Clone + 'static>(
     answer: impl Fn(&Answers) -> Result<R, ErrorObjectOwned> + Send + Sync + 'static,
 ) {
     let answer = move |params: Params<'_>, answers: &Answers, _: &_| {
-        no_params(params.as_str())?;
+        params::none(params.as_str())?;
         answer(answers)
     };
     module.register_method(name, answer).expect("every method has a name of its own");
-}
-
-/// Refuses parameters as geth does for a method that takes none.
-fn no_params(params: Option<&str>) -> Result<(), ErrorObjectOwned> {
-    let message = match params.map(str::trim) {
-        None | Some("null") => return Ok(()),
-        Some(params) => match params.strip_prefix('[').map(str::trim_start) {
-            Some("]") => return Ok(()),
-            Some(_) => "too many arguments, want at most 0",
-            None => "non-array args",
-        },
-    };
-    Err(ErrorObject::borrowed(INVALID_PARAMS_CODE, message, None))
 }
 
 /// The code of an answer that is withheld because it is no longer known to be true.
 const STALE: i32 = -32002;
 
 /// The status as it was prepared, unless it is too old to be called the present one.
-fn sync_status(snapshot: &Snapshot, now: Now, limits: &Limits) -> Result<Arc<RawValue>, ErrorObjectOwned> {
+pub(crate) fn sync_status(snapshot: &Snapshot, now: Now, limits: &Limits) -> Result<Arc<RawValue>, ErrorObjectOwned> {
     #[derive(Serialize)]
     struct Data {
         label: &'static str,

@@ -1,16 +1,16 @@
 //! What the methods answer, and that openrpc.json says so. No sockets, and the clock stands still.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 
 use jsonrpsee::server::Methods;
-use rollup::{BlockId, L1BlockRef};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Output};
 use serde_json::{Value, json};
 use status::{Clock, Held, InstanceId, Limits, Reason, Reorg, Snapshot};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Config,
-    fixture::{endpoints, rollup_config, served, unix},
+    fixture::{endpoints, rollup_config, served, status, unix},
     methods::{Answers, register},
     readiness::Readiness,
 };
@@ -27,6 +27,7 @@ impl World {
         let mut snapshot = served(Instant::now());
         change(&mut snapshot);
         let config = Config {
+            outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
             clock: Clock::starting_at(unix()),
             rollup_config: rollup_config(),
             version: "0.1.0".to_owned(),
@@ -49,6 +50,35 @@ impl World {
         let readiness = Readiness::of(&self.answers.snapshot(), self.answers.now(), self.answers.limits());
         serde_json::to_value(readiness).unwrap()
     }
+}
+
+/// The output of a block with the roots of op-node's own test, and the status of its documentation.
+fn output(number: u64) -> Output {
+    let root = |hex: &str| hex.parse().unwrap();
+    let hash = root("0x8512bee03061475e4b069171f7b406097184f16b22c3f5c97c0abfc49591c524");
+    Output::new(
+        L2BlockRef { hash, number, ..status().finalized_l2 },
+        root("0xb46d4bcb0e471e1b8506031a1f34ebc6f200253cbaba56246dd2320e8e2c8f13"),
+        root("0xc1917a80cb25ccc50d0d1921525a44fb619b4601194ca726ae32312f08a799f8"),
+        status(),
+    )
+}
+
+/// The output of a block, an unfortunate one, or one that is not due for ever.
+fn looked_up(number: u64) -> Result<Output, String> {
+    const ABSENT: u64 = 127_120_299;
+    let errors = &openrpc()["components"]["errors"];
+    let error = |name: &str| Err(errors[name]["message"].as_str().unwrap().to_owned());
+    match number {
+        u64::MAX => error("OutputNotYet"),
+        ABSENT => error("OutputUnavailable"),
+        _ => Ok(output(number)),
+    }
+}
+
+/// The parameters of a method's example.
+fn example_params(method: &Value) -> Value {
+    method["examples"][0]["params"].as_array().unwrap().iter().map(|param| param["value"].clone()).collect()
 }
 
 fn openrpc() -> Value {
@@ -120,7 +150,11 @@ async fn answers_fit_their_schemas() {
         let world = World::new(change).await;
         for method in openrpc()["methods"].as_array().unwrap() {
             let name = method["name"].as_str().unwrap();
-            let answer = world.ask(name, &json!([])).await;
+            let answer = world.ask(name, &example_params(method)).await;
+            if (shape, name) == ("unset", "optimism_outputAtBlock") {
+                assert_eq!(answer["error"], openrpc()["components"]["errors"]["StatusUnknown"]);
+                continue;
+            }
             assert_valid(&validator(&method["result"]["schema"]), &answer["result"], &format!("{name}, {shape}"));
         }
         let schema = json!({"$ref": "#/components/schemas/Readiness"});
@@ -131,7 +165,7 @@ async fn answers_fit_their_schemas() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_answer_does_not_fit() {
     let validator = validator(&json!({"$ref": "#/components/schemas/SyncStatus"}));
-    let status = serde_json::to_value(crate::fixture::status()).unwrap();
+    let status = serde_json::to_value(status()).unwrap();
     assert!(validator.is_valid(&status));
     for (path, wrong) in [
         ("/head_l1/number", json!("0x1")),
@@ -152,8 +186,9 @@ async fn examples_are_real_answers() {
     for method in openrpc()["methods"].as_array().unwrap() {
         let name = method["name"].as_str().unwrap();
         let example = &method["examples"][0];
-        assert_eq!(example["params"], json!([]), "{name}");
-        let mut answer = world.ask(name, &json!([])).await["result"].take();
+        let names = |params: &Value| params.as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+        assert_eq!(names(&example["params"]), names(&method["params"]), "{name}");
+        let mut answer = world.ask(name, &example_params(method)).await["result"].take();
         if name == "rpc.discover" {
             // The document cannot hold itself.
             assert_eq!(answer, openrpc());
@@ -169,9 +204,49 @@ async fn described_errors_are_real_answers() {
     let world = World::new(|snapshot| snapshot.confirmed.head_l1 = Some(Instant::now() + Duration::from_secs(131)));
     let world = world.await;
     assert_eq!(world.ask("optimism_version", &json!([1])).await["error"], errors["TooManyArguments"]);
+    for (params, name) in [
+        (json!(["0xffffffffffffffff"]), "OutputNotYet"),
+        (json!(["0x793b3ab"]), "OutputUnavailable"),
+        (json!([]), "MissingArgument"),
+        (json!(["latest"]), "NoUint64"),
+        (json!(["0x1", "0x1"]), "TooManyForOne"),
+    ] {
+        assert_eq!(world.ask("optimism_outputAtBlock", &params).await["error"], errors[name], "{name}");
+    }
     // The last word on the L2 is 1.4 s after the start.
     tokio::time::advance(Duration::from_millis(129_900)).await;
     assert_eq!(world.ask("optimism_syncStatus", &json!([])).await["error"], errors["Stale"]);
+    assert_eq!(world.ask("optimism_outputAtBlock", &json!(["0x1"])).await["error"], errors["Stale"]);
+}
+
+/// What is accepted is what the document says is.
+#[tokio::test(start_paused = true)]
+async fn the_pattern_of_a_block_number_is_what_is_read() {
+    let world = World::new(|_| {}).await;
+    let document = openrpc();
+    let mut methods = document["methods"].as_array().unwrap().iter();
+    let method = methods.find(|method| method["name"] == "optimism_outputAtBlock").unwrap();
+    let schema = validator(&method["params"][0]["schema"]);
+    for number in
+        ["", "0x0", "0x1", "0XaB", "0x1000000000000000", "0x", "0x00", "0x01", "1", "latest", "0x10000000000000000"]
+    {
+        let answer = world.ask("optimism_outputAtBlock", &json!([number])).await;
+        assert_eq!(answer["result"].is_object(), schema.is_valid(&json!(number)), "{number:?}: {answer}");
+    }
+}
+
+/// Where nobody can be asked that is said, and so is what comes first: parameters, then the status.
+#[tokio::test(start_paused = true)]
+async fn without_sources_there_is_no_output() {
+    let mut world = World::new(|_| {}).await;
+    let config = Config { outputs: None, ..world.answers.config.clone() };
+    world.answers = Arc::new(Answers { config, snapshots: world.answers.snapshots.clone() });
+    world.methods = register(world.answers.clone());
+    let error = |code: i32, message: &str| json!({"code": code, "message": message});
+    let answer = world.ask("optimism_outputAtBlock", &json!(["0x7"])).await;
+    assert_eq!(answer["error"], error(-32000, "failed to get L2 output at block 7: no source can be asked"));
+    let answer = world.ask("optimism_outputAtBlock", &json!({})).await;
+    assert_eq!(answer["error"], error(-32602, "non-array args"));
 }
 
 /// `params` of a method without any: what is refused, and in whose words.
@@ -202,7 +277,7 @@ async fn check_stale(change: fn(&mut Snapshot), seconds: u64, expected: Option<(
     let readiness = world.readiness();
     match expected {
         None => {
-            assert_eq!(answer["result"], serde_json::to_value(crate::fixture::status()).unwrap());
+            assert_eq!(answer["result"], serde_json::to_value(status()).unwrap());
             assert_eq!(readiness["ready"], true);
         }
         Some((label, age_ms, limit_ms, message)) => {
@@ -289,7 +364,11 @@ async fn readiness_names_what_is_unset() {
 /// No text that a client may take for something else, see op-dispute-mon.
 #[tokio::test(start_paused = true)]
 async fn nothing_says_not_found() {
-    assert!(!include_str!("../../../openrpc.json").contains("not found"));
+    let mut document = openrpc();
+    // A block that is not due yet is what op-dispute-mon means by it.
+    let not_yet = document["components"]["errors"]["OutputNotYet"].take();
+    assert!(not_yet["message"].as_str().unwrap().ends_with("not found"));
+    assert!(!document.to_string().to_lowercase().contains("not found"));
     for reason in Reason::ALL {
         assert!(!reason.explain().contains("not found"), "{reason:?}");
     }

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod execution_client;
+mod outputs;
 mod rollup_node;
 mod watch;

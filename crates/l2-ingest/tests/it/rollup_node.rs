@@ -260,7 +260,12 @@ async fn a_node_past_the_safe_head_served_is_asked_once_which_block_it_has_there
     assert_eq!(watch.node.count("optimism_outputAtBlock"), 1);
 
     // A node that cannot tell is not compared, and its views come all the same.
-    watch.node.without_answers();
+    watch.node.with_answer("optimism_outputAtBlock", |_, _| {
+        Err(RpcError {
+            code: -32601,
+            message: "the method optimism_outputAtBlock does not exist/is not available".into(),
+        })
+    });
     *served.lock().unwrap() = BlockId { number: below.number - 1, ..below };
     for _ in 0..5 {
         assert_eq!(watch.view().await.at_safe, None);

@@ -37,7 +37,7 @@ pub(crate) struct Watch {
 }
 
 /// Reading the certificates of the system takes long.
-static OPTIONS: LazyLock<Options> = LazyLock::new(|| Options::new(tls_config(None).unwrap()));
+pub(crate) static OPTIONS: LazyLock<Options> = LazyLock::new(|| Options::new(tls_config(None).unwrap()));
 
 const ZERO: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);

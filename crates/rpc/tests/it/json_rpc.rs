@@ -66,7 +66,7 @@ async fn errors_in_geths_words() {
     check(
         &server,
         &[
-            (&call("optimism_outputAtBlock"), &unknown("optimism_outputAtBlock")),
+            (&call("optimism_outputAtBlock"), &error("1", -32602, "missing value for required argument 0")),
             (&call("optimism_syncstatus"), &unknown("optimism_syncstatus")),
             (&call("admin_sequencerActive"), &unknown("admin_sequencerActive")),
             (&call(""), &unknown("")),

@@ -1,0 +1,72 @@
+//! An output from an execution client: proven against the block's state root, on one connection.
+
+use rollup::{
+    AccountProof, BlockId, L1InfoError, L2_TO_L1_MESSAGE_PASSER, L2Header, Output, OutputHeader, RollupConfig,
+    SyncStatus, Transaction, l2_block_ref,
+};
+use serde_json::{Value, json};
+use upstream::{CallError, Client};
+
+use super::setback::Setback;
+use crate::labels::decode;
+
+/// Reads the output of block `number` to go with `status`, and says whether both are final.
+///
+/// Safe, finalized and the block itself are read again after the proof: while all of them are where `status` and the
+/// first reading have them, the block is of the chain that `status` tells of.
+pub(crate) async fn read(
+    client: &Client,
+    rollup: &RollupConfig,
+    number: u64,
+    status: &SyncStatus,
+) -> Result<(Output, bool), Setback> {
+    let header: Option<OutputHeader> = client.call("eth_getBlockByNumber", by_number(number)).await?;
+    let header = header.ok_or(Setback::Missing)?;
+    let block = BlockId { hash: header.block.hash, number: header.block.number };
+    if block.number != number {
+        return Err(Setback::Failed(format!("it answers with block {block}")));
+    }
+    let isthmus = rollup.isthmus_active(header.block.timestamp);
+
+    let at = json!({"blockHash": block.hash, "requireCanonical": true});
+    let calls = vec![
+        ("eth_getProof", json!([L2_TO_L1_MESSAGE_PASSER, [], at])),
+        ("eth_getTransactionByBlockHashAndIndex", json!([block.hash, "0x0"])),
+    ];
+    let mut answers = client.batch(calls).await?.into_iter();
+    let mut answer = || answers.next().unwrap_or_else(|| Err(CallError::Decode("a call has no answer".into())));
+    let proof: Option<AccountProof> = match answer() {
+        // Clients forget old states. Since Isthmus the header is enough.
+        Err(CallError::Rpc { .. }) if isthmus => None,
+        Err(error @ CallError::Rpc { .. }) if !error.is_method_missing() => {
+            return Err(Setback::Unsettled(format!("eth_getProof: {error}")));
+        }
+        proof => Some(decode(&proof?)?),
+    };
+    let first: Option<Transaction> = decode(&answer()?)?;
+    let storage = header
+        .withdrawal_storage_root(isthmus, proof.as_ref())
+        .map_err(|error| Setback::Failed(format!("block {block}: {error}")))?;
+    let block_ref = l2_block_ref(&header.block, first.as_ref(), rollup).map_err(|error| match error {
+        // Clients forget blocks that a reorg has just replaced.
+        L1InfoError::NoTransaction { .. } => Setback::Unsettled(error.to_string()),
+        _ => Setback::Failed(error.to_string()),
+    })?;
+
+    let expected = [status.safe_l2.id(), status.finalized_l2.id(), block];
+    let calls = expected.map(|block| ("eth_getBlockByNumber", by_number(block.number)));
+    for (answer, expected) in client.batch(calls.into()).await?.into_iter().zip(expected) {
+        let found: Option<L2Header> = decode(&answer?)?;
+        let found = found.map(|header| BlockId { hash: header.hash, number: header.number });
+        if found != Some(expected) {
+            let found = found.map_or("no block".into(), |found| found.to_string());
+            return Err(Setback::Unsettled(format!("it has {found} where {expected} is expected")));
+        }
+    }
+    let output = Output::new(block_ref, header.state_root, storage, *status);
+    Ok((output, number <= status.finalized_l2.number))
+}
+
+fn by_number(number: u64) -> Value {
+    json!([format!("{number:#x}"), false])
+}
