@@ -225,6 +225,8 @@ fn moved(last: &Snapshot, next: &Snapshot, truth: &Truth<'_>) -> Result<()> {
     let epochs = next.l1_epoch.checked_sub(last.l1_epoch).ok_or_eyre("the L1 epoch fell")?;
     ensure!(!reorged || epochs > 0, "head_l1 went back without an epoch");
     ensure!(reorged || epochs == 0 || next.id.sequence > last.id.sequence + 1, "an L1 epoch for nothing");
+    let stands = |chains: &Chains| chains.l1_block(old.head_l1.number) == Some(old.head_l1);
+    ensure!(!reorged || !truth.0.iter().all(|world| world.read(stands)), "a reorg is told of a head that stands");
     if epochs == 1 && reorged {
         let reorg = next.reorg.ok_or_eyre("an epoch without a reorg")?;
         let mut ancestor = old.head_l1;

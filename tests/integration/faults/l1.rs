@@ -215,7 +215,8 @@ fn without_most() -> Vec<Row> {
     let still = Bounds { head_l1: 312, ..FRESH };
     vec![
         two("have wrong hashes in their headers", lie(|lies| lies.wrong_hash = true)),
-        two("are two blocks behind", lie(|lies| lies.lag = 2)),
+        // From the start: blocks that most take back are gone, and that would be a reorg.
+        Row { from_start: true, ..two("are two blocks behind", lie(|lies| lies.lag = 2)) },
         Row { fresh: still, lasts: 330, expect: Expect::Closed(315), ..two("stand still", frozen()) },
         two(
             "serve another genesis",
@@ -278,6 +279,26 @@ fn without_most() -> Vec<Row> {
             expect: Expect::Within(90, UNNOTICED),
             ..one_of_two("dies, of two", at_l1(|node| node.set(Faults::dead())))
         },
+        // Nothing goes back because one left and another disagrees.
+        Row {
+            fault: with(|rig, _| {
+                let fork = rig.fork(3);
+                rig.l1[0].set(Faults::dead());
+                rig.l1[1].set_world(fork);
+            }),
+            lasts: 150,
+            expect: Expect::Closed(125),
+            ..row("one is gone and one is on a fork")
+        },
+        Row {
+            fault: with(|rig, _| {
+                rig.l1[0].set(Faults::dead());
+                rig.l1[1].edit(|faults| faults.lies.lag = 5);
+            }),
+            lasts: 150,
+            expect: Expect::Truthful,
+            ..row("one is gone and one is behind")
+        },
         Row {
             setup: only,
             fresh: still,
@@ -289,7 +310,8 @@ fn without_most() -> Vec<Row> {
         Row {
             setup: only,
             fault: lie(|lies| lies.lag = 2),
-            expect: Expect::Within(0, LATE),
+            from_start: true,
+            expect: Expect::Within(30, LATE),
             ..row("the only one is late for ever")
         },
         Row {
