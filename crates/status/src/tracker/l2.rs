@@ -31,7 +31,8 @@ impl StatusTracker {
         self.note_client_safe(&view);
         self.nodes.hear(&view, self.rules.voters);
         let untrue = self.untrue(&view);
-        let refused = untrue.or_else(|| self.contradicts(&view).filter(|_| view.is_set()));
+        let conflict = view.is_set() && self.contradicts_safe(&view);
+        let refused = untrue.or(conflict.then_some(Reason::SafeConflict));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
         let believed = view.profile != Profile::ExecutionClient && untrue.is_none() && view.is_set();
         if believed || self.node_believed.is_none() {
@@ -131,7 +132,7 @@ impl StatusTracker {
                 taken.tip_confirmed = served.tip_confirmed;
             }
         }
-        if view.votes && self.reached().is_some_and(|reached| current_l1.number > reached) {
+        if view.is_outvoted(self.reached()) {
             return Verdict::Queue(Reason::Outvoted);
         }
         let finality_ahead = self.finality_ahead(l1, finalized);
@@ -141,11 +142,8 @@ impl StatusTracker {
                 if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
             return verdict;
         };
-        if !self.orphaned
-            && !self.overruled
-            && let Some(reason) = self.contradicts(view)
-        {
-            return Verdict::Refuse(reason);
+        if !self.orphaned && !self.overruled && self.contradicts_safe(view) {
+            return Verdict::Refuse(Reason::SafeConflict);
         }
         if let Err(verdict) = self.above_floor(served, &taken.derived) {
             return verdict;
@@ -184,8 +182,7 @@ impl StatusTracker {
         if !in_order(&floor.finalized, &new.safe) {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
-        let lower = new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number;
-        if lower && !self.orphaned && !self.overruled {
+        if new.is_below(floor) && !self.orphaned && !self.overruled {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::StatusTracker;
-use crate::{L2View, Profile, Reason, SourceName};
+use crate::{Derived, L2View, Profile, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
 const MAX_TIP_LAG: u64 = 8;
@@ -84,18 +84,13 @@ impl StatusTracker {
         let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
         let reached = self.reached();
         let of_one_mind = |view: &&&L2View| {
-            self.contradicts(view).is_some() == self.overruled && !self.contradicts_finalized(&view.derived)
+            self.contradicts_safe(view) == self.overruled && !self.contradicts_finalized(&view.derived)
         };
         let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
         let floor = self.served.as_ref().map(|served| served.view.derived).unwrap_or_default();
-        let above = |view: &&&L2View| {
-            let new = &view.derived;
-            let outvoted = view.votes && reached.is_some_and(|reached| new.current_l1.number > reached);
-            let lower = new.current_l1.number < floor.current_l1.number || new.safe.number < floor.safe.number;
-            !outvoted && (self.overruled || !lower)
-        };
+        let above = |view: &&&L2View| !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor));
         let derived = |view: &&&L2View| view.derived.current_l1.number;
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
         // What a node says itself is more than the lower bound that stands for another's current_l1.
@@ -119,12 +114,12 @@ impl StatusTracker {
 
     /// The highest `current_l1` that more than half of the sound derivers have reached; none where none votes.
     pub(super) fn reached(&self) -> Option<u64> {
-        let voters = self.sound().filter(|view| view.counts());
-        let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
         if !self.nodes.quorate && self.within_patience(self.nodes.since) {
             // At the start one voice is no vote yet; the others get the time to be heard.
             return Some(0);
         }
+        let voters = self.sound().filter(|view| view.counts());
+        let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
         reached.sort_unstable_by(|a, b| b.cmp(a));
         reached.get(reached.len() / 2).copied()
     }
@@ -149,12 +144,11 @@ impl StatusTracker {
         }
     }
 
-    /// Whether this view contradicts the safe head served.
-    pub(super) fn contradicts(&self, view: &L2View) -> Option<Reason> {
-        let served = &self.served.as_ref()?.view.derived.safe;
-        let other = |number, hash| number == served.number && hash != served.hash;
-        let at_safe = view.at_safe.is_some_and(|block| other(block.number, block.hash));
-        (at_safe || other(view.derived.safe.number, view.derived.safe.hash)).then_some(Reason::SafeConflict)
+    /// Whether it has another block where the safe head served is, as far as it says.
+    pub(super) fn contradicts_safe(&self, view: &L2View) -> bool {
+        let Some(served) = self.served.as_ref().map(|served| served.view.derived.safe.id()) else { return false };
+        let said = [Some(view.derived.safe.id()), view.at_safe];
+        said.into_iter().flatten().any(|block| block.number == served.number && block.hash != served.hash)
     }
 }
 
@@ -162,6 +156,18 @@ impl L2View {
     /// Whether its `current_l1` is a vote.
     fn counts(&self) -> bool {
         self.votes && self.profile == Profile::Deriver
+    }
+
+    /// Whether its `current_l1` is beyond what enough derivers have reached.
+    pub(super) fn is_outvoted(&self, reached: Option<u64>) -> bool {
+        self.votes && reached.is_some_and(|reached| self.derived.current_l1.number > reached)
+    }
+}
+
+impl Derived {
+    /// Whether less is derived here than there.
+    pub(super) fn is_below(&self, floor: &Self) -> bool {
+        self.current_l1.number < floor.current_l1.number || self.safe.number < floor.safe.number
     }
 }
 
