@@ -83,13 +83,8 @@ pub fn agree(observations: &[Observation], configured: usize, decided: Option<&D
     let view =
         head(&voters, quorum, decided).map(|view| labels(view, &voters, quorum, decided.map(|known| &known.view)));
     let stands = |(voter, out): (&Observation, &bool)| match &view {
-        Some(view) => {
-            if *out {
-                Standing::Conflicts
-            } else {
-                voter.stands(view)
-            }
-        }
+        Some(_) if *out => Standing::Conflicts,
+        Some(view) => voter.stands(view),
         None => Standing::Agrees,
     };
     let standing = observations.iter().zip(&expelled).map(stands).collect();
