@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
 use l2_ingest::{CurrentL1, Outputs, OutputsConfig};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use status::{InstanceId, Rules, Snapshots, pipeline};
+use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::sync::watch;
 use upstream::Endpoint;
 
@@ -42,9 +42,14 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
 }
 
 fn rules(config: &Config) -> Rules {
-    let nodes = &config.l2.nodes;
+    let (nodes, genesis) = (&config.l2.nodes, &config.rollup.genesis);
     Rules {
-        genesis_l2: config.rollup.genesis.l2,
+        genesis_l2: genesis.l2,
+        schedule: Some(Schedule {
+            genesis: genesis.l2.number,
+            genesis_time: genesis.l2_time,
+            block_time: config.rollup.block_time,
+        }),
         l1_confs: config.l1.confs,
         voters: nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count(),
         fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),

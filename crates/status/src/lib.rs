@@ -33,5 +33,5 @@ pub use freshness::{Limits, Stale, Unready};
 pub use place::{Place, within_conf_depth};
 pub use reason::{Counts, Reason};
 pub use snapshot::{Confirmed, Heard, Held, InstanceId, Provenance, Snapshot, SnapshotId};
-pub use tracker::{Outcome, Rules, StatusTracker};
+pub use tracker::{Outcome, Rules, Schedule, StatusTracker};
 pub use view::{Derived, Event, Health, L1View, L2View, Layer, Profile, SourceName, SourceState, Tip};

@@ -30,6 +30,8 @@ pub enum Reason {
     L1LabelBack,
     /// Refusal: the heads of the view contradict each other.
     Disordered,
+    /// Refusal: an L2 head has a timestamp that a block of its number cannot have.
+    OffSchedule,
     /// Refusal: `current_l1` or an L1 origin is not on our L1.
     L1Fork,
     /// Refusal: the tip is ahead of the clock.
@@ -44,7 +46,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoL1,
         Self::L1Behind,
         Self::L1Unknown,
@@ -57,6 +59,7 @@ impl Reason {
         Self::SafeUnchangedSinceReorg,
         Self::L1LabelBack,
         Self::Disordered,
+        Self::OffSchedule,
         Self::L1Fork,
         Self::FromTheFuture,
         Self::SafeConflict,
@@ -87,6 +90,7 @@ impl Reason {
             Self::SafeUnchangedSinceReorg => "safe_unchanged_since_reorg",
             Self::L1LabelBack => "l1_label_back",
             Self::Disordered => "disordered",
+            Self::OffSchedule => "off_schedule",
             Self::L1Fork => "l1_fork",
             Self::FromTheFuture => "from_the_future",
             Self::SafeConflict => "safe_conflict",
@@ -112,6 +116,7 @@ impl Reason {
             }
             Self::L1LabelBack => "the L1 safe or finalized label moved back without a reorg; the old one stays",
             Self::Disordered => "the source's heads contradict each other",
+            Self::OffSchedule => "a head of the source has a timestamp that a block of its number cannot have",
             Self::L1Fork => "the source is on another L1 chain than our L1 endpoints",
             Self::FromTheFuture => "the source's L2 head is ahead of the clock",
             Self::SafeConflict => "the source has another safe block at the height served, without an L1 reorg",

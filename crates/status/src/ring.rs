@@ -31,6 +31,16 @@ impl Ring {
         self.views.iter().filter(|view| is_true(view)).max_by_key(progress)
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.views.clear();
+    }
+
+    /// Of the views that are still true, the newest whose safe head has this number.
+    pub(crate) fn with_safe(&self, number: u64, is_true: impl Fn(&Taken) -> bool) -> Option<&Taken> {
+        self.views.iter().rev().find(|view| view.derived.safe.number == number && is_true(view))
+    }
+
     /// Of the views that are still true, the earliest that derived past L1 block `number`.
     pub(crate) fn earliest_past(&self, number: u64, is_true: impl Fn(&Taken) -> bool) -> Option<&Taken> {
         let past = |view: &&Taken| view.derived.current_l1.number > number && is_true(view);

@@ -24,6 +24,8 @@ use crate::{
 pub struct Rules {
     /// The L2 genesis block, which is final by definition.
     pub genesis_l2: BlockId,
+    /// When L2 blocks are due; none leaves their timestamps unchecked.
+    pub schedule: Option<Schedule>,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
     /// How many declared derivers vote on `current_l1`. More than half of them are waited for at the start, within
@@ -42,12 +44,33 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             genesis_l2: BlockId::default(),
+            schedule: None,
             l1_confs: 0,
             voters: 1,
             fresh_for: Duration::from_secs(15),
             fallback_after: None,
             interop_time: None,
         }
+    }
+}
+
+/// The rhythm of a rollup: every L2 block has exactly one timestamp that it can have.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Number of the L2 genesis block.
+    pub genesis: u64,
+    /// Its timestamp in Unix seconds.
+    pub genesis_time: u64,
+    /// Seconds between L2 blocks.
+    pub block_time: u64,
+}
+
+impl Schedule {
+    /// Whether a block of this number can have this timestamp.
+    fn holds(&self, block: &L2BlockRef) -> bool {
+        let blocks = block.number.checked_sub(self.genesis);
+        let due = blocks.and_then(|blocks| self.genesis_time.checked_add(blocks.checked_mul(self.block_time)?));
+        due == Some(block.timestamp)
     }
 }
 
@@ -127,6 +150,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Whether a rollup node said how far it has derived, so that its safe head is as final as that L1 block.
+    fn is_of_node(&self) -> bool {
+        self.derived_by == self.derived.current_l1
+    }
+
     /// The L1 blocks that must be canonical for this view to be true.
     fn origins(&self) -> impl Iterator<Item = BlockId> {
         origins(&self.derived).chain([self.derived_by])

@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef};
 use status::{
-    Chain, Clock, Derived, Event, InstanceId, L1View, L2View, Limits, Outcome, Profile, Reason, Rules, Snapshot,
-    StatusTracker, Tip,
+    Chain, Clock, Derived, Event, InstanceId, L1View, L2View, Limits, Outcome, Profile, Reason, Rules, Schedule,
+    Snapshot, StatusTracker, Tip,
 };
 use tokio::time::Instant;
 
@@ -256,6 +256,31 @@ fn heads_that_contradict_are_refused() {
     fold.node(other, Outcome::Refused(Reason::FinalizedConflict), served);
 }
 
+/// A number and a timestamp that do not belong together are of no block, whichever head it is.
+#[test]
+fn every_head_has_the_timestamp_of_its_number() {
+    #[track_caller]
+    fn check(edit: fn(&mut L2View), outcome: Outcome, heads: Heads) {
+        let schedule = Some(Schedule { genesis: 0, genesis_time: 0, block_time: 6 });
+        let mut fold = Fold::new(Rules { schedule, ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+        let mut next = view(0, 106, 160, 202, 216);
+        edit(&mut next);
+        fold.node(next, outcome, heads);
+    }
+    let refused = Outcome::Refused(Reason::OffSchedule);
+    let served = [110, 105, 150, 200, 215];
+    check(|_| {}, Outcome::Changed, [110, 106, 160, 202, 216]);
+    check(|view| view.tip.unsafe_l2.number += 1000, refused, served);
+    check(|view| view.tip.cross_unsafe.number -= 1, refused, served);
+    check(|view| view.derived.finalized.number -= 1, refused, served);
+    check(|view| view.derived.finalized.timestamp = u64::MAX, refused, served);
+    check(|view| (view.derived.local_safe.number, view.derived.local_safe.timestamp) = (203, 1212), refused, served);
+    let unset = Outcome::Waiting(Reason::SourceNotReady);
+    check(|view| view.derived = Derived::default(), unset, [110, 105, 150, 200, 216]);
+}
+
 #[test]
 fn what_nodes_leave_out_or_leave_stale_is_filled() {
     #[track_caller]
@@ -437,6 +462,36 @@ fn finality_is_bounded_by_what_was_safe_just_past_it() {
     fold.node(view(0, 94, 162, 170, 190), Outcome::Changed, [110, 94, 130, 170, 190]);
     assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead), "the origin of 162 is final, its batch is not");
     fold.node(view(0, 94, 160, 170, 190), Outcome::Changed, [110, 94, 160, 170, 190]);
+}
+
+/// What becomes final was safe before: another block at that height is a lie, before it is ever served.
+#[test]
+fn a_finalized_block_that_contradicts_a_published_safe_block_is_refused() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 89, 130, 170, 190), Outcome::Changed, [110, 89, 130, 170, 190]);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+    let mut lie = view(0, 106, 170, 202, 216);
+    lie.derived.finalized.hash = B256::repeat_byte(7);
+    fold.node(lie, Outcome::Refused(Reason::FinalizedConflict), [110, 105, 150, 200, 215]);
+    fold.node(view(0, 106, 170, 202, 216), Outcome::Changed, [110, 106, 170, 202, 216]);
+}
+
+/// A reorg does not bring back what most nodes had denied.
+#[test]
+fn what_was_overruled_is_not_fallen_back_to() {
+    let fork = |current_l1: u64| {
+        let mut view = view(0, current_l1, 150, 196, 216);
+        view.derived.safe.hash = B256::repeat_byte(7);
+        (view.derived.local_safe, view.derived.pending_safe) = (view.derived.safe, view.derived.safe);
+        view
+    };
+    let mut fold = three();
+    fold.node(of("a", view(0, 99, 150, 196, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 99, 150, 196, 215)), Outcome::Changed, [110, 99, 150, 196, 215]);
+    fold.node(of("a", fork(101)), Outcome::Unchanged, [110, 99, 150, 196, 215]);
+    fold.node(of("c", fork(101)), Outcome::Changed, [110, 101, 150, 196, 216]);
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 101, 150, 196, 216]);
 }
 
 #[test]
@@ -653,6 +708,24 @@ fn a_node_that_falls_behind_or_rewinds_stops_speaking() {
     let mut other = view(0, 106, 150, 202, 220);
     other.derived.finalized.hash = B256::repeat_byte(7);
     check(other); // another finalized block
+}
+
+/// Where most have lost their peers, the median does not show it, but the clock does.
+#[test]
+fn a_tip_far_behind_the_clock_is_not_spoken_for_while_another_is_near_it() {
+    #[track_caller]
+    fn check(age: u64, speaker: &str, tip: u64) {
+        let mut fold = three();
+        let unix = Duration::from_secs(l2(0, 202).timestamp + age);
+        for (name, tip) in [("a", 202), ("b", 202), ("c", 330)] {
+            let view = L2View { confirmed: fold.now, unix, ..of(name, view(0, 106, 150, 202, tip)) };
+            fold.tracker.on_event(Event::L2(view));
+            fold.last = fold.tracker.decide();
+        }
+        assert_eq!((fold.sources().1, fold.last.status.unsafe_l2.number), (Some(speaker), tip));
+    }
+    check(700, "c", 330);
+    check(600, "a", 202);
 }
 
 #[test]

@@ -167,9 +167,11 @@ fn lies() -> Vec<Row> {
         ("lies about pending_safe_l2", l2(|status| &mut status.pending_safe_l2).to_vec()),
         ("lies about cross_unsafe_l2", l2(|status| &mut status.cross_unsafe_l2).to_vec()),
     ];
-    // A tip is the sequencer's word, which L1 cannot bear out yet: whoever speaks is believed.
-    let tip = l2(|status| &mut status.unsafe_l2)
-        .map(|lie| Row { misled: Some("never existed"), ..of_speaker("lies about unsafe_l2", lie) });
+    // A tip is the sequencer's word, which L1 cannot bear out yet: whoever speaks is believed, but for its number, which
+    // its timestamp gives away.
+    let [hash, number, origin] = l2(|status| &mut status.unsafe_l2);
+    let believed = |lie| Row { misled: Some("never existed"), ..of_speaker("lies about unsafe_l2", lie) };
+    let tip = [believed(hash), of_speaker("lies about unsafe_l2", number), believed(origin)];
     let rows = refs.into_iter().flat_map(|(name, lies)| lies.into_iter().map(move |lie| of_speaker(name, lie)));
     rows.chain(tip).collect()
 }

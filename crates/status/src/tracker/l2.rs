@@ -10,8 +10,9 @@ use crate::{Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason,
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
 
-/// How many seconds the tip may be ahead of the clock and of the L1 head.
-const MAX_LEAD: u64 = 600;
+/// How many seconds the tip may be ahead of the clock and of the L1 head, and how many behind the clock before another
+/// source speaks for it.
+pub(super) const MAX_DRIFT: u64 = 600;
 
 /// What a view deserves.
 pub(super) enum Verdict {
@@ -81,11 +82,14 @@ impl StatusTracker {
     /// Why nothing of a view can be true, whatever is served: it contradicts itself, the clock or our L1.
     pub(super) fn untrue(&self, view: &L2View) -> Option<Reason> {
         let head = self.l1.as_ref().map_or(0, |l1| l1.head().timestamp);
-        if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_LEAD) {
+        if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_DRIFT) {
             return Some(Reason::FromTheFuture);
         }
         if view.is_set() && !ordered(&view.derived, &view.tip) {
             return Some(Reason::Disordered);
+        }
+        if self.rules.schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
+            return Some(Reason::OffSchedule);
         }
         let placed = self.l1.as_ref().filter(|_| view.is_set()).map(|l1| place(view, l1, self.rules.l1_confs));
         matches!(placed, Some(Err(Verdict::Refuse(_)))).then_some(Reason::L1Fork)
@@ -188,10 +192,16 @@ impl StatusTracker {
         Ok(())
     }
 
-    /// Whether it has another block where the finalized head served is: whoever says so cannot speak.
+    /// Whether it has another finalized block than the one served, or than a node's safe head published before, which
+    /// is canonical still: whoever says so cannot speak.
     pub(super) fn contradicts_finalized(&self, new: &Derived) -> bool {
-        let known = self.served.as_ref().map(|served| served.view.derived.finalized);
-        known.is_some_and(|known| known.number == new.finalized.number && known.hash != new.finalized.hash)
+        let served = self.served.as_ref().map(|served| served.view.derived.finalized);
+        let safe = self.retained.with_safe(new.finalized.number, |view| view.is_of_node() && self.is_true(view));
+        let known = [served, safe.filter(|_| !self.overruled).map(|view| view.derived.safe)];
+        known
+            .into_iter()
+            .flatten()
+            .any(|known| known.number == new.finalized.number && known.hash != new.finalized.hash)
     }
 
     /// Serves `taken`, on the newest L1.
@@ -209,6 +219,10 @@ impl StatusTracker {
         self.l2_reason = reason;
         if let Some(reason) = reason {
             self.counts.add(reason);
+        }
+        if self.overruled {
+            // It rests on what most nodes deny.
+            self.retained.clear();
         }
         self.retained.push(taken.clone());
         self.show(l1, taken)
@@ -261,6 +275,13 @@ impl Taken {
         self.tip_source = other.tip_source.clone();
         self.tip_confirmed = other.tip_confirmed;
     }
+}
+
+/// The heads of a view that are set.
+fn heads(view: &L2View) -> impl Iterator<Item = &L2BlockRef> {
+    let L2View { derived: Derived { finalized, safe, local_safe, pending_safe, .. }, tip, .. } = view;
+    let heads = [finalized, safe, local_safe, pending_safe, &tip.unsafe_l2, &tip.cross_unsafe];
+    heads.into_iter().filter(|head| !head.is_zero())
 }
 
 /// finalized <= safe <= local_safe <= unsafe, by number and, at the same number, by hash.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::StatusTracker;
+use super::{StatusTracker, l2::MAX_DRIFT};
 use crate::{Derived, L2View, Profile, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
@@ -175,6 +175,12 @@ impl Derived {
 /// `current_l1`, and would stop a batcher.
 fn tip_behind(view: &L2View, peers: &[&L2View]) -> bool {
     trails(view, peers, |view| view.tip.unsafe_l2.number, MAX_TIP_LAG)
+        || drifted(view) && !peers.iter().all(|peer| drifted(peer))
+}
+
+/// Whether the tip is so old that it tells of no sequencer.
+fn drifted(view: &L2View) -> bool {
+    view.tip.unsafe_l2.timestamp.saturating_add(MAX_DRIFT) < view.unix.as_secs()
 }
 
 /// Whether a source has derived less than its peers.
