@@ -13,6 +13,8 @@ use rollup::Output;
 use serde_json::value::RawValue;
 use status::{Clock, Layer, Limits};
 
+use crate::Counters;
+
 /// What `opstatus_sources` shows of an endpoint beside its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -50,6 +52,11 @@ pub struct Config {
     pub endpoints: Endpoints,
     /// What `optimism_outputAtBlock` answers; none where nobody can be asked.
     pub outputs: Option<Outputs>,
+    /// What the server counts, for whoever wants to tell.
+    pub counters: Arc<Counters>,
+    /// Whether `optimism_syncStatus` over HTTP is answered before jsonrpsee. It costs half as much, and nothing else
+    /// changes; tests and benchmarks compare both.
+    pub fast_path: bool,
     /// Largest request body or WebSocket message, in bytes.
     pub max_body: u32,
     /// Largest answer, in bytes; a batch is one answer.
@@ -85,6 +92,8 @@ impl Default for Config {
             version: String::new(),
             endpoints: Arc::new(Vec::new),
             outputs: None,
+            counters: Arc::default(),
+            fast_path: true,
             max_body: 5 << 20,
             max_response: 10 << 20,
             max_batch: 100,

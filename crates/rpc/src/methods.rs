@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jsonrpsee::{
-    RpcModule,
+    Extensions, RpcModule,
     server::Methods,
     types::{ErrorObject, ErrorObjectOwned, Params},
 };
@@ -13,6 +13,7 @@ use status::{Limits, Now, Snapshot, Snapshots};
 
 use crate::{
     Config,
+    etag::Answered,
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
     readiness::{self, ms},
@@ -48,7 +49,18 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
     let mut module = RpcModule::from_arc(answers);
-    method(&mut module, "optimism_syncStatus", |it| sync_status(&it.snapshot(), it.now(), it.limits()));
+    module
+        .register_method("optimism_syncStatus", |params: Params<'_>, answers: &Answers, extensions: &Extensions| {
+            params::none(params.as_str())?;
+            let snapshot = answers.snapshot();
+            let status = sync_status(&snapshot, answers.now(), answers.limits())?;
+            if let Some(answered) = extensions.get::<Arc<Answered>>() {
+                // In a batch the first counts, and is not asked for.
+                let _ = answered.set(snapshot.id);
+            }
+            Ok::<_, ErrorObjectOwned>(status)
+        })
+        .expect("every method has a name of its own");
     module
         .register_async_method(
             "optimism_outputAtBlock",

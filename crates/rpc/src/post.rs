@@ -1,5 +1,7 @@
 //! A JSON-RPC request over HTTP: everything about it that is not JSON-RPC.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
@@ -17,14 +19,18 @@ use tracing::debug;
 
 use crate::{
     Config,
+    etag::{self, Answered},
+    fast_path,
     jsonrpc::{JsonRpc, Silence},
+    methods::Answers,
     router::{json, text},
 };
 
 /// The content types geth accepts.
 const CONTENT_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
 
-pub(crate) async fn post(request: Request<Incoming>, mut jsonrpc: JsonRpc, config: &Config) -> Response<HttpBody> {
+pub(crate) async fn post(request: Request<Incoming>, jsonrpc: &JsonRpc, answers: &Answers) -> Response<HttpBody> {
+    let config = &answers.config;
     let (mut parts, body) = request.into_parts();
     if body.size_hint().lower() > config.max_body.into() {
         return too_large(config);
@@ -42,12 +48,25 @@ pub(crate) async fn post(request: Request<Incoming>, mut jsonrpc: JsonRpc, confi
     if !matches!(body.first(), Some(b'{' | b'[')) {
         return error(ErrorCode::ParseError);
     }
+    if config.fast_path
+        && let Some(answer) = fast_path::sync_status(&body, answers)
+    {
+        return answer;
+    }
     // jsonrpsee knows fewer spellings.
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let answered = Arc::new(Answered::new());
+    parts.extensions.insert(answered.clone());
     let request = Request::from_parts(parts, Full::new(body.clone()));
-    match jsonrpc.call(request).await {
+    match jsonrpc.clone().call(request).await {
         Ok(response) if response.extensions().get::<Silence>().is_some() => silence(&body),
-        Ok(response) => response,
+        Ok(mut response) => {
+            // A batch has no identity.
+            if let Some(id) = answered.get().filter(|_| body[0] == b'{') {
+                response.headers_mut().insert(header::ETAG, etag::of(*id));
+            }
+            response
+        }
         Err(error) => {
             debug!(%error, "jsonrpsee failed");
             text(StatusCode::INTERNAL_SERVER_ERROR, "internal error")

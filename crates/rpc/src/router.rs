@@ -6,27 +6,27 @@ use jsonrpsee::server::{HttpBody, HttpRequest, ws::is_upgrade_request};
 use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::{jsonrpc::JsonRpc, post::post, readiness::Readiness, server::Shared, websocket::upgrade};
+use crate::{
+    get_status::get_status, jsonrpc::JsonRpc, post::post, readiness::Readiness, server::Shared, websocket::upgrade,
+};
 
 /// Answers one HTTP request.
-pub(crate) async fn route(request: HttpRequest<Incoming>, jsonrpc: JsonRpc, shared: &Shared) -> Response<HttpBody> {
+pub(crate) async fn route(request: HttpRequest<Incoming>, jsonrpc: &JsonRpc, shared: &Shared) -> Response<HttpBody> {
     match (request.uri().path(), request.method()) {
-        ("/", _) if is_upgrade_request(&request) => upgrade(request, jsonrpc, shared).await,
-        ("/", &Method::POST) => post(request, jsonrpc, shared.config()).await,
+        ("/", _) if is_upgrade_request(&request) => upgrade(request, jsonrpc.clone(), shared).await,
+        ("/", &Method::POST) => post(request, jsonrpc, &shared.answers).await,
         // Load balancers ask this of op-node.
         ("/", &Method::GET | &Method::HEAD) => Response::default(),
-        ("/", _) => {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
-            response
-        }
+        ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),
+        ("/status", &Method::GET | &Method::HEAD) => get_status(request.headers(), &shared.answers),
+        ("/status", _) => not_allowed("GET, HEAD, OPTIONS"),
         ("/healthz", _) => text(StatusCode::OK, shared.answers.config.version.clone()),
         ("/readyz", _) => {
             let readiness = Readiness::of(&shared.answers.snapshot(), shared.answers.now(), shared.answers.limits());
             let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
         }
-        _ => text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /healthz and /readyz"),
+        _ => text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /status, /healthz and /readyz"),
     }
 }
 
@@ -40,6 +40,12 @@ pub(crate) fn cors() -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
+fn not_allowed(allowed: &'static str) -> Response<HttpBody> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
 /// A plain-text answer.
 pub(crate) fn text(status: StatusCode, body: impl Into<HttpBody>) -> Response<HttpBody> {
     answer(status, "text/plain; charset=utf-8", body)
@@ -50,7 +56,8 @@ pub(crate) fn json(status: StatusCode, body: impl Into<HttpBody>) -> Response<Ht
     answer(status, "application/json", body)
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: impl Into<HttpBody>) -> Response<HttpBody> {
+/// An answer of this content type.
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<HttpBody>) -> Response<HttpBody> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -16,6 +16,7 @@ pub(crate) async fn upgrade(
     shared: &Shared,
 ) -> Response<HttpBody> {
     let Ok(place) = shared.websockets.clone().try_acquire_owned() else {
+        shared.config().counters.shed_requests.increment();
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many WebSockets are open");
     };
     let closed = jsonrpc.on_session_closed();

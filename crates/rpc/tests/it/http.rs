@@ -12,7 +12,7 @@ async fn request(line: &str, headers: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn paths_and_methods() {
-    let nowhere = "nothing is served here: JSON-RPC at /, and /healthz and /readyz";
+    let nowhere = "nothing is served here: JSON-RPC at /, and /status, /healthz and /readyz";
     for (line, status, body) in [
         ("GET /", 200, ""),
         ("HEAD /", 200, ""),
@@ -22,7 +22,8 @@ async fn paths_and_methods() {
         ("PUT /", 405, "method not allowed"),
         ("DELETE /", 405, "method not allowed"),
         ("OPTIONS /", 200, ""),
-        ("GET /status", 404, nowhere),
+        ("PUT /status", 405, "method not allowed"),
+        ("GET /status/", 404, nowhere),
         ("POST /rpc", 404, nowhere),
         ("POST /", 415, "invalid content type, only application/json is supported"),
     ] {

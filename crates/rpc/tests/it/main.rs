@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod client;
+mod fast_path;
 mod fixture;
 mod http;
 mod json_rpc;
 mod patience;
+mod status;
 mod stopping;
 mod websocket;

@@ -1,0 +1,28 @@
+//! What the server counts of its own doings.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the start. Whoever shares them through [`Config`](crate::Config) reads them.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests for `optimism_syncStatus` that were answered without jsonrpsee.
+    pub fast_path_hits: Counter,
+    /// Connections and requests turned away because a limit was reached.
+    pub shed_requests: Counter,
+}
+
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
