@@ -4,6 +4,14 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
+mod client;
+mod file;
+mod parse;
+
+pub use client::GetArgs;
+pub use file::{Fault, FileError};
+pub use parse::{Origin, ParseError, Parsed, Setting, parse};
+
 /// A sync-status server for OP Stack chains: optimism_syncStatus from its own L1 and L2 views.
 #[derive(Debug, Parser)]
 #[command(name = "op-status", version = crate::VERSION, max_term_width = 120)]
@@ -20,13 +28,24 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Serve a simulated L1 and L2: nothing else is needed.
     Dev(Box<DevArgs>),
+    /// Print the configuration that run would have with the same flags, as a file for --config, and where each value
+    /// comes from. URLs show scheme, host and port only.
+    Config(Box<RunArgs>),
     /// Ask a rollup node for its status: exits with 0 when it is ready, 1 when it is not, 2 on wrong usage.
     Get(GetArgs),
+    /// Print a script that completes flags in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// What else says so.
+    #[command(flatten)]
+    pub config: FileArgs,
     /// Which rollup.
     #[command(flatten)]
     pub rollup: RollupArgs,
@@ -47,6 +66,9 @@ pub struct RunArgs {
 /// Flags of `dev`.
 #[derive(Debug, Args)]
 pub struct DevArgs {
+    /// What else says so.
+    #[command(flatten)]
+    pub config: FileArgs,
     /// The simulated chains.
     #[command(flatten)]
     pub dev: WorldArgs,
@@ -55,27 +77,14 @@ pub struct DevArgs {
     pub serve: ServeArgs,
 }
 
-/// Flags of `get`.
+/// What else says what flags say.
 #[derive(Debug, Args)]
-pub struct GetArgs {
-    /// The rollup node to ask, an op-node, kona-node or op-status, by http, https, ws, wss or the path of an IPC socket.
-    #[arg(
-        long = "rpc",
-        env = "OP_STATUS_RPC",
-        hide_env_values = true,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:9545"
-    )]
-    pub url: String,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    pub json: bool,
-    /// Call the node not ready once its L1 head's timestamp is this old; 0s turns this off.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
-    pub max_head_age: Duration,
-    /// Limit of each call.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval)]
-    pub timeout: Duration,
+#[command(next_help_heading = "Configuration")]
+pub struct FileArgs {
+    /// A TOML file with flags by their long names, used where neither the flag nor its environment variable is given.
+    /// Where a name begins others, as --l1 does, url in its table stands for it: l1.url.
+    #[arg(long = "config", id = "file", env = "OP_STATUS_CONFIG", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Flags of every server.
@@ -332,8 +341,9 @@ mod tests {
     /// op-node's `flags_test.go`: each environment name once for what it means, with the program's prefix.
     #[test]
     fn every_flag_has_an_environment_name() {
-        // What get is asked for by hand needs none.
-        for command in Cli::command().get_subcommands().filter(|command| command.get_name() != "get") {
+        // What is asked for by hand needs none.
+        let by_hand = ["get", "completions"];
+        for command in Cli::command().get_subcommands().filter(|command| !by_hand.contains(&command.get_name())) {
             let mut names = BTreeSet::new();
             for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
                 let flag = arg.get_long().expect("a long name");

@@ -16,15 +16,13 @@ mod table;
 #[cfg(test)]
 mod testing;
 
-use std::io::{self, Write};
-
 use rollup::SyncStatus;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use status::Clock;
 use upstream::{Endpoint, Options, tls_config};
 
-use crate::{UsageError, args::GetArgs};
+use crate::{UsageError, args::GetArgs, print};
 use judge::{Problem, judge};
 use report::Report;
 
@@ -64,13 +62,4 @@ fn json(report: &Report, problems: &[Problem]) -> String {
     };
     let json = serde_json::to_string(&object).expect("structs, and JSON that was read as such, always serialise");
     format!("{json}\n")
-}
-
-/// Colours reach a terminal only, and not where `NO_COLOR` is set. A reader that has seen enough is no error.
-fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
 }

@@ -12,20 +12,24 @@
 pub mod args;
 mod config;
 mod dev;
+mod effective;
 mod feed;
 mod follow;
 mod get;
 mod log;
 mod nodes;
+mod output;
 mod readiness;
 mod run;
 
 pub use config::{Config, L1Config, L2Config, RollupNode, ServerConfig, UsageError};
 pub use dev::Dev;
+pub use effective::{effective, without_secrets};
 pub use feed::WrongChain;
 pub use follow::{Part, follow};
 pub use get::get;
 pub use log::init as init_log;
+pub use output::{completions, print};
 pub use run::{OpStatus, run};
 
 /// The version as `optimism_version` and `/healthz` tell it.

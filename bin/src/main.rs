@@ -2,37 +2,52 @@
 
 use std::{future::Future, process::ExitCode};
 
-use clap::Parser;
 use op_status::{
     Config, Dev, UsageError, WrongChain,
-    args::{Cli, Command, DevArgs, RunArgs},
-    get, init_log,
+    args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
+    completions, effective, get, init_log, print, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
 const EXAMPLE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus"}"#;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let parsed = match parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(error) => return refuse(error),
+    };
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(eyre::Report::from)
-        .and_then(|runtime| runtime.block_on(command(cli)));
+        .and_then(|runtime| runtime.block_on(command(parsed)));
     match ended {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
+            complain(&format!("op-status: {error:#}"));
             let usage = error.is::<UsageError>() || error.is::<WrongChain>();
             ExitCode::from(if usage { 2 } else { 1 })
         }
     }
 }
 
-async fn command(cli: Cli) -> eyre::Result<ExitCode> {
-    match cli.command {
+/// Help goes to standard output and is no failure.
+fn refuse(error: ParseError) -> ExitCode {
+    match error {
+        ParseError::Usage(error) if !error.use_stderr() => error.exit(),
+        // What was typed in the wrong place is quoted.
+        ParseError::Usage(error) => complain(&without_secrets(error.to_string().trim_end())),
+        error => complain(&format!("error: {error}")),
+    }
+    ExitCode::from(2)
+}
+
+async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
+    match parsed.cli.command {
         Command::Run(args) => run(&args).await?,
         Command::Dev(args) => dev(&args).await?,
+        Command::Config(_) => print(&effective(&parsed.settings))?,
+        Command::Completions { shell } => print(&completions(shell))?,
         Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
     Ok(ExitCode::SUCCESS)
@@ -86,6 +101,6 @@ fn invite(url: &str) {
 }
 
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the program")]
-fn complain(error: &eyre::Report) {
-    eprintln!("op-status: {error:#}");
+fn complain(text: &str) {
+    eprintln!("{text}");
 }

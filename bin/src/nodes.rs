@@ -72,7 +72,7 @@ fn policy(value: &str) -> Result<(Option<&str>, CurrentL1), UsageError> {
 }
 
 /// Splits `NAME=` off; a URL may hold an equals sign of its own.
-fn split(value: &str) -> (Option<&str>, &str) {
+pub(crate) fn split(value: &str) -> (Option<&str>, &str) {
     let is_name =
         |name: &str| !name.is_empty() && name.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char));
     match value.split_once('=') {

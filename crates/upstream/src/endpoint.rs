@@ -111,6 +111,14 @@ impl Endpoint {
         }
     }
 
+    /// What may be shown of a URL: scheme, host and port, or the path of an IPC socket.
+    pub fn shown(url: &str) -> Result<String, EndpointError> {
+        Ok(match Address::parse(url)? {
+            Address::Ipc(path) => path.display().to_string(),
+            Address::Remote(remote) => remote.name,
+        })
+    }
+
     /// An endpoint over a transport of alloy's, for requests only.
     pub fn over(name: &str, transport: BoxTransport, options: Options) -> Self {
         Self::new(name.into(), Kind::InProcess, options, Secrets::default(), Reach::Requests(transport))

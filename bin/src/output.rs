@@ -1,0 +1,26 @@
+//! Standard output: what commands were asked for, and nothing else.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+
+use crate::args::Cli;
+
+/// Prints to standard output at once. Colours reach a terminal only, and not where `NO_COLOR` is set. A reader that has
+/// seen enough is no error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// A script for a shell that completes the program's flags.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

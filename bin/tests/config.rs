@@ -1,0 +1,92 @@
+//! The configuration as a file, and how it is shown.
+
+use std::{
+    io::Write,
+    process::{Command, Output},
+};
+
+/// Runs the program with nothing in the environment but what is given.
+fn op_status(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_op-status"));
+    command.env_clear().envs(environment.iter().copied()).args(args).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("written");
+    file
+}
+
+/// The lines of `op-status config` that speak of these keys, without what aligns them.
+fn lines(told: &Output, keys: &[&str]) -> Vec<String> {
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = |line: &String| keys.iter().any(|key| line.starts_with(&format!("{key} ")));
+    text(&told.stdout).lines().map(squeeze).filter(named).collect()
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_the_file() {
+    let file =
+        file("network = 'op-mainnet'\nlog.level = 'warn'\nl1.url = 'ws://file'\nl2.url = 'ws://file'\nrpc.port = 1");
+    let environment = [
+        ("OP_STATUS_CONFIG", file.path().to_str().expect("a path")),
+        ("OP_STATUS_L1_ETH_RPC", "ws://environment"),
+        ("OP_STATUS_L2_ENGINE_RPC", "ws://environment"),
+    ];
+    let told = op_status(&["config", "--l1", "ws://flag", "--rpc.max-batch", "7"], &environment);
+    let expected = [
+        r#"network = "op-mainnet" # file"#,
+        r#"url = ["ws://flag"] # flag"#,
+        r#"url = "ws://environment" # environment OP_STATUS_L2_ENGINE_RPC"#,
+        r#"addr = "127.0.0.1" # default"#,
+        "port = 1 # file",
+        "max-batch = 7 # flag",
+        r#"level = "warn" # file"#,
+    ];
+    assert_eq!(lines(&told, &["network", "url", "addr", "port", "max-batch", "level"]), expected);
+}
+
+#[test]
+fn what_is_shown_is_a_file_of_the_same_configuration() {
+    let flags =
+        ["config", "--network", "op-sepolia", "--l1", "a=ws://l1,http://b", "--l1.trustrpc", "--rollup", "http://n"];
+    let first = op_status(&flags, &[]);
+    let shown = text(&first.stdout);
+    assert!(first.status.success() && !shown.contains("# file"), "{shown}");
+    let file = file(&shown);
+    let again = op_status(&["config", "--config", file.path().to_str().expect("a path")], &[]);
+    let values = |text: &str| {
+        let lines = text.lines().filter_map(|line| line.split_once("  #")).map(|(line, _)| line.trim_end().to_owned());
+        lines.filter(|line| line.contains(" = ")).collect::<Vec<_>>()
+    };
+    assert_eq!(values(&text(&again.stdout)), values(&shown), "{}", text(&again.stderr));
+    assert!(values(&shown).contains(&"trustrpc = true".to_owned()), "{shown}");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_wrong_usage() {
+    let file = file("l1.url = 'ws://u:s3cr3t@h/k'\nl1.trustrpc = 'no'\n");
+    let path = file.path().to_str().expect("a path");
+    let told = op_status(&["run", "--config", path], &[]);
+    let said = text(&told.stderr);
+    assert_eq!((told.status.code(), &told.stdout[..]), (Some(2), &b""[..]));
+    assert_eq!(said, format!("error: --config: {path}:2: l1.trustrpc: must be true or false\n"));
+}
+
+#[test]
+fn completions_know_the_flags() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let told = op_status(&["completions", shell], &[]);
+        let script = text(&told.stdout);
+        assert!(
+            told.status.success() && script.contains("l1.stall-timeout") && script.contains("op-status"),
+            "{shell}"
+        );
+    }
+    assert_eq!(op_status(&["completions", "tcsh"], &[]).status.code(), Some(2));
+}
