@@ -35,6 +35,9 @@ pub type Endpoints = Arc<dyn Fn() -> Vec<Endpoint> + Send + Sync>;
 /// own. It is called only while a status is served that is known and fresh.
 pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, String>> + Send + Sync>;
 
+/// The metrics as text and its content type. It is given the `Accept` header of whoever asks, and must not block.
+pub type Metrics = Arc<dyn Fn(&str) -> (String, &'static str) + Send + Sync>;
+
 /// What to serve, where and how. The defaults have op-node's address, timeouts and body limit, and nothing to serve.
 #[derive(Clone)]
 pub struct Config {
@@ -57,6 +60,8 @@ pub struct Config {
     /// Whether `optimism_syncStatus` over HTTP is answered before jsonrpsee. It costs half as much, and nothing else
     /// changes; tests and benchmarks compare both.
     pub fast_path: bool,
+    /// What `GET /metrics` answers; none where metrics are not served on this port.
+    pub metrics: Option<Metrics>,
     /// Largest request body or WebSocket message, in bytes.
     pub max_body: u32,
     /// Largest answer, in bytes; a batch is one answer.
@@ -94,6 +99,7 @@ impl Default for Config {
             outputs: None,
             counters: Arc::default(),
             fast_path: true,
+            metrics: None,
             max_body: 5 << 20,
             max_response: 10 << 20,
             max_batch: 100,

@@ -1,10 +1,14 @@
-//! What the server counts of its own doings.
+//! What the server counts of its own doings: plain atomics, so that counting and reading never wait for each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::CallTimes;
 
 /// Counts since the start. Whoever shares them through [`Config`](crate::Config) reads them.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Every call of a method.
+    pub calls: CallTimes,
     /// Requests for `optimism_syncStatus` that were answered without jsonrpsee.
     pub fast_path_hits: Counter,
     /// Connections and requests turned away because a limit was reached.

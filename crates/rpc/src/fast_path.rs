@@ -4,6 +4,8 @@
 //! did not exist. It can be deleted together with its one call there; no byte would change. A property test in
 //! `tests/it/fast_path.rs` compares both.
 
+use std::time::Instant;
+
 use http::{Response, StatusCode, header};
 use jsonrpsee::{server::HttpBody, types::TwoPointZero};
 use serde::Deserialize;
@@ -16,6 +18,7 @@ const CONTENT_TYPE: &str = "application/json; charset=utf-8";
 
 /// The answer to a request that is recognised, if it is the status.
 pub(crate) fn sync_status(body: &[u8], answers: &Answers) -> Option<Response<HttpBody>> {
+    let start = Instant::now();
     let id = recognise(body)?;
     let snapshot = answers.snapshot();
     if snapshot.stale(answers.now(), answers.limits()).is_some() {
@@ -30,7 +33,9 @@ pub(crate) fn sync_status(body: &[u8], answers: &Answers) -> Option<Response<Htt
     body.extend(parts);
     let mut response = answer(StatusCode::OK, CONTENT_TYPE, body);
     response.headers_mut().insert(header::ETAG, etag::of(snapshot.id));
-    answers.config.counters.fast_path_hits.increment();
+    let counters = &answers.config.counters;
+    counters.fast_path_hits.increment();
+    counters.calls.answered("optimism_syncStatus", start.elapsed());
     Some(response)
 }
 

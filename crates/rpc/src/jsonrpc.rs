@@ -4,6 +4,8 @@ use std::{
     borrow::Cow,
     future::ready,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt, future::Either};
@@ -22,7 +24,7 @@ use tower::{
 };
 use tracing::error;
 
-use crate::Config;
+use crate::{Config, Counters};
 
 /// jsonrpsee's half of one connection.
 pub(crate) type JsonRpc = TowerService<Stack<GuardLayer, Identity>, Identity>;
@@ -49,7 +51,11 @@ pub(crate) fn builder(config: &Config, methods: &Methods) -> JsonRpcBuilder {
         .set_message_buffer_capacity(MESSAGE_BUFFER)
         .enable_ws_ping(ping)
         .build();
-    let guard = GuardLayer { methods: methods.clone(), max_response: config.max_response as usize };
+    let guard = GuardLayer {
+        methods: methods.clone(),
+        max_response: config.max_response as usize,
+        counters: config.counters.clone(),
+    };
     ServerBuilder::new()
         .set_config(server)
         .set_rpc_middleware(RpcServiceBuilder::new().layer(guard))
@@ -61,6 +67,7 @@ pub(crate) fn builder(config: &Config, methods: &Methods) -> JsonRpcBuilder {
 pub(crate) struct GuardLayer {
     methods: Methods,
     max_response: usize,
+    counters: Arc<Counters>,
 }
 
 impl<S> Layer<S> for GuardLayer {
@@ -94,9 +101,12 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let (id, name) = (request.id.clone(), request.method.clone());
+        let counters = self.layer.counters.clone();
         if self.layer.methods.method(&name).is_none() {
+            counters.calls.answered(&name, Duration::ZERO);
             return Either::Left(ready(MethodResponse::error(id, unknown(&name))));
         }
+        let start = Instant::now();
         // A method that is no future runs, and panics, right here.
         let answer = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         Either::Right(async move {
@@ -104,6 +114,7 @@ where
                 Ok(answer) => AssertUnwindSafe(answer).catch_unwind().await,
                 Err(panic) => Err(panic),
             };
+            counters.calls.answered(&name, start.elapsed());
             answer.unwrap_or_else(|_| crashed(id, name))
         })
     }

@@ -48,6 +48,7 @@
 extern crate self as rpc;
 
 mod activity;
+mod calls;
 mod config;
 mod connection;
 mod counters;
@@ -66,7 +67,8 @@ mod server;
 mod socket;
 mod websocket;
 
-pub use config::{Config, Endpoint, Endpoints, Outputs};
+pub use calls::{BUCKETS, CallTimes, Calls};
+pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs};
 pub use counters::{Counter, Counters};
 #[doc(hidden)]
 pub use fast_path::recognise;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The document that describes every method, as `rpc.discover` answers it.
-const OPENRPC: &str = include_str!("../../../openrpc.json");
+pub(crate) const OPENRPC: &str = include_str!("../../../openrpc.json");
 
 /// What every answer is made of.
 #[derive(Debug)]

@@ -80,7 +80,7 @@ impl SnapshotAnswer {
                 derived: provenance.derived.as_ref().map(name),
                 tip: provenance.tip.as_ref().map(name),
             },
-            age_ms: confirmed(snapshot).map(|(label, at)| (label, at.map(|at| since(at, now)))).into(),
+            age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
             counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
             limits: LimitsAnswer {
@@ -91,24 +91,6 @@ impl SnapshotAnswer {
             readiness: Readiness::of(snapshot, now, limits),
         }
     }
-}
-
-/// When each ref of the status was last confirmed.
-fn confirmed(snapshot: &Snapshot) -> [(&'static str, Option<Instant>); 11] {
-    let confirmed = &snapshot.confirmed;
-    [
-        ("current_l1", confirmed.derived),
-        ("current_l1_finalized", confirmed.labels_l1),
-        ("head_l1", confirmed.head_l1),
-        ("safe_l1", confirmed.labels_l1),
-        ("finalized_l1", confirmed.labels_l1),
-        ("unsafe_l2", confirmed.tip),
-        ("safe_l2", confirmed.derived),
-        ("finalized_l2", confirmed.derived),
-        ("pending_safe_l2", confirmed.derived),
-        ("cross_unsafe_l2", confirmed.tip),
-        ("local_safe_l2", confirmed.derived),
-    ]
 }
 
 fn since(at: Instant, now: Now) -> u64 {

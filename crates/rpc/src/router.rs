@@ -26,8 +26,15 @@ pub(crate) async fn route(request: HttpRequest<Incoming>, jsonrpc: &JsonRpc, sha
             let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
         }
+        ("/metrics", &Method::GET | &Method::HEAD) if shared.config().metrics.is_some() => metrics(&request, shared),
         _ => text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /status, /healthz and /readyz"),
     }
+}
+
+fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<HttpBody> {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (body, content_type) = shared.config().metrics.as_ref().map(|metrics| metrics(accept)).unwrap_or_default();
+    answer(StatusCode::OK, content_type, body)
 }
 
 /// What op-node allows web pages: everything. All that is served here is public, and nothing can be changed, so a

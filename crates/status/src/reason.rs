@@ -75,6 +75,16 @@ impl Reason {
         )
     }
 
+    /// What this does: `wait`, `hold` or `refusal`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::NoViewOnNewL1 => "wait",
+            reason if reason.is_wait() => "wait",
+            Self::Rewinding | Self::FinalizedBehind | Self::SafeUnchangedSinceReorg | Self::L1LabelBack => "hold",
+            _ => "refusal",
+        }
+    }
+
     /// The stable name in metrics and RPC answers.
     pub fn as_str(self) -> &'static str {
         match self {

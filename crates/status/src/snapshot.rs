@@ -6,7 +6,7 @@ use rollup::SyncStatus;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::{Counts, Layer, Reason, Reorg, SourceName, SourceState};
+use crate::{Counts, Layer, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
 
 /// Tells runs of the program apart: number 57 of another run is another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,10 +94,14 @@ pub struct Snapshot {
     pub l2_epoch: u64,
     /// The last L1 reorg clients have been shown.
     pub reorg: Option<Reorg>,
+    /// All L1 reorgs clients have been shown.
+    pub reorg_depths: ReorgDepths,
     /// Who says so.
     pub provenance: Provenance,
     /// When it was last confirmed.
     pub confirmed: Confirmed,
+    /// Since when each ref is the block it is; [`labels`](Self::labels) shows it.
+    pub since: Since,
     /// Whether the derived half is held.
     pub held: Option<Held>,
     /// Since when one of two derivers contradicts the safe head served, so that nobody can tell who is right.
@@ -124,8 +128,10 @@ impl Snapshot {
             l1_epoch: 0,
             l2_epoch: 0,
             reorg: None,
+            reorg_depths: ReorgDepths::default(),
             provenance: Provenance::default(),
             confirmed: Confirmed::default(),
+            since: Since::default(),
             held: None,
             tied: None,
             l1_reason: None,

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use self::nodes::Nodes;
 use crate::{
     Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, Provenance, Reason, Reorg,
-    Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
+    ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
 };
 
 /// What the operator decides about the fold.
@@ -117,6 +117,7 @@ pub struct StatusTracker {
     distrusted: Option<B256>,
     l1_epoch: u64,
     reorg: Option<Reorg>,
+    reorg_depths: ReorgDepths,
     l2_epoch: u64,
     held: Option<Held>,
     l1_reason: Option<Reason>,
@@ -195,6 +196,7 @@ impl StatusTracker {
             distrusted: None,
             l1_epoch: 0,
             reorg: None,
+            reorg_depths: ReorgDepths::default(),
             l2_epoch: 0,
             held: None,
             l1_reason: None,
@@ -261,8 +263,10 @@ impl StatusTracker {
             next.l1_epoch = self.l1_epoch;
             next.l2_epoch = self.l2_epoch;
             next.reorg = self.reorg;
+            next.reorg_depths = self.reorg_depths;
             next.provenance = served.provenance();
             next.confirmed = served.confirmed();
+            next.since = last.since.next(&last.status, &next.status, &next.confirmed);
         }
         if next.differs(last) {
             next.id = SnapshotId { sequence: last.id.sequence + 1, ..last.id };
@@ -281,8 +285,11 @@ impl StatusTracker {
                 // A branch clients never saw had orphaned it; on this one it stands as before.
                 l1.safe = served.l1.safe;
             }
-            self.l1_epoch += u64::from(reorg.is_some());
-            self.reorg = reorg.or(self.reorg);
+            if let Some(reorg) = reorg {
+                self.l1_epoch += 1;
+                self.reorg_depths.add(reorg.depth);
+                self.reorg = Some(reorg);
+            }
             self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
             changed = served.status() != Served { l1: l1.clone(), view: view.clone() }.status();
         }

@@ -18,7 +18,7 @@ use alloy_transport::{BoxTransport, TransportError};
 use futures::future::try_join_all;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 use crate::{CallError, Subscription, endpoint::Shared, ws::Cause};
@@ -60,7 +60,10 @@ impl Client {
     ) -> Result<R, CallError> {
         let request = self.request(method, params)?;
         self.pace(1).await;
-        let result = self.within(method, self.ask(method, request)).await?;
+        let start = Instant::now();
+        let result = self.within(method, self.ask(method, request)).await;
+        self.shared.ended(method, start.elapsed(), result.as_ref().err());
+        let result = result?;
         self.decode(method, &result)
     }
 
@@ -78,9 +81,23 @@ impl Client {
             .into_iter()
             .map(|(method, params)| Ok((method, self.request(method, params)?)))
             .collect::<Result<Vec<_>, CallError>>()?;
+        let methods: Vec<_> = requests.iter().map(|(method, _)| *method).collect();
         self.pace(requests.len()).await;
+        let start = Instant::now();
+        let results = self.within(what, self.round_trips(requests)).await;
+        for (index, method) in methods.into_iter().enumerate() {
+            let error = results.as_ref().map_or_else(Some, |results| results[index].as_ref().err());
+            self.shared.ended(method, start.elapsed(), error);
+        }
+        results
+    }
+
+    async fn round_trips(
+        &self,
+        requests: Vec<(&'static str, SerializedRequest)>,
+    ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
         if self.frontend.is_none() {
-            return self.within(what, self.round_trip(requests)).await;
+            return self.round_trip(requests).await;
         }
         let asked = requests.into_iter().map(|(method, request)| async move {
             match self.ask(method, request).await {
@@ -88,7 +105,7 @@ impl Client {
                 result => result.map(Ok),
             }
         });
-        self.within(what, try_join_all(asked)).await
+        try_join_all(asked).await
     }
 
     /// Subscribes by `eth_subscribe`. Drop all clones of the client to end it: a connection carries a subscription to
@@ -98,14 +115,16 @@ impl Client {
         let frontend = self.frontend.as_ref().ok_or(CallError::NoSubscriptions)?;
         let request = self.request(METHOD, [kind])?;
         self.pace(1).await;
+        let start = Instant::now();
         let raw = self
             .within(METHOD, async {
                 // alloy answers with an id of its own making, by which it knows the subscription.
                 let id: B256 = self.decode(METHOD, &self.ask(METHOD, request).await?)?;
                 frontend.get_subscription(id).await.map_err(|error| self.error(error))
             })
-            .await?;
-        Ok(Subscription::new(self.clone(), kind, raw))
+            .await;
+        self.shared.ended(METHOD, start.elapsed(), raw.as_ref().err());
+        Ok(Subscription::new(self.clone(), kind, raw?))
     }
 
     /// Waits for its turn, where the endpoint has a rate limit. No call's time has begun yet.

@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use alloy_pubsub::{PubSubConnect, PubSubFrontend};
@@ -13,7 +14,7 @@ use futures::future::BoxFuture;
 use tokio::time::timeout;
 
 use crate::{
-    CallError, Client, EndpointError, Options,
+    CallError, Client, EndpointError, Options, Traffic,
     address::Address,
     http::Http,
     once::Once,
@@ -63,7 +64,7 @@ pub(crate) struct Shared {
     pub options: Options,
     pub secrets: Secrets,
     pub pace: Option<Pace>,
-    sent: Mutex<BTreeMap<&'static str, u64>>,
+    traffic: Mutex<Traffic>,
 }
 
 #[derive(Clone)]
@@ -133,7 +134,7 @@ impl Endpoint {
     fn new(name: String, kind: Kind, options: Options, secrets: Secrets, reach: Reach) -> Self {
         let pace = Pace::new(options.rate_limit);
         Self {
-            shared: Arc::new(Shared { name, kind, options, secrets, pace, sent: Mutex::default() }),
+            shared: Arc::new(Shared { name, kind, options, secrets, pace, traffic: Mutex::default() }),
             called: None,
             reach,
         }
@@ -180,14 +181,27 @@ impl Endpoint {
 
     /// Requests sent so far, by method. The members of a batch are counted singly.
     pub fn requests(&self) -> BTreeMap<String, u64> {
-        let sent = self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.iter().map(|(method, count)| ((*method).to_owned(), *count)).collect()
+        self.shared.traffic().iter().map(|(method, traffic)| ((*method).to_owned(), traffic.requests)).collect()
+    }
+
+    /// What was asked so far and what came of it, by method.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.traffic().clone()
     }
 }
 
 impl Shared {
     pub(crate) fn count(&self, method: &'static str) {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner).entry(method).or_default() += 1;
+        self.traffic().entry(method).or_default().requests += 1;
+    }
+
+    /// Takes note of how a call ended.
+    pub(crate) fn ended(&self, method: &'static str, duration: Duration, error: Option<&CallError>) {
+        self.traffic().entry(method).or_default().ended(duration, error);
+    }
+
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -36,6 +36,7 @@ mod secrets;
 mod socket;
 mod subscription;
 mod tls;
+mod traffic;
 mod ws;
 
 pub use backoff::Backoff;
@@ -46,3 +47,4 @@ pub use jwt::{JwtError, JwtSecret};
 pub use options::Options;
 pub use subscription::Subscription;
 pub use tls::{TlsError, tls_config};
+pub use traffic::{BUCKETS, MethodTraffic, Traffic};
