@@ -9,6 +9,8 @@
 //!                                        watcher ──▶ invariants on every answer; Truth on every block at the end
 //! ```
 //!
+//! A `Rewriter` between a client and the server makes a bad server of a good one.
+//!
 //! What no real node does when it is told to, such as labels that move alone or wrong hashes, `Simulated` nodes do.
 //! Everything listens on 127.0.0.1 with a port of the system's choice.
 
@@ -23,6 +25,7 @@ mod l2;
 pub mod npm;
 mod optimism;
 mod process;
+mod rewriter;
 mod simulated;
 mod truth;
 mod wait;
@@ -35,7 +38,7 @@ pub use json_rpc::{BlockName, JsonRpc, http_client};
 pub use l2::Rollup;
 pub use optimism::Optimism;
 pub use process::Process;
-
+pub use rewriter::{Rewriter, rewrite_status};
 pub use simulated::Simulated;
 pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};
