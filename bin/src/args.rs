@@ -8,7 +8,7 @@ mod client;
 mod file;
 mod parse;
 
-pub use client::GetArgs;
+pub use client::{CheckArgs, GetArgs, NodeArgs};
 pub use file::{Fault, FileError};
 pub use parse::{Origin, ParseError, Parsed, Setting, parse};
 
@@ -33,6 +33,9 @@ pub enum Command {
     Config(Box<RunArgs>),
     /// Ask a rollup node for its status: exits with 0 when it is ready, 1 when it is not, 2 on wrong usage.
     Get(GetArgs),
+    /// Print one line about a rollup node, for scripts and health checks: exits with 0 when all is well, 1 when
+    /// something is wrong, 2 on wrong usage.
+    Check(CheckArgs),
     /// Print a script that completes flags in a shell.
     Completions {
         /// The shell.
@@ -341,11 +344,13 @@ mod tests {
     /// op-node's `flags_test.go`: each environment name once for what it means, with the program's prefix.
     #[test]
     fn every_flag_has_an_environment_name() {
-        // What is asked for by hand needs none.
-        let by_hand = ["get", "completions"];
+        // What is asked for by hand needs none, and so does --json.
+        let by_hand = ["completions"];
         for command in Cli::command().get_subcommands().filter(|command| !by_hand.contains(&command.get_name())) {
             let mut names = BTreeSet::new();
-            for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            for arg in
+                command.get_arguments().filter(|arg| !["help", "version", "json"].contains(&arg.get_id().as_str()))
+            {
                 let flag = arg.get_long().expect("a long name");
                 let env = arg.get_env().and_then(|env| env.to_str()).unwrap_or_else(|| panic!("--{flag} has none"));
                 assert!(env.starts_with("OP_STATUS_"), "--{flag}: {env}");

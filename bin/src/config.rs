@@ -127,8 +127,13 @@ pub enum UsageError {
     #[error("--l2.jwt-secret: {0}")]
     Jwt(#[from] JwtError),
     /// The certificates are not usable.
-    #[error("--upstream.ca-file: {0}")]
-    Tls(#[from] TlsError),
+    #[error("{flag}: {error}")]
+    Tls {
+        /// The flag that names them.
+        flag: &'static str,
+        /// Why.
+        error: TlsError,
+    },
 }
 
 impl Config {
@@ -174,7 +179,8 @@ fn rollup(args: &RollupArgs) -> Result<RollupConfig, UsageError> {
 }
 
 fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
-    let tls = tls_config(args.ca_file.as_deref())?;
+    let tls =
+        tls_config(args.ca_file.as_deref()).map_err(|error| UsageError::Tls { flag: "--upstream.ca-file", error })?;
     Ok(Options { timeout: args.timeout, ..Options::new(tls) })
 }
 

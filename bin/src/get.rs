@@ -8,13 +8,15 @@
 //!
 //! Deliberately absent: asking again, and comparing nodes. One call tells what one node says now.
 
-mod columns;
-mod judge;
-mod report;
-mod snapshot;
-mod table;
+pub(crate) mod columns;
+pub(crate) mod judge;
+pub(crate) mod report;
+pub(crate) mod snapshot;
+pub(crate) mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+
+use std::time::Duration;
 
 use rollup::SyncStatus;
 use serde::Serialize;
@@ -22,21 +24,29 @@ use serde_json::value::RawValue;
 use status::Clock;
 use upstream::{Endpoint, Options, tls_config};
 
-use crate::{UsageError, args::GetArgs, print};
+use crate::{
+    UsageError,
+    args::{GetArgs, NodeArgs},
+    config, print,
+};
 use judge::{Problem, judge};
 use report::Report;
 
 /// Asks the node, prints what it says to standard output, and tells whether it is ready.
 pub async fn get(args: &GetArgs) -> eyre::Result<bool> {
-    let options = Options { timeout: args.timeout, ..Options::new(tls_config(None)?) };
-    let endpoint =
-        Endpoint::parse(&args.url, options).map_err(|error| UsageError::Endpoint { flag: "--rpc", error })?;
+    let endpoint = endpoint(&args.node, args.timeout)?;
     let report = Report::ask(&endpoint).await;
     let now = Clock::system().now().unix;
     let problems = judge(&report, now, args.max_head_age);
     let text = if args.json { json(&report, &problems) } else { table::table(&report, &problems, now) };
     print(&text)?;
     Ok(problems.is_empty())
+}
+
+/// The server that the flags name.
+pub(crate) fn endpoint(args: &NodeArgs, timeout: Duration) -> Result<Endpoint, UsageError> {
+    let tls = tls_config(args.ca_file.as_deref()).map_err(|error| UsageError::Tls { flag: "--ca-file", error })?;
+    config::endpoint("--rpc", &args.url, &Options { timeout, ..Options::new(tls) })
 }
 
 /// What scripts read.

@@ -10,6 +10,7 @@
 //! true; wiring alone.
 
 pub mod args;
+pub mod check;
 mod config;
 mod dev;
 mod effective;
@@ -22,6 +23,7 @@ mod output;
 mod readiness;
 mod run;
 
+pub use check::check;
 pub use config::{Config, L1Config, L2Config, RollupNode, ServerConfig, UsageError};
 pub use dev::Dev;
 pub use effective::{effective, without_secrets};

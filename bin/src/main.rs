@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use op_status::{
     Config, Dev, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    completions, effective, get, init_log, print, without_secrets,
+    check, completions, effective, get, init_log, print, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -48,6 +48,7 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
         Command::Dev(args) => dev(&args).await?,
         Command::Config(_) => print(&effective(&parsed.settings))?,
         Command::Completions { shell } => print(&completions(shell))?,
+        Command::Check(args) => return Ok(ExitCode::from(u8::from(!check(&args).await?))),
         Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
     Ok(ExitCode::SUCCESS)

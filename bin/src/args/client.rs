@@ -1,14 +1,15 @@
 //! Flags of the commands that ask a server.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use super::interval;
+use crate::check::Lag;
 
-/// Flags of `get`.
+/// Which server is asked.
 #[derive(Debug, Args)]
-pub struct GetArgs {
+pub struct NodeArgs {
     /// The rollup node to ask, an op-node, kona-node or op-status, by http, https, ws, wss or the path of an IPC socket.
     #[arg(
         long = "rpc",
@@ -18,13 +19,47 @@ pub struct GetArgs {
         default_value = "http://127.0.0.1:9545"
     )]
     pub url: String,
+    /// Certificates to trust for https and wss beside the system's, as PEM.
+    #[arg(long = "ca-file", env = "OP_STATUS_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Flags of `get`.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// Which server.
+    #[command(flatten)]
+    pub node: NodeArgs,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
     /// Call the node not ready once its L1 head's timestamp is this old; 0s turns this off.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "OP_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub max_head_age: Duration,
     /// Limit of each call.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval)]
+    #[arg(long, env = "OP_STATUS_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub timeout: Duration,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Which server.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How far a ref of the status may be behind: blocks below the head of its chain (300), or the age of its timestamp
+    /// (10m). Without a name it is safe_l2; the others are current_l1, safe_l1, finalized_l1, local_safe_l2 and
+    /// finalized_l2, and by age head_l1 and unsafe_l2.
+    #[arg(long, env = "OP_STATUS_MAX_LAG", value_name = "[REF=]BLOCKS|TIME", value_delimiter = ',')]
+    pub max_lag: Vec<Lag>,
+    /// How long ago an op-status may have heard of the L1 head, the safe head and the unsafe head. Other nodes do not
+    /// tell, and pass.
+    #[arg(long, env = "OP_STATUS_MAX_AGE", value_name = "TIME", value_parser = interval)]
+    pub max_age: Option<Duration>,
+    /// How old the L1 head's timestamp may be; 0s turns this off.
+    #[arg(long, env = "OP_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub max_head_age: Duration,
+    /// How long the check may take.
+    #[arg(long, env = "OP_STATUS_TIMEOUT", value_name = "TIME", default_value = "3s", value_parser = interval)]
     pub timeout: Duration,
 }

@@ -12,7 +12,7 @@ use super::{columns::human, report::Report};
 pub(crate) struct Problem {
     /// What it is about: a ref of the status, or the method that gave no answer.
     pub(crate) label: String,
-    /// `unset`, `stale`, `error` or, by an op-status, `halted`.
+    /// `unset`, `stale`, `error`, `lagging` or, by an op-status, `halted`.
     pub(crate) problem: String,
     /// A sentence about it.
     pub(crate) message: String,
@@ -25,7 +25,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(label: &str, problem: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(label: &str, problem: &str, message: impl Into<String>) -> Self {
         Self { label: label.into(), problem: problem.into(), message: message.into(), age_ms: None, limit_ms: None }
     }
 }

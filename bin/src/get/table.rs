@@ -12,9 +12,9 @@ use super::{
     snapshot::{Explained, Snapshot},
 };
 
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const ODD: Style = AnsiColor::Yellow.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const ODD: Style = AnsiColor::Yellow.on_default();
 const HEADER: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
 
@@ -42,13 +42,16 @@ fn verdict(endpoint: &str, problems: &[Problem]) -> String {
     if problems.is_empty() {
         return format!("{endpoint} is {GOOD}ready{GOOD:#}\n");
     }
-    let mut why: Vec<String> = Vec::new();
-    // What several labels have in common is said once.
-    for same in problems.chunk_by(|a, b| a.message == b.message) {
+    format!("{endpoint} is {BAD}not ready{BAD:#}: {}\n", reasons(problems))
+}
+
+/// All problems in one line. What several labels have in common is said once.
+pub(crate) fn reasons(problems: &[Problem]) -> String {
+    let said = |same: &[Problem]| {
         let labels: Vec<_> = same.iter().map(|problem| plain(&problem.label)).collect();
-        why.push(format!("{}: {}", labels.join(", "), plain(&same[0].message)));
-    }
-    format!("{endpoint} is {BAD}not ready{BAD:#}: {}\n", why.join("; "))
+        format!("{}: {}", labels.join(", "), plain(&same[0].message))
+    };
+    problems.chunk_by(|a, b| a.message == b.message).map(said).collect::<Vec<_>>().join("; ")
 }
 
 /// A ref of either layer.

@@ -1,59 +1,24 @@
 //! `op-status get` as a program: what it prints and how it exits, against rollup nodes on loopback.
 
 use std::{
-    net::SocketAddr,
     process::{Output, Stdio},
     time::Duration,
 };
 
+use crate::shared::{failing, node, op_node, op_status, output, serving};
 use clap::Parser;
-use devnet::{Chains, Faults, Lies, Listener, Node, Params, Requests, Role, RpcError, World, answer};
+use devnet::{Chains, Lies, Node, Requests, Role, RpcError, answer};
 use op_status::{
     Dev,
     args::{Cli, Command as Subcommand},
 };
 use rollup::L2BlockRef;
 use serde_json::{Value, json};
-use status::Clock;
 use tokio::{process::Command, time::timeout};
-
-/// A node whose newest L1 block is four seconds old, or a little more: the chain stands still from now on.
-fn node(role: Role) -> Node {
-    let now = Clock::system().now().unix;
-    let world = World::new(Params { genesis_time: now.as_secs() - 400, ..Params::default() });
-    world.advance(now);
-    Node::new(world, role)
-}
-
-fn op_node() -> Node {
-    node(Role::RollupNode)
-}
-
-fn failing(requests: Requests) -> Node {
-    let node = op_node();
-    node.set(Faults { requests, ..Faults::default() });
-    node
-}
 
 /// Runs `op-status get` with these arguments.
 fn get(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_op-status"));
-    command.arg("get").args(args).env_remove("OP_STATUS_RPC").kill_on_drop(true);
-    command
-}
-
-async fn output(mut command: Command) -> Output {
-    timeout(Duration::from_secs(60), command.output()).await.expect("it ends by itself").expect("the program starts")
-}
-
-/// Serves the node on loopback while `ask` runs with its address.
-async fn serving<R>(node: &Node, ask: impl AsyncFnOnce(SocketAddr) -> R) -> R {
-    let listener = Listener::bind(node.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
-    let address = listener.address();
-    tokio::select! {
-        () = listener.serve(std::future::pending()) => unreachable!("it serves for ever"),
-        answer = ask(address) => answer,
-    }
+    op_status(&[&["get"], args].concat())
 }
 
 /// Asked over HTTP the program exits with `code`, the first line of its table says `expected`, and its JSON agrees.
