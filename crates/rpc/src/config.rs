@@ -62,8 +62,10 @@ pub struct Config {
     pub fast_path: bool,
     /// What `GET /metrics` answers; none where metrics are not served on this port.
     pub metrics: Option<Metrics>,
-    /// Largest request body or WebSocket message, in bytes.
+    /// Largest request body, in bytes.
     pub max_body: u32,
+    /// Largest WebSocket message, in bytes: a client may take its time for one.
+    pub max_message: u32,
     /// Largest answer, in bytes; a batch is one answer.
     pub max_response: u32,
     /// Most requests in a batch.
@@ -101,6 +103,7 @@ impl Default for Config {
             fast_path: true,
             metrics: None,
             max_body: 5 << 20,
+            max_message: 256 << 10,
             max_response: 10 << 20,
             max_batch: 100,
             // Together below the usual limit of 1,024 descriptors.

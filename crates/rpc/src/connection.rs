@@ -24,14 +24,13 @@ pub(crate) async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
     let activity = Arc::new(Activity::new());
     let socket = Socket::new(tcp, activity.clone(), shared.config().write_timeout);
 
-    let jsonrpc = Arc::new(shared.jsonrpc());
     let answer = {
         let (shared, activity) = (shared.clone(), activity.clone());
         service_fn(move |request: HttpRequest<Incoming>| {
-            let (shared, activity, jsonrpc) = (shared.clone(), activity.clone(), jsonrpc.clone());
+            let (shared, activity) = (shared.clone(), activity.clone());
             async move {
                 activity.enter(Phase::Busy);
-                let response = route(request, &jsonrpc, &shared).await;
+                let response = route(request, &shared).await;
                 activity.enter(Phase::Idle);
                 Ok::<http::Response<HttpBody>, Infallible>(response)
             }

@@ -13,6 +13,12 @@ pub struct Counters {
     pub fast_path_hits: Counter,
     /// Connections and requests turned away because a limit was reached.
     pub shed_requests: Counter,
+    /// Subscriptions open now.
+    pub subscribers: Gauge,
+    /// Frames handed to subscribers.
+    pub frames: Counter,
+    /// Clients closed because they did not take a frame, or an answer over WebSocket, in time.
+    pub slow_readers: Counter,
 }
 
 /// A number that only rises.
@@ -26,6 +32,27 @@ impl Counter {
     }
 
     /// How many so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that rises and falls.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// So many more.
+    pub(crate) fn add(&self, many: usize) {
+        self.0.fetch_add(many as u64, Ordering::Relaxed);
+    }
+
+    /// So many fewer.
+    pub(crate) fn subtract(&self, many: usize) {
+        self.0.fetch_sub(many as u64, Ordering::Relaxed);
+    }
+
+    /// How many now.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

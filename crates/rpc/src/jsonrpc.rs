@@ -12,8 +12,8 @@ use futures::{FutureExt, future::Either};
 use jsonrpsee::{
     core::middleware::{Batch, BatchEntry, Notification, Request},
     server::{
-        BatchRequestConfig, BatchResponseBuilder, MethodResponse, Methods, PingConfig, ServerBuilder, ServerConfig,
-        TowerService, TowerServiceBuilder,
+        BatchRequestConfig, BatchResponseBuilder, MethodResponse, Methods, ServerBuilder, ServerConfig, StopHandle,
+        TowerService,
         middleware::rpc::{RpcServiceBuilder, RpcServiceT},
     },
     types::{ErrorObject, ErrorObjectOwned, Id, error},
@@ -26,30 +26,21 @@ use tracing::error;
 
 use crate::{Config, Counters};
 
-/// jsonrpsee's half of one connection.
+/// jsonrpsee, for every connection.
 pub(crate) type JsonRpc = TowerService<Stack<GuardLayer, Identity>, Identity>;
-
-/// Makes [`JsonRpc`]s.
-pub(crate) type JsonRpcBuilder = TowerServiceBuilder<Stack<GuardLayer, Identity>, Identity>;
-
-/// How many answers may wait for a WebSocket client; beyond, calls wait.
-const MESSAGE_BUFFER: u32 = 16;
 
 /// Marks the answer to notifications: none at all, where jsonrpsee would send `null`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Silence;
 
-pub(crate) fn builder(config: &Config, methods: &Methods) -> JsonRpcBuilder {
-    let ping = PingConfig::new().ping_interval(config.idle_timeout / 4).inactive_limit(config.idle_timeout / 4 * 3);
+pub(crate) fn service(config: &Config, methods: Methods, stop: StopHandle) -> JsonRpc {
     let server = ServerConfig::builder()
         .max_request_body_size(config.max_body)
         .max_response_body_size(config.max_response)
-        // This counts WebSockets and HTTP requests in flight together; the accept loop keeps the two apart.
+        // This counts requests in flight; the accept loop counts connections.
         .max_connections(u32::MAX)
-        .max_subscriptions_per_connection(config.max_subscriptions)
         .set_batch_request_config(BatchRequestConfig::Limit(config.max_batch))
-        .set_message_buffer_capacity(MESSAGE_BUFFER)
-        .enable_ws_ping(ping)
+        .http_only()
         .build();
     let guard = GuardLayer {
         methods: methods.clone(),
@@ -60,6 +51,7 @@ pub(crate) fn builder(config: &Config, methods: &Methods) -> JsonRpcBuilder {
         .set_config(server)
         .set_rpc_middleware(RpcServiceBuilder::new().layer(guard))
         .to_service_builder()
+        .build(methods, stop)
 }
 
 /// Puts [`Guard`] in front of jsonrpsee's method calls.

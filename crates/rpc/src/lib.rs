@@ -6,7 +6,8 @@
 //!               ▼          ┌▶ GET /, /status, /healthz, /readyz
 //!            router ───────┼▶ post ─┬▶ fast_path: optimism_syncStatus, and so most of what is asked
 //!                          │        └▶ jsonrpsee ─▶ Guard ─▶ methods ─▶ Answers { Config, Snapshots }
-//!                          └▶ websocket ─▶     "           "
+//!                          └▶ websocket ─┬▶     "           "
+//!                                        └▶ subscriptions ◀─ feed: one task that reads Snapshots and the clock
 //! ```
 //!
 //! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
@@ -28,19 +29,15 @@
 //! | passes batches by its middleware's `call` | call for each entry in `jsonrpc.rs` |
 //! | answers a batch one by one, without limit | limit it; only `optimism_outputAtBlock` waits, and a batch of them takes one place at a time |
 //! | gives no answer when a method panics | answer -32603 in `jsonrpc.rs` |
-//! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs`; over WebSocket the latter is not answered |
-//! | answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have none |
-//! | counts WebSockets and HTTP requests in flight together | count sockets in `server.rs` and WebSockets in `websocket.rs` |
+//! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs` |
+//! | holds answers for a WebSocket client that does not read, in tasks without limit; does not ping; needs 25 kB for a subscriber; answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have WebSockets of our own: `websocket.rs`, `subscriptions.rs` |
 //! | never closes an idle or half-open connection, accepts at once again without descriptors, hides the peer | have an accept loop of our own: `server.rs`, `connection.rs`, `activity.rs` |
-//! | numbers connections by how often its service is made | make it once per connection |
 //! | knows six spellings of the content type, refuses `GET /`, has its own texts for large bodies | check all that before it, in `router.rs` and `post.rs` |
 //! | ignores parameters a method does not take | refuse them as geth does, in `params.rs` |
 //! | says "Method not found" | say it as geth does, in `jsonrpc.rs` |
 //! | answers a batch beyond the limit with one -32010, `{}` with -32700 (geth: -32600) | accept that; op-node has no such limit |
 //! | stops when its handle is dropped, and else waits for ever | keep it in `server.rs`, and stop waiting after [`Config::grace`] |
 //! | drops a call over HTTP when the client leaves | accept that: there is nothing to finish |
-//! | holds answers for a WebSocket client that does not read, in tasks without limit | read nothing more from it, and close it, in `socket.rs` |
-//! | does not ping WebSockets, applies the request limit to their messages | let it ping; the limit is meant |
 //! | parses each answer again that it has just written, boxes and copies | answer what is asked most in `fast_path.rs` |
 
 // The fixture is shared with the tests of `tests/it`, which see this crate by its name.
@@ -54,6 +51,7 @@ mod connection;
 mod counters;
 mod etag;
 mod fast_path;
+mod feed;
 mod get_status;
 mod jsonrpc;
 mod methods;
@@ -65,11 +63,13 @@ mod readiness;
 mod router;
 mod server;
 mod socket;
+mod subscription;
+mod subscriptions;
 mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
 pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs};
-pub use counters::{Counter, Counters};
+pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
 pub use fast_path::recognise;
 pub use server::{Server, StartError};

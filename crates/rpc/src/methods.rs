@@ -17,6 +17,7 @@ use crate::{
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
     readiness::{self, ms},
+    subscriptions::{SUBSCRIBE, UNSUBSCRIBE, unsupported},
 };
 
 /// The document that describes every method, as `rpc.discover` answers it.
@@ -69,6 +70,12 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             },
         )
         .expect("every method has a name of its own");
+    for name in [SUBSCRIBE, UNSUBSCRIBE] {
+        // Where it can be done, `websocket.rs` does it before this is asked.
+        module
+            .register_method(name, |_, _, _| Err::<(), _>(unsupported()))
+            .expect("every method has a name of its own");
+    }
     method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup_config.clone()));
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
     method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));

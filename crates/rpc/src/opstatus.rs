@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     Endpoint,
-    readiness::{Readiness, ms},
+    readiness::{HeldAnswer, Problem, Readiness, ms},
 };
 
 /// What `opstatus_snapshot` answers.
@@ -66,8 +66,6 @@ struct LimitsAnswer {
 
 impl SnapshotAnswer {
     pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
-        let name = |name: &status::SourceName| name.to_string();
-        let provenance = &snapshot.provenance;
         Self {
             instance: snapshot.id.instance.to_string(),
             sequence: snapshot.id.sequence,
@@ -75,11 +73,7 @@ impl SnapshotAnswer {
             l2_epoch: snapshot.l2_epoch,
             status: snapshot.status,
             reorg: snapshot.reorg.map(ReorgAnswer::of),
-            provenance: Provenance {
-                l1: provenance.l1.iter().map(name).collect(),
-                derived: provenance.derived.as_ref().map(name),
-                tip: provenance.tip.as_ref().map(name),
-            },
+            provenance: Provenance::of(&snapshot.provenance),
             age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
             counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
@@ -89,6 +83,69 @@ impl SnapshotAnswer {
                 max_head_age_ms: ms(limits.max_head_age),
             },
             readiness: Readiness::of(snapshot, now, limits),
+        }
+    }
+}
+
+/// What a subscriber is told who wants to know everything about the status: what another op-status needs to follow it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct MetaAnswer {
+    instance: String,
+    sequence: u64,
+    l1_epoch: u64,
+    l2_epoch: u64,
+    reorg: Option<ReorgAnswer>,
+    provenance: Provenance,
+    age_ms: Ages,
+    held: Option<HeldAnswer>,
+    ready: bool,
+    /// Why not.
+    unready: Vec<Problem>,
+    status: SyncStatus,
+}
+
+/// How long ago each part was last confirmed; none before it was first known.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Ages {
+    head_l1: Option<u64>,
+    labels_l1: Option<u64>,
+    derived: Option<u64>,
+    tip: Option<u64>,
+}
+
+impl MetaAnswer {
+    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
+        let Readiness { ready, reasons, held, .. } = Readiness::of(snapshot, now, limits);
+        let age = |at: Option<Instant>| at.map(|at| since(at, now));
+        let confirmed = &snapshot.confirmed;
+        Self {
+            instance: snapshot.id.instance.to_string(),
+            sequence: snapshot.id.sequence,
+            l1_epoch: snapshot.l1_epoch,
+            l2_epoch: snapshot.l2_epoch,
+            reorg: snapshot.reorg.map(ReorgAnswer::of),
+            provenance: Provenance::of(&snapshot.provenance),
+            age_ms: Ages {
+                head_l1: age(confirmed.head_l1),
+                labels_l1: age(confirmed.labels_l1),
+                derived: age(confirmed.derived),
+                tip: age(confirmed.tip),
+            },
+            held,
+            ready,
+            unready: reasons,
+            status: snapshot.status,
+        }
+    }
+}
+
+impl Provenance {
+    fn of(provenance: &status::Provenance) -> Self {
+        let name = |name: &status::SourceName| name.to_string();
+        Self {
+            l1: provenance.l1.iter().map(name).collect(),
+            derived: provenance.derived.as_ref().map(name),
+            tip: provenance.tip.as_ref().map(name),
         }
     }
 }

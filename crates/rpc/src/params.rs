@@ -1,6 +1,7 @@
 //! Parameters, as geth reads and refuses them.
 
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, error::INVALID_PARAMS_CODE};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 /// Refuses parameters for a method that takes none.
@@ -20,6 +21,34 @@ pub(crate) fn one_uint64(params: Option<&str>) -> Result<u64, ErrorObjectOwned> 
     })?;
     match arguments.len() {
         1 => Ok(number),
+        _ => Err(invalid("too many arguments, want at most 1")),
+    }
+}
+
+/// The name of what to subscribe to, and how.
+pub(crate) fn subscription<T: DeserializeOwned + Default>(
+    params: Option<&str>,
+) -> Result<(String, T), ErrorObjectOwned> {
+    let mut arguments = arguments(params)?.into_iter();
+    let name = arguments.next().ok_or_else(|| invalid("missing value for required argument 0"))?;
+    let name = serde_json::from_str(name.get()).map_err(|_| invalid("invalid argument 0: want a string"))?;
+    let options = match arguments.next().map(RawValue::get) {
+        None | Some("null") => T::default(),
+        Some(options) => {
+            serde_json::from_str(options).map_err(|error| invalid(format!("invalid argument 1: {error}")))?
+        }
+    };
+    match arguments.next() {
+        None => Ok((name, options)),
+        Some(_) => Err(invalid("too many arguments, want at most 2")),
+    }
+}
+
+/// The only parameter of a method that takes a string.
+pub(crate) fn one_string(params: Option<&str>) -> Result<String, ErrorObjectOwned> {
+    match arguments(params)?.as_slice() {
+        [] => Err(invalid("missing value for required argument 0")),
+        [one] => serde_json::from_str(one.get()).map_err(|_| invalid("invalid argument 0: want a string")),
         _ => Err(invalid("too many arguments, want at most 1")),
     }
 }
@@ -52,7 +81,7 @@ fn uint64(json: &str) -> Result<u64, &'static str> {
     }
 }
 
-fn invalid(message: impl Into<String>) -> ErrorObjectOwned {
+pub(crate) fn invalid(message: impl Into<String>) -> ErrorObjectOwned {
     ErrorObject::owned(INVALID_PARAMS_CODE, message, None::<()>)
 }
 

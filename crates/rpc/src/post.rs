@@ -1,9 +1,9 @@
-//! A JSON-RPC request over HTTP: everything about it that is not JSON-RPC.
+//! A JSON-RPC request over HTTP: everything about it that is not JSON-RPC. What a WebSocket carries is answered alike.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -31,7 +31,7 @@ const CONTENT_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "a
 
 pub(crate) async fn post(request: Request<Incoming>, jsonrpc: &JsonRpc, answers: &Answers) -> Response<HttpBody> {
     let config = &answers.config;
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     if body.size_hint().lower() > config.max_body.into() {
         return too_large(config);
     }
@@ -43,21 +43,27 @@ pub(crate) async fn post(request: Request<Incoming>, jsonrpc: &JsonRpc, answers:
         Ok(Err(refusal)) => return refusal,
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     };
+    answer(body, jsonrpc, answers).await
+}
+
+/// The answer to a body, or to a message of a WebSocket: empty where there is none.
+pub(crate) async fn answer(body: Bytes, jsonrpc: &JsonRpc, answers: &Answers) -> Response<HttpBody> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(body.len());
     let body = body.slice(start..);
     if !matches!(body.first(), Some(b'{' | b'[')) {
         return error(ErrorCode::ParseError);
     }
-    if config.fast_path
+    if answers.config.fast_path
         && let Some(answer) = fast_path::sync_status(&body, answers)
     {
         return answer;
     }
-    // jsonrpsee knows fewer spellings.
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // What jsonrpsee looks at; it knows fewer spellings of the content type than clients do.
+    let mut request = Request::new(Full::new(body.clone()));
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let answered = Arc::new(Answered::new());
-    parts.extensions.insert(answered.clone());
-    let request = Request::from_parts(parts, Full::new(body.clone()));
+    request.extensions_mut().insert(answered.clone());
     match jsonrpc.clone().call(request).await {
         Ok(response) if response.extensions().get::<Silence>().is_some() => silence(&body),
         Ok(mut response) => {

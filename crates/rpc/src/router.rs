@@ -3,18 +3,16 @@
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use jsonrpsee::server::{HttpBody, HttpRequest, ws::is_upgrade_request};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::{
-    get_status::get_status, jsonrpc::JsonRpc, post::post, readiness::Readiness, server::Shared, websocket::upgrade,
-};
+use crate::{get_status::get_status, post::post, readiness::Readiness, server::Shared, websocket::upgrade};
 
 /// Answers one HTTP request.
-pub(crate) async fn route(request: HttpRequest<Incoming>, jsonrpc: &JsonRpc, shared: &Shared) -> Response<HttpBody> {
+pub(crate) async fn route(request: HttpRequest<Incoming>, shared: &Arc<Shared>) -> Response<HttpBody> {
     match (request.uri().path(), request.method()) {
-        ("/", _) if is_upgrade_request(&request) => upgrade(request, jsonrpc.clone(), shared).await,
-        ("/", &Method::POST) => post(request, jsonrpc, &shared.answers).await,
+        ("/", _) if is_upgrade_request(&request) => upgrade(request, shared),
+        ("/", &Method::POST) => post(request, &shared.jsonrpc, &shared.answers).await,
         // Load balancers ask this of op-node.
         ("/", &Method::GET | &Method::HEAD) => Response::default(),
         ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),

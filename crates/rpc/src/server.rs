@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use jsonrpsee::server::{Methods, ServerHandle, StopHandle, stop_channel};
+use jsonrpsee::server::{ServerHandle, stop_channel};
 use status::Snapshots;
 use thiserror::Error;
 use tokio::{
@@ -16,7 +16,8 @@ use tracing::{debug, info, warn};
 
 use crate::{
     Config, connection,
-    jsonrpc::{self, JsonRpc, JsonRpcBuilder},
+    feed::{self, Feed},
+    jsonrpc::{self, JsonRpc},
     methods::{self, Answers},
 };
 
@@ -51,17 +52,18 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     shared: Arc<Shared>,
-    /// Ends the WebSockets. Dropping it would, too.
-    websockets: ServerHandle,
+    publisher: feed::Publisher,
+    /// jsonrpsee answers nothing any more when this is dropped.
+    handle: ServerHandle,
 }
 
 /// What every connection of a server shares.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) answers: Arc<Answers>,
-    methods: Methods,
-    jsonrpc: JsonRpcBuilder,
-    stop_websockets: StopHandle,
+    pub(crate) jsonrpc: JsonRpc,
+    /// What subscribers are told.
+    pub(crate) feed: Feed,
     /// Places for WebSockets.
     pub(crate) websockets: Arc<Semaphore>,
     /// Places for HTTP connections.
@@ -80,11 +82,6 @@ impl Shared {
     pub(crate) fn config(&self) -> &Config {
         &self.answers.config
     }
-
-    /// jsonrpsee's service, to be made once per connection: it counts connections by how often it is made.
-    pub(crate) fn jsonrpc(&self) -> JsonRpc {
-        self.jsonrpc.clone().build(self.methods.clone(), self.stop_websockets.clone())
-    }
 }
 
 impl Server {
@@ -101,13 +98,13 @@ impl Server {
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
 
-        let (stop_websockets, websockets) = stop_channel();
+        let (stop_jsonrpc, handle) = stop_channel();
+        let (publisher, feed) = feed::feed(snapshots.clone(), config.clock, config.limits);
         let answers = Arc::new(Answers { config, snapshots });
         let methods = methods::register(answers.clone());
         let shared = Shared {
-            jsonrpc: jsonrpc::builder(&answers.config, &methods),
-            methods,
-            stop_websockets,
+            jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
+            feed,
             websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
             connections: Arc::new(Semaphore::new(answers.config.max_connections)),
             crowded: Notify::new(),
@@ -116,7 +113,7 @@ impl Server {
             tasks: TaskTracker::new(),
             answers,
         };
-        Ok(Self { listener, addr, shared: Arc::new(shared), websockets })
+        Ok(Self { listener, addr, shared: Arc::new(shared), publisher, handle })
     }
 
     /// Where it listens.
@@ -127,9 +124,11 @@ impl Server {
     /// Serves until `stop` resolves. Then it accepts nothing more, answers the requests it has, closes every
     /// connection, and returns when all of them have ended: after [`Config::grace`] at the latest.
     pub async fn serve_until(self, stop: impl Future<Output = ()>) {
-        let Self { listener, addr, shared, websockets } = self;
+        let Self { listener, addr, shared, publisher, handle } = self;
         info!(%addr, "serving RPC over HTTP and WebSocket");
         let mut stop = pin!(stop);
+        let stopped = shared.stop.clone();
+        shared.tasks.spawn(async move { stopped.run_until_cancelled(publisher.run()).await });
         loop {
             let (tcp, place) = select! {
                 () = stop.as_mut() => break,
@@ -143,8 +142,6 @@ impl Server {
         }
         drop(listener);
         shared.stop.cancel();
-        // It fails only when no WebSocket is left to be told.
-        let _ = websockets.stop();
         shared.tasks.close();
         let grace = shared.config().grace;
         if timeout(grace, shared.tasks.wait()).await.is_err() {
@@ -152,6 +149,7 @@ impl Server {
             shared.kill.cancel();
             shared.tasks.wait().await;
         }
+        drop(handle);
     }
 }
 

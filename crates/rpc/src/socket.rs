@@ -1,13 +1,10 @@
-//! A TCP socket that does not wait for ever for a client that will not read, and reads nothing more from it meanwhile.
-//!
-//! Without the second, a WebSocket client could pile up answers without limit: requests are answered as fast as they
-//! are read, and jsonrpsee holds each answer until the one before it is sent.
+//! A TCP socket that does not wait for ever for a client that will not read.
 
 use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -25,8 +22,6 @@ pub(crate) struct Socket {
     activity: Arc<Activity>,
     write_timeout: Duration,
     writing: Writing,
-    /// Whoever wants to read as soon as writing goes on.
-    reader: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -38,7 +33,12 @@ enum Writing {
 
 impl Socket {
     pub(crate) fn new(tcp: TcpStream, activity: Arc<Activity>, write_timeout: Duration) -> Self {
-        Self { tcp, activity, write_timeout, writing: Writing::Free, reader: None }
+        Self { tcp, activity, write_timeout, writing: Writing::Free }
+    }
+
+    /// The bare socket, for whoever keeps time by itself.
+    pub(crate) fn into_tcp(self) -> TcpStream {
+        self.tcp
     }
 
     /// Passes on the outcome of a write, or gives up when writing has stalled for too long.
@@ -47,7 +47,6 @@ impl Socket {
             if matches!(self.writing, Writing::Stalled(_)) {
                 self.writing = Writing::Free;
                 self.activity.writing(false);
-                self.wake_reader();
             }
             return outcome;
         }
@@ -58,29 +57,14 @@ impl Socket {
         if let Writing::Stalled(limit) = &mut self.writing {
             ready!(limit.as_mut().poll(cx));
             self.writing = Writing::GivenUp;
-            self.wake_reader();
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    fn wake_reader(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let socket = self.get_mut();
-        match socket.writing {
-            Writing::Free => {}
-            Writing::Stalled(_) => {
-                socket.reader = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            Writing::GivenUp => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut socket.tcp).poll_read(cx, buf))?;
         if buf.filled().len() > before {
@@ -123,52 +107,20 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 mod tests {
     use futures::poll;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt, split},
-        join,
-        net::TcpListener,
-    };
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
 
     use super::*;
 
-    async fn pair(write_timeout: Duration) -> (Socket, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (tcp, _) = listener.accept().await.unwrap();
-        (Socket::new(tcp, Arc::new(Activity::new()), write_timeout), peer)
-    }
-
-    /// Writes until the peer's and our own buffers are full.
-    async fn fill(socket: &mut Socket) -> usize {
-        let mut written = 0;
-        while let Poll::Ready(result) = poll!(Box::pin(socket.write(&[0; 1 << 16]))) {
-            written += result.unwrap();
-        }
-        written
-    }
-
-    #[tokio::test]
-    async fn who_does_not_read_is_not_read_from() {
-        let (mut socket, mut peer) = pair(Duration::from_secs(60)).await;
-        peer.write_all(b"x").await.unwrap();
-        socket.tcp.readable().await.unwrap();
-        let written = fill(&mut socket).await;
-        let (mut reader, mut writer) = split(socket);
-        let mut read = Box::pin(reader.read_u8());
-        assert!(poll!(&mut read).is_pending());
-        let mut answers = vec![0; written + 1];
-        let (byte, sent, received) = join!(read, writer.write_all(b"."), peer.read_exact(&mut answers));
-        sent.unwrap();
-        assert_eq!((byte.unwrap(), received.unwrap()), (b'x', written + 1));
-    }
-
     #[tokio::test]
     async fn who_never_reads_is_given_up() {
-        let (mut socket, _peer) = pair(Duration::from_millis(100)).await;
-        fill(&mut socket).await;
-        let (mut reader, mut writer) = split(socket);
-        let (read, written) = join!(reader.read_u8(), writer.write_all(b"."));
-        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut, "the reader is woken, too");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut socket = Socket::new(tcp, Arc::new(Activity::new()), Duration::from_millis(100));
+        // Until the peer's and our own buffers are full.
+        while let Poll::Ready(written) = poll!(Box::pin(socket.write(&[0; 1 << 16]))) {
+            written.unwrap();
+        }
+        assert_eq!(socket.write_all(b".").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::{Now, Reason, Snapshot};
 
 /// When to fail closed.
@@ -68,6 +70,23 @@ impl Snapshot {
             return Some(Stale { label: "safe_l2", age: since(tied), limit: Duration::ZERO });
         }
         head.or(l2).or(held).or_else(frozen)
+    }
+
+    /// Until when a snapshot that is not stale now stays so, if nobody confirms it and the clock is not set. None if it
+    /// is stale, or never becomes so.
+    pub fn fresh_until(&self, now: Now, limits: &Limits) -> Option<Instant> {
+        if !self.is_set() || self.stale(now, limits).is_some() {
+            return None;
+        }
+        let confirmed = [self.confirmed.head_l1, self.confirmed.tip.max(self.confirmed.derived)];
+        let confirmed = confirmed.into_iter().flatten().filter_map(|at| at.checked_add(limits.max_age));
+        let held = self.held.and_then(|held| held.since.checked_add(limits.max_hold));
+        let frozen = || {
+            let at = Duration::from_secs(self.status.head_l1.timestamp).checked_add(limits.max_head_age)?;
+            now.instant.checked_add(at.saturating_sub(now.unix))
+        };
+        let frozen = (!limits.max_head_age.is_zero()).then(frozen).flatten();
+        confirmed.chain(held).chain(frozen).min()
     }
 
     /// Why `/readyz` says no; none when every needed label is known and fresh.

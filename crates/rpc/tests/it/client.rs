@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rpc::{Config, Server};
+use rpc::{Config, Counters, Server};
 use serde_json::value::RawValue;
 use status::{Clock, Snapshot};
 use tokio::{
@@ -26,6 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) serving: JoinHandle<()>,
 }
@@ -43,13 +44,14 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
         ..Config::default()
     };
     change(&mut config);
+    let counters = config.counters.clone();
     let server = Server::start(config, readers).await.unwrap();
     let addr = server.local_addr();
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(server.serve_until(async {
         let _ = stopped.await;
     }));
-    Running { addr, snapshots, stop, serving }
+    Running { addr, snapshots, counters, stop, serving }
 }
 
 /// A server that answers `optimism_rollupConfig` with 4 MiB.

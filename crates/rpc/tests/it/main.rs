@@ -9,6 +9,7 @@ mod fixture;
 mod http;
 mod json_rpc;
 mod patience;
+mod push;
 mod status;
 mod stopping;
 mod websocket;

@@ -1,0 +1,150 @@
+//! The subscriptions of one WebSocket: requests for them, and their frames. No I/O.
+
+use std::{future::pending, sync::Arc};
+
+use jsonrpsee::types::{
+    ErrorObject, ErrorObjectOwned, Id, Request, Response, ResponsePayload,
+    error::{CALL_EXECUTION_FAILED_CODE, METHOD_NOT_FOUND_CODE, TOO_MANY_SUBSCRIPTIONS_CODE},
+};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::{
+    feed::News,
+    params,
+    server::Shared,
+    subscription::{Subscription, Tell},
+};
+
+/// Begins a subscription.
+pub(crate) const SUBSCRIBE: &str = "optimism_subscribe";
+
+/// Ends one.
+pub(crate) const UNSUBSCRIBE: &str = "optimism_unsubscribe";
+
+/// The subscriptions of one client.
+pub(crate) struct Subscriptions {
+    shared: Arc<Shared>,
+    open: Vec<Open>,
+    feed: Option<watch::Receiver<Arc<News>>>,
+}
+
+struct Open {
+    id: String,
+    status: Subscription,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, open: Vec::new(), feed: None }
+    }
+
+    /// The answer to `message` if it asks for a subscription or its end.
+    pub(crate) fn answer(&mut self, message: &[u8]) -> Option<String> {
+        // Few do, so the others are not read twice.
+        if !message.windows(9).any(|window| window == b"subscribe") {
+            return None;
+        }
+        let request: Request<'_> = serde_json::from_slice(message).ok()?;
+        let params = request.params.as_deref().map(|params| params.get());
+        let (id, method) = (request.id.clone(), request.method.as_ref());
+        match method {
+            SUBSCRIBE => Some(answer(id, self.subscribe(params))),
+            UNSUBSCRIBE => Some(answer(id, self.unsubscribe(params))),
+            _ => None,
+        }
+    }
+
+    fn subscribe(&mut self, params: Option<&str>) -> Result<String, ErrorObjectOwned> {
+        let (name, options) = params::subscription(params)?;
+        if name != "syncStatus" {
+            let message = format!("no {name:?} subscription in optimism namespace");
+            return Err(ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>));
+        }
+        let status = Subscription::new(options)
+            .map_err(|unknown| params::invalid(format!("invalid argument 1: the status has no {unknown:?}")))?;
+        let most = self.shared.config().max_subscriptions;
+        if self.open.len() >= most as usize {
+            let message = format!("too many subscriptions on this connection, at most {most}");
+            return Err(ErrorObject::owned(TOO_MANY_SUBSCRIPTIONS_CODE, message, None::<()>));
+        }
+        let id = format!("{:#034x}", rand::random::<u128>());
+        self.open.push(Open { id: id.clone(), status });
+        self.shared.config().counters.subscribers.add(1);
+        self.listen();
+        Ok(id)
+    }
+
+    fn unsubscribe(&mut self, params: Option<&str>) -> Result<bool, ErrorObjectOwned> {
+        let id = params::one_string(params)?;
+        let Some(index) = self.open.iter().position(|open| open.id == id) else {
+            return Err(ErrorObject::owned(CALL_EXECUTION_FAILED_CODE, "no such subscription", None::<()>));
+        };
+        self.open.swap_remove(index);
+        self.shared.config().counters.subscribers.subtract(1);
+        self.listen();
+        Ok(true)
+    }
+
+    /// Listens for what the present subscriptions want, and no more: thousands sleep through what they do not.
+    fn listen(&mut self) {
+        let feed = &self.shared.feed;
+        let meta = self.open.iter().any(|open| open.status.meta);
+        self.feed = (!self.open.is_empty()).then(|| if meta { feed.all.clone() } else { feed.changes.clone() });
+    }
+
+    /// Waits until there may be something to tell; false if there never will be.
+    pub(crate) async fn news(&mut self) -> bool {
+        match &mut self.feed {
+            Some(feed) => feed.changed().await.is_ok(),
+            None => pending().await,
+        }
+    }
+
+    /// The next frame to send, made of the newest there is.
+    pub(crate) fn next_frame(&mut self) -> Option<String> {
+        let newest = self.feed.as_mut()?.borrow_and_update().clone();
+        let answers = &self.shared.answers;
+        for Open { id, status } in &mut self.open {
+            let first = status.is_new().then(|| {
+                // What a call would be answered now, which the publisher may not have seen yet.
+                let now = answers.now();
+                Arc::new(News::of(answers.snapshot(), now, answers.limits()))
+            });
+            let news = first.as_ref().unwrap_or(&newest);
+            if let Some(tell) = status.tell(news) {
+                let member = match tell {
+                    Tell::Status => "result",
+                    Tell::Stale => "error",
+                };
+                self.shared.config().counters.frames.increment();
+                return Some(status.render(tell, news, answers.now(), answers.limits(), |json| {
+                    format!(
+                        r#"{{"jsonrpc":"2.0","method":"optimism_subscription","params":{{"subscription":"{id}","{member}":{json}}}}}"#
+                    )
+                }));
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        self.shared.config().counters.subscribers.subtract(self.open.len());
+    }
+}
+
+fn answer<T: Serialize + Clone>(id: Id<'_>, result: Result<T, ErrorObjectOwned>) -> String {
+    let payload = match result {
+        Ok(result) => ResponsePayload::success(result),
+        Err(error) => ResponsePayload::error(error),
+    };
+    serde_json::to_string(&Response::new(payload, id)).expect("texts always serialise")
+}
+
+/// The answer where nothing can be sent later: over HTTP, or within a batch. The code and the first words are geth's.
+pub(crate) fn unsupported() -> ErrorObjectOwned {
+    let message = "notifications not supported: subscribe over WebSocket, by a message of its own";
+    ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>)
+}
