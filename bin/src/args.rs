@@ -99,6 +99,9 @@ pub struct ServeArgs {
     /// Where to serve.
     #[command(flatten)]
     pub rpc: RpcArgs,
+    /// What Prometheus may ask.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// What to say.
     #[command(flatten)]
     pub log: LogArgs,
@@ -262,6 +265,36 @@ pub struct RpcArgs {
     #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_batch: u32,
+}
+
+/// What Prometheus may ask.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Metrics")]
+pub struct MetricsArgs {
+    /// Serve metrics for Prometheus on a port of their own, at /metrics.
+    #[arg(id = "metrics.enabled", long = "metrics.enabled", env = "OP_STATUS_METRICS_ENABLED")]
+    pub enabled: bool,
+    /// Address to serve metrics on.
+    #[arg(
+        id = "metrics.addr",
+        long = "metrics.addr",
+        env = "OP_STATUS_METRICS_ADDR",
+        value_name = "IP",
+        default_value = "127.0.0.1"
+    )]
+    pub addr: IpAddr,
+    /// Port to serve metrics on; 0 takes a free one.
+    #[arg(
+        id = "metrics.port",
+        long = "metrics.port",
+        env = "OP_STATUS_METRICS_PORT",
+        value_name = "PORT",
+        default_value_t = 7300
+    )]
+    pub port: u16,
+    /// Serve metrics on the RPC port too, at /metrics.
+    #[arg(long = "metrics.on-rpc", env = "OP_STATUS_METRICS_ON_RPC")]
+    pub on_rpc: bool,
 }
 
 /// What to say.

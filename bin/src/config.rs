@@ -9,7 +9,7 @@ use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
 
 use crate::{
-    args::{L1Args, L2Args, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
+    args::{L1Args, L2Args, MetricsArgs, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
     nodes::{distinct, l1_endpoints, nodes},
 };
 
@@ -26,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where to serve.
     pub server: ServerConfig,
+    /// Where to serve metrics.
+    pub metrics: MetricsConfig,
     /// What time it is.
     pub clock: Clock,
     /// Jitter and the instance id come from it; equal seeds replay equally.
@@ -88,6 +90,15 @@ pub struct ServerConfig {
     pub max_batch: u32,
 }
 
+/// Where to serve metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MetricsConfig {
+    /// Address and port of their own.
+    pub addr: Option<SocketAddr>,
+    /// Whether the RPC port has them too.
+    pub on_rpc: bool,
+}
+
 /// What is wrong with the configuration, and what to do.
 #[derive(Debug, Error)]
 pub enum UsageError {
@@ -146,6 +157,7 @@ impl Config {
             l2: l2(&args.l2, &options)?,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
+            metrics: metrics(&args.serve.metrics),
             clock: Clock::system(),
             seed: rand::random(),
         })
@@ -163,6 +175,11 @@ pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
         max_websockets: args.max_websockets as usize,
         max_batch: args.max_batch,
     }
+}
+
+pub(crate) fn metrics(args: &MetricsArgs) -> MetricsConfig {
+    let addr = args.enabled.then(|| SocketAddr::new(args.addr, args.port));
+    MetricsConfig { addr, on_rpc: args.on_rpc }
 }
 
 fn rollup(args: &RollupArgs) -> Result<RollupConfig, UsageError> {

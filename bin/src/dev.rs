@@ -14,7 +14,7 @@ use upstream::{Endpoint, Options, tls_config};
 use crate::{
     Config, L1Config, L2Config, OpStatus,
     args::{DevArgs, WorldArgs},
-    config::{limits, server},
+    config::{limits, metrics, server},
 };
 
 /// How many L1 blocks of history the chains start with, so that every label is known at once.
@@ -64,6 +64,7 @@ impl Dev {
             },
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
+            metrics: metrics(&args.serve.metrics),
             clock,
             seed: rand::random(),
         })
@@ -74,6 +75,11 @@ impl Dev {
     /// Where the server listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// Where it serves metrics, if on a port of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.server.metrics_addr()
     }
 
     /// The simulated chains.

@@ -24,7 +24,7 @@ mod readiness;
 mod run;
 
 pub use check::check;
-pub use config::{Config, L1Config, L2Config, RollupNode, ServerConfig, UsageError};
+pub use config::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, UsageError};
 pub use dev::Dev;
 pub use effective::{effective, without_secrets};
 pub use feed::WrongChain;

@@ -4,6 +4,7 @@ use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use eyre::{WrapErr, eyre};
 use futures::FutureExt;
+use metrics::Exposition;
 use rpc::Server;
 use status::{Clock, Layer, Limits, Snapshots};
 use tokio::{task::JoinSet, time::timeout};
@@ -25,6 +26,7 @@ pub struct OpStatus {
     clock: Clock,
     limits: Limits,
     server: Server,
+    metrics: Option<metrics::Server>,
     parts: Vec<Part>,
     snapshots: Snapshots,
 }
@@ -41,16 +43,35 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> eyre::Re
 }
 
 impl OpStatus {
-    /// Takes the port. Nothing is followed yet.
+    /// Takes the ports. Nothing is followed yet.
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let (parts, snapshots) = follow(&config);
-        let server = Server::start(server_config(&config, &snapshots), snapshots.clone()).await?;
-        Ok(Self { clock: config.clock, limits: config.limits, server, parts, snapshots })
+        let endpoints = endpoints(&config);
+        let exposition = Exposition {
+            snapshots: snapshots.clone(),
+            clock: config.clock,
+            limits: config.limits,
+            counters: Arc::default(),
+            endpoints: endpoints.clone(),
+            version: VERSION.into(),
+        };
+        let rpc = server_config(&config, &snapshots, endpoints, &exposition);
+        let server = Server::start(rpc, snapshots.clone()).await?;
+        let metrics = match config.metrics.addr {
+            Some(addr) => Some(metrics::Server::start(addr, exposition).await?),
+            None => None,
+        };
+        Ok(Self { clock: config.clock, limits: config.limits, server, metrics, parts, snapshots })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// Where it serves metrics, if on a port of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(metrics::Server::local_addr)
     }
 
     /// What it publishes.
@@ -60,7 +81,7 @@ impl OpStatus {
 
     /// Follows and serves until `shutdown`, then ends every task within five seconds, open requests answered.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
-        let Self { clock, limits, server, parts, snapshots } = self;
+        let Self { clock, limits, server, metrics, parts, snapshots } = self;
         let stop = CancellationToken::new();
         let mut tasks: JoinSet<eyre::Result<()>> = JoinSet::new();
         for part in parts {
@@ -68,6 +89,9 @@ impl OpStatus {
             tasks.spawn(async move { Ok(stop.run_until_cancelled_owned(part).await.transpose().map(drop)?) });
         }
         tasks.spawn(stop.clone().run_until_cancelled_owned(readiness::watch(snapshots, clock, limits)).map(|_| Ok(())));
+        if let Some(metrics) = metrics {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(metrics.serve()).map(|_| Ok(())));
+        }
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(server.serve_until(stopped).map(Ok));
 
@@ -96,11 +120,20 @@ fn outcome(ended: Result<eyre::Result<()>, tokio::task::JoinError>) -> eyre::Res
     ended.wrap_err("a task panicked")?
 }
 
-fn server_config(config: &Config, snapshots: &Snapshots) -> rpc::Config {
+/// Every endpoint that is followed.
+fn endpoints(config: &Config) -> Arc<[(Layer, Endpoint)]> {
     let nodes = config.l2.nodes.iter().map(|node| &node.endpoint);
     let l1 = config.l1.endpoints.iter().map(|endpoint| (Layer::L1, endpoint.clone()));
     let l2 = nodes.chain(&config.l2.execution_client).map(|endpoint| (Layer::L2, endpoint.clone()));
-    let endpoints: Vec<(Layer, Endpoint)> = l1.chain(l2).collect();
+    l1.chain(l2).collect()
+}
+
+fn server_config(
+    config: &Config,
+    snapshots: &Snapshots,
+    endpoints: Arc<[(Layer, Endpoint)]>,
+    exposition: &Exposition,
+) -> rpc::Config {
     let used = move || {
         let used = |(layer, endpoint): &(Layer, Endpoint)| rpc::Endpoint {
             layer: *layer,
@@ -109,6 +142,13 @@ fn server_config(config: &Config, snapshots: &Snapshots) -> rpc::Config {
             requests: endpoint.requests(),
         };
         endpoints.iter().map(used).collect()
+    };
+    let metrics: rpc::Metrics = {
+        let exposition = exposition.clone();
+        Arc::new(move |accept| {
+            let format = metrics::Format::wanted(accept);
+            (exposition.encode(format), format.content_type())
+        })
     };
     rpc::Config {
         addr: config.server.addr,
@@ -121,6 +161,8 @@ fn server_config(config: &Config, snapshots: &Snapshots) -> rpc::Config {
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
         outputs: Some(outputs(config, snapshots)),
+        counters: exposition.counters.clone(),
+        metrics: config.metrics.on_rpc.then_some(metrics),
         ..rpc::Config::default()
     }
 }

@@ -147,6 +147,18 @@ pub enum Health {
 }
 
 impl Health {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::Connecting,
+        Self::Verifying,
+        Self::Live,
+        Self::Lagging,
+        Self::Conflicting,
+        Self::Stalled,
+        Self::Unreachable,
+        Self::WrongChain,
+    ];
+
     /// The word shown in logs, metrics and RPC answers.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use std::{
 
 use devnet::{Chains, Faults, Node, Params, Role, RpcError, World};
 use l2_ingest::CurrentL1;
-use op_status::{Config, L1Config, L2Config, RollupNode, ServerConfig};
+use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
 use rollup::RollupConfig;
 use serde_json::{Value, json};
 use status::{Clock, Limits, Snapshots};
@@ -132,6 +132,7 @@ impl Rig {
                 max_websockets: 1,
                 max_batch: 1,
             },
+            metrics: MetricsConfig::default(),
             clock,
             seed,
         };

@@ -1,5 +1,7 @@
 //! HTTP around JSON-RPC: paths, methods, headers, sizes.
 
+use std::sync::Arc;
+
 use tokio::io::AsyncWriteExt;
 
 use crate::client::{call, post, read_all, read_answer, result, serve, split};
@@ -29,6 +31,16 @@ async fn paths_and_methods() {
     ] {
         assert_eq!(request(line, "").await, (status, body.to_owned()), "{line}");
     }
+}
+
+#[tokio::test]
+async fn metrics_are_there_only_if_wanted() {
+    let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n";
+    assert_eq!(split(&serve(|_| {}).await.exchange(ask.as_bytes()).await).0, 404);
+    let metrics = Arc::new(|accept: &str| (format!("accept_is_text {}\n", u8::from(accept == "text/plain")), "text/x"));
+    let answer = serve(|config| config.metrics = Some(metrics)).await.exchange(ask.as_bytes()).await;
+    assert!(answer.contains("content-type: text/x"), "{answer}");
+    assert_eq!(split(&answer), (200, "accept_is_text 1\n".to_owned()));
 }
 
 #[tokio::test]
