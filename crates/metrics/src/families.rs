@@ -82,6 +82,9 @@ families! {
 
     // The server.
     FAST_PATH = Counter "op_status_fast_path_hits" [] "Requests for optimism_syncStatus answered without parsing all of JSON-RPC";
+    SUBSCRIBERS = Gauge "op_status_subscribers" [] "Subscriptions open now";
+    FRAMES = Counter "op_status_frames" [] "Frames handed to subscribers";
+    SLOW_READERS = Counter "op_status_slow_readers" [] "Clients closed because they did not read in time";
     SHED = Counter "op_status_shed_requests" [] "Connections and requests turned away because a limit was reached";
 }
 

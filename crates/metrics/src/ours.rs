@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::{
     exposition::{Page, Scrape},
     families::{
-        AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, HEARD, HELD, LIMIT, NOT_TAKEN, READY, REASON, REFUSED, SEQUENCE,
-        SHED, SPEAKER, STATE, STATE_AGE, TIED, UNCHANGED, UNREADY,
+        AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, LIMIT, NOT_TAKEN, READY, REASON, REFUSED,
+        SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
     },
     traffic::layer_name,
 };
@@ -24,6 +24,9 @@ pub(crate) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     endpoints(scrape, page)?;
     let counters = &scrape.from.counters;
     page.single(&FAST_PATH, counters.fast_path_hits.get() as f64)?;
+    page.single(&SUBSCRIBERS, counters.subscribers.get() as f64)?;
+    page.single(&FRAMES, counters.frames.get() as f64)?;
+    page.single(&SLOW_READERS, counters.slow_readers.get() as f64)?;
     page.single(&SHED, counters.shed_requests.get() as f64)
 }
 
