@@ -23,12 +23,17 @@ pub(crate) enum Phase {
     Header,
     /// Receiving a request's body, or making the answer; these keep time themselves.
     Busy,
+    /// Sending events, until the client leaves.
+    Streaming,
 }
 
 /// The phase of one connection and since when, shared between its socket, its service and [`overstayed`]. All three
 /// run in the connection's own task, so the lock is never contended.
 #[derive(Debug)]
-pub(crate) struct Activity(Mutex<State>);
+pub(crate) struct Activity {
+    state: Mutex<State>,
+    written: Notify,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
@@ -49,16 +54,39 @@ pub(crate) enum Overstay {
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { phase: Phase::Idle, since: Instant::now(), writing: false }))
+        let state = State { phase: Phase::Idle, since: Instant::now(), writing: false };
+        Self { state: Mutex::new(state), written: Notify::new() }
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.update(|state| state.phase = phase);
     }
 
+    /// Becomes idle, unless something else than `phase` has begun.
+    pub(crate) fn leave(&self, phase: Phase) {
+        if self.get().phase == phase {
+            self.enter(Phase::Idle);
+        }
+    }
+
     /// An answer waits for the client, or no longer does.
     pub(crate) fn writing(&self, writing: bool) {
         self.update(|state| state.writing = writing);
+        if !writing {
+            self.written.notify_one();
+        }
+    }
+
+    /// Whether an answer waits for the client.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.get().writing
+    }
+
+    /// Resolves when nothing waits for the client.
+    pub(crate) async fn written(&self) {
+        while self.is_writing() {
+            self.written.notified().await;
+        }
     }
 
     /// Bytes have arrived: if a request was awaited, its header has begun.
@@ -79,7 +107,7 @@ impl Activity {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.state.lock().expect("nothing panics while it holds this lock")
     }
 }
 

@@ -72,7 +72,8 @@ pub struct Config {
     pub max_batch: u32,
     /// Most HTTP connections at once. At the limit the one that has been idle for longest makes room for a new one.
     pub max_connections: usize,
-    /// Most WebSockets at once. They are not counted among the HTTP connections, so that neither starves the other.
+    /// Most WebSockets and clients of `/events` at once. WebSockets are not counted among the HTTP connections, so that
+    /// neither starves the other.
     pub max_websockets: usize,
     /// Most subscriptions on one WebSocket.
     pub max_subscriptions: u32,

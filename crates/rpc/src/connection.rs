@@ -30,8 +30,8 @@ pub(crate) async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
             let (shared, activity) = (shared.clone(), activity.clone());
             async move {
                 activity.enter(Phase::Busy);
-                let response = route(request, &shared).await;
-                activity.enter(Phase::Idle);
+                let response = route(request, &activity, &shared).await;
+                activity.leave(Phase::Busy);
                 Ok::<http::Response<HttpBody>, Infallible>(response)
             }
         })

@@ -21,7 +21,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{methods::sync_status, opstatus::MetaAnswer};
+use crate::{
+    methods::{Answers, sync_status},
+    opstatus::MetaAnswer,
+};
 
 /// How often confirmations are told that change nothing.
 pub(crate) const CONFIRMATIONS: Duration = Duration::from_secs(5);
@@ -49,6 +52,13 @@ impl News {
         let stale = sync_status(&snapshot, now, limits).err().map(|error| json(&error));
         let ready = stale.is_none() && snapshot.unready(now, limits).is_none();
         Self { snapshot, at: now.instant, stale, ready, meta: OnceLock::new() }
+    }
+
+    /// What a call would be answered now.
+    pub(crate) fn of_now(answers: &Answers) -> Self {
+        // The time first: news of a newer snapshot are never older then.
+        let now = answers.now();
+        Self::of(answers.snapshot(), now, answers.limits())
     }
 
     /// Why the derived half is held, if it is.

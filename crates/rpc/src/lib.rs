@@ -3,11 +3,12 @@
 //! ```text
 //! accept ─▶ connection ── Socket, Activity: how long it may idle, send its header, take its answer
 //!               │
-//!               ▼          ┌▶ GET /, /status, /healthz, /readyz
+//!               ▼          ┌▶ GET /, /status, /healthz, /readyz, /metrics
 //!            router ───────┼▶ post ─┬▶ fast_path: optimism_syncStatus, and so most of what is asked
 //!                          │        └▶ jsonrpsee ─▶ Guard ─▶ methods ─▶ Answers { Config, Snapshots }
+//!                          ├▶ events ◀── feed: one task that reads Snapshots and the clock
 //!                          └▶ websocket ─┬▶     "           "
-//!                                        └▶ subscriptions ◀─ feed: one task that reads Snapshots and the clock
+//!                                        └▶ subscriptions ◀─ feed
 //! ```
 //!
 //! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
@@ -50,6 +51,7 @@ mod config;
 mod connection;
 mod counters;
 mod etag;
+mod events;
 mod fast_path;
 mod feed;
 mod get_status;
@@ -60,6 +62,7 @@ mod output;
 mod params;
 mod post;
 mod readiness;
+mod reorgs;
 mod router;
 mod server;
 mod socket;

@@ -72,7 +72,7 @@ impl SnapshotAnswer {
             l1_epoch: snapshot.l1_epoch,
             l2_epoch: snapshot.l2_epoch,
             status: snapshot.status,
-            reorg: snapshot.reorg.map(ReorgAnswer::of),
+            reorg: snapshot.reorg().map(ReorgAnswer::of),
             provenance: Provenance::of(&snapshot.provenance),
             age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
@@ -123,7 +123,7 @@ impl MetaAnswer {
             sequence: snapshot.id.sequence,
             l1_epoch: snapshot.l1_epoch,
             l2_epoch: snapshot.l2_epoch,
-            reorg: snapshot.reorg.map(ReorgAnswer::of),
+            reorg: snapshot.reorg().map(ReorgAnswer::of),
             provenance: Provenance::of(&snapshot.provenance),
             age_ms: Ages {
                 head_l1: age(confirmed.head_l1),

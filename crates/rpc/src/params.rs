@@ -26,16 +26,14 @@ pub(crate) fn one_uint64(params: Option<&str>) -> Result<u64, ErrorObjectOwned> 
 }
 
 /// The name of what to subscribe to, and how.
-pub(crate) fn subscription<T: DeserializeOwned + Default>(
-    params: Option<&str>,
-) -> Result<(String, T), ErrorObjectOwned> {
+pub(crate) fn subscription<T: DeserializeOwned>(params: Option<&str>) -> Result<(String, Option<T>), ErrorObjectOwned> {
     let mut arguments = arguments(params)?.into_iter();
     let name = arguments.next().ok_or_else(|| invalid("missing value for required argument 0"))?;
     let name = serde_json::from_str(name.get()).map_err(|_| invalid("invalid argument 0: want a string"))?;
     let options = match arguments.next().map(RawValue::get) {
-        None | Some("null") => T::default(),
+        None | Some("null") => None,
         Some(options) => {
-            serde_json::from_str(options).map_err(|error| invalid(format!("invalid argument 1: {error}")))?
+            Some(serde_json::from_str(options).map_err(|error| invalid(format!("invalid argument 1: {error}")))?)
         }
     };
     match arguments.next() {

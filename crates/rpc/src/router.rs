@@ -6,10 +6,17 @@ use jsonrpsee::server::{HttpBody, HttpRequest, ws::is_upgrade_request};
 use std::{sync::Arc, time::Duration};
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::{get_status::get_status, post::post, readiness::Readiness, server::Shared, websocket::upgrade};
+use crate::{
+    activity::Activity, events::events, get_status::get_status, post::post, readiness::Readiness, server::Shared,
+    websocket::upgrade,
+};
 
 /// Answers one HTTP request.
-pub(crate) async fn route(request: HttpRequest<Incoming>, shared: &Arc<Shared>) -> Response<HttpBody> {
+pub(crate) async fn route(
+    request: HttpRequest<Incoming>,
+    activity: &Arc<Activity>,
+    shared: &Arc<Shared>,
+) -> Response<HttpBody> {
     match (request.uri().path(), request.method()) {
         ("/", _) if is_upgrade_request(&request) => upgrade(request, shared),
         ("/", &Method::POST) => post(request, &shared.jsonrpc, &shared.answers).await,
@@ -18,6 +25,8 @@ pub(crate) async fn route(request: HttpRequest<Incoming>, shared: &Arc<Shared>) 
         ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),
         ("/status", &Method::GET | &Method::HEAD) => get_status(request.headers(), &shared.answers),
         ("/status", _) => not_allowed("GET, HEAD, OPTIONS"),
+        ("/events", &Method::GET) => events(&request, activity, shared),
+        ("/events", _) => not_allowed("GET, OPTIONS"),
         ("/healthz", _) => text(StatusCode::OK, shared.answers.config.version.clone()),
         ("/readyz", _) => {
             let readiness = Readiness::of(&shared.answers.snapshot(), shared.answers.now(), shared.answers.limits());
@@ -25,7 +34,10 @@ pub(crate) async fn route(request: HttpRequest<Incoming>, shared: &Arc<Shared>) 
             json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
         }
         ("/metrics", &Method::GET | &Method::HEAD) if shared.config().metrics.is_some() => metrics(&request, shared),
-        _ => text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /status, /healthz and /readyz"),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz",
+        ),
     }
 }
 

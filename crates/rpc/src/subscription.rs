@@ -1,11 +1,16 @@
 //! What one subscriber wants to know, what it has been told, and what it is told next. No I/O.
 
+use std::sync::Arc;
+
 use rollup::{BlockId, SyncStatus};
 use serde::Deserialize;
-use status::{Limits, Now, Reason};
+use status::Reason;
 use tokio::time::Instant;
 
-use crate::feed::{CONFIRMATIONS, News};
+use crate::{
+    feed::{CONFIRMATIONS, News},
+    methods::Answers,
+};
 
 /// The refs of a status by op-node's names, and how to read each.
 const FIELDS: [(&str, Field); 11] = [
@@ -55,13 +60,20 @@ struct Told {
     refs: Vec<BlockId>,
 }
 
-/// What to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tell {
-    /// The status.
-    Status,
-    /// That it is stale.
-    Stale,
+impl Options {
+    /// From the query of a URL: `meta=true` and `on=` with names between commas. Fails with what is neither.
+    pub(crate) fn of_query(query: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                Some(("meta", "true")) => options.meta = true,
+                Some(("meta", "false")) => options.meta = false,
+                Some(("on", names)) => options.on = Some(names.split(',').map(str::to_owned).collect()),
+                _ => return Err(option.to_owned()),
+            }
+        }
+        Ok(options)
+    }
 }
 
 impl Subscription {
@@ -75,27 +87,43 @@ impl Subscription {
         Ok(Self { on, meta: options.meta, told: None })
     }
 
-    /// Whether it has been told nothing yet.
-    pub(crate) fn is_new(&self) -> bool {
-        self.told.is_none()
+    /// Nothing more to tell until there is something newer than `news`.
+    pub(crate) fn knows(&mut self, news: &News) {
+        self.told = Some(self.told_by(news));
     }
 
-    /// What this subscriber must be told of `news`, if anything. It counts as told.
-    pub(crate) fn tell(&mut self, news: &News) -> Option<Tell> {
-        let told = Told {
+    /// What to tell next, `newest` being the newest of the feed, rendered by `frame`; nothing if there is no need. It
+    /// counts as told.
+    pub(crate) fn next(
+        &mut self,
+        newest: &Arc<News>,
+        answers: &Answers,
+        frame: impl FnOnce(&News, &str) -> String,
+    ) -> Option<String> {
+        // The first is what a call would be answered now, which the feed may not have yet.
+        let first = self.told.is_none().then(|| Arc::new(News::of_now(answers)));
+        let news = first.as_ref().unwrap_or(newest);
+        let told = self.told_by(news);
+        if self.told.as_ref().is_some_and(|last| !self.is_due(last, &told)) {
+            return None;
+        }
+        self.told = Some(told);
+        Some(match &news.stale {
+            Some(error) => frame(news, error),
+            None if self.meta => news.with_meta(answers.now(), answers.limits(), |json| frame(news, json)),
+            None => frame(news, news.snapshot.json.get()),
+        })
+    }
+
+    fn told_by(&self, news: &News) -> Told {
+        Told {
             sequence: news.snapshot.id.sequence,
             at: news.at,
             stale: news.stale.is_some(),
             ready: news.ready,
             held: news.held(),
             refs: self.on.iter().map(|field| field(&news.snapshot.status)).collect(),
-        };
-        let due = self.told.as_ref().is_none_or(|last| self.is_due(last, &told));
-        due.then(|| {
-            let tell = if told.stale { Tell::Stale } else { Tell::Status };
-            self.told = Some(told);
-            tell
-        })
+        }
     }
 
     fn is_due(&self, last: &Told, now: &Told) -> bool {
@@ -109,21 +137,5 @@ impl Subscription {
         let changed = now.sequence != last.sequence && (self.on.is_empty() || now.refs != last.refs);
         let confirmed = || now.at.saturating_duration_since(last.at) >= CONFIRMATIONS;
         changed || self.meta && (now.ready != last.ready || now.held != last.held || confirmed())
-    }
-
-    /// Hands the JSON to tell over to `frame`.
-    pub(crate) fn render<T>(
-        &self,
-        tell: Tell,
-        news: &News,
-        now: Now,
-        limits: &Limits,
-        frame: impl FnOnce(&str) -> T,
-    ) -> T {
-        match tell {
-            Tell::Stale => frame(news.stale.as_deref().unwrap_or("null")),
-            Tell::Status if self.meta => news.with_meta(now, limits, frame),
-            Tell::Status => frame(news.snapshot.json.get()),
-        }
     }
 }

@@ -9,12 +9,7 @@ use jsonrpsee::types::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{
-    feed::News,
-    params,
-    server::Shared,
-    subscription::{Subscription, Tell},
-};
+use crate::{feed::News, params, reorgs::Reorgs, server::Shared, subscription::Subscription};
 
 /// Begins a subscription.
 pub(crate) const SUBSCRIBE: &str = "optimism_subscribe";
@@ -31,7 +26,12 @@ pub(crate) struct Subscriptions {
 
 struct Open {
     id: String,
-    status: Subscription,
+    to: To,
+}
+
+enum To {
+    SyncStatus(Subscription),
+    L1Reorgs(Reorgs),
 }
 
 impl Subscriptions {
@@ -57,19 +57,25 @@ impl Subscriptions {
 
     fn subscribe(&mut self, params: Option<&str>) -> Result<String, ErrorObjectOwned> {
         let (name, options) = params::subscription(params)?;
-        if name != "syncStatus" {
-            let message = format!("no {name:?} subscription in optimism namespace");
-            return Err(ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>));
-        }
-        let status = Subscription::new(options)
-            .map_err(|unknown| params::invalid(format!("invalid argument 1: the status has no {unknown:?}")))?;
+        let to = match (name.as_str(), options) {
+            ("syncStatus", options) => To::SyncStatus(
+                Subscription::new(options.unwrap_or_default())
+                    .map_err(|unknown| params::invalid(format!("invalid argument 1: the status has no {unknown:?}")))?,
+            ),
+            ("l1Reorgs", None) => To::L1Reorgs(Reorgs::from_now_on(&self.shared.answers.snapshot())),
+            ("l1Reorgs", Some(_)) => return Err(params::invalid("too many arguments, want at most 1")),
+            _ => {
+                let message = format!("no {name:?} subscription in optimism namespace");
+                return Err(ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>));
+            }
+        };
         let most = self.shared.config().max_subscriptions;
         if self.open.len() >= most as usize {
             let message = format!("too many subscriptions on this connection, at most {most}");
             return Err(ErrorObject::owned(TOO_MANY_SUBSCRIPTIONS_CODE, message, None::<()>));
         }
         let id = format!("{:#034x}", rand::random::<u128>());
-        self.open.push(Open { id: id.clone(), status });
+        self.open.push(Open { id: id.clone(), to });
         self.shared.config().counters.subscribers.add(1);
         self.listen();
         Ok(id)
@@ -89,7 +95,7 @@ impl Subscriptions {
     /// Listens for what the present subscriptions want, and no more: thousands sleep through what they do not.
     fn listen(&mut self) {
         let feed = &self.shared.feed;
-        let meta = self.open.iter().any(|open| open.status.meta);
+        let meta = self.open.iter().any(|open| matches!(&open.to, To::SyncStatus(status) if status.meta));
         self.feed = (!self.open.is_empty()).then(|| if meta { feed.all.clone() } else { feed.changes.clone() });
     }
 
@@ -105,28 +111,22 @@ impl Subscriptions {
     pub(crate) fn next_frame(&mut self) -> Option<String> {
         let newest = self.feed.as_mut()?.borrow_and_update().clone();
         let answers = &self.shared.answers;
-        for Open { id, status } in &mut self.open {
-            let first = status.is_new().then(|| {
-                // What a call would be answered now, which the publisher may not have seen yet.
-                let now = answers.now();
-                Arc::new(News::of(answers.snapshot(), now, answers.limits()))
-            });
-            let news = first.as_ref().unwrap_or(&newest);
-            if let Some(tell) = status.tell(news) {
-                let member = match tell {
-                    Tell::Status => "result",
-                    Tell::Stale => "error",
-                };
-                self.shared.config().counters.frames.increment();
-                return Some(status.render(tell, news, answers.now(), answers.limits(), |json| {
-                    format!(
-                        r#"{{"jsonrpc":"2.0","method":"optimism_subscription","params":{{"subscription":"{id}","{member}":{json}}}}}"#
-                    )
-                }));
-            }
-        }
-        None
+        let frame = self.open.iter_mut().find_map(|Open { id, to }| match to {
+            To::SyncStatus(status) => status.next(&newest, answers, |news, json| {
+                // A client that reads results must not take what is stale for one.
+                frame(id, if news.stale.is_some() { "error" } else { "result" }, json)
+            }),
+            To::L1Reorgs(reorgs) => reorgs.next(&newest.snapshot).map(|json| frame(id, "result", &json)),
+        })?;
+        self.shared.config().counters.frames.increment();
+        Some(frame)
     }
+}
+
+fn frame(id: &str, member: &str, json: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"optimism_subscription","params":{{"subscription":"{id}","{member}":{json}}}}}"#
+    )
 }
 
 impl Drop for Subscriptions {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 use jsonrpsee::server::Methods;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, Output};
 use serde_json::{Value, json};
-use status::{Clock, Held, InstanceId, Limits, Reason, Reorg, Snapshot};
+use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -132,12 +132,12 @@ const SHAPES: [Shape; 5] = [
         held_since(snapshot, 0);
         snapshot.l2_reason = Some(Reason::Rewinding);
         let reorg = Reorg { old_head: block(3), new_head: block(4), ancestor: None, depth: 1 };
-        snapshot.reorg = Some(reorg);
+        snapshot.reorgs = Arc::from([PastReorg { l1_epoch: 1, sequence: 57, reorg }]);
     }),
     ("halted", |snapshot| {
         snapshot.l1_reason = Some(Reason::L1FinalizedConflict);
         let reorg = Reorg { old_head: block(3), new_head: block(4), ancestor: Some(block(2)), depth: 1 };
-        snapshot.reorg = Some(reorg);
+        snapshot.reorgs = Arc::from([PastReorg { l1_epoch: 1, sequence: 57, reorg }]);
     }),
 ];
 

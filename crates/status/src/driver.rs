@@ -97,7 +97,7 @@ fn report(before: &Snapshot, after: &Snapshot) {
         );
     }
     if after.l1_epoch != before.l1_epoch
-        && let Some(reorg) = after.reorg
+        && let Some(reorg) = after.reorg()
     {
         warn!(
             old_head = reorg.old_head.number,

@@ -3,7 +3,7 @@
 use rollup::{BlockId, SyncStatus};
 use tokio::time::Instant;
 
-use crate::{Confirmed, Snapshot};
+use crate::{Confirmed, Reorg, Snapshot};
 
 /// A ref of the status with its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,20 @@ fn blocks(status: &SyncStatus) -> [(&'static str, BlockId); 11] {
 fn times(confirmed: &Confirmed) -> [Option<Instant>; 11] {
     let Confirmed { head_l1, labels_l1, derived, tip } = *confirmed;
     [derived, labels_l1, head_l1, labels_l1, labels_l1, tip, derived, derived, derived, tip, derived]
+}
+
+/// How many L1 reorgs a snapshot tells of.
+pub const MAX_REORGS: usize = 64;
+
+/// An L1 reorg that clients have been shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastReorg {
+    /// The epoch it began.
+    pub l1_epoch: u64,
+    /// The first snapshot that shows it.
+    pub sequence: u64,
+    /// What happened.
+    pub reorg: Reorg,
 }
 
 /// The L1 reorgs clients have been shown, by depth.

@@ -31,7 +31,7 @@ pub use chain::{Chain, MAX_REFS, Reorg};
 pub use clock::{Clock, Now};
 pub use driver::{Decided, Driver, EventSender, Pipeline, Snapshots, pipeline, publish};
 pub use freshness::{Limits, Stale, Unready};
-pub use history::{Label, ReorgDepths, Since};
+pub use history::{Label, MAX_REORGS, PastReorg, ReorgDepths, Since};
 pub use place::{Place, within_conf_depth};
 pub use reason::{Counts, Reason};
 pub use snapshot::{Confirmed, Heard, Held, InstanceId, Provenance, Snapshot, SnapshotId};

@@ -6,7 +6,7 @@ use rollup::SyncStatus;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::{Counts, Layer, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
+use crate::{Counts, Layer, PastReorg, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
 
 /// Tells runs of the program apart: number 57 of another run is another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,8 +92,8 @@ pub struct Snapshot {
     pub l1_epoch: u64,
     /// How often the L2 tip went back.
     pub l2_epoch: u64,
-    /// The last L1 reorg clients have been shown.
-    pub reorg: Option<Reorg>,
+    /// The last L1 reorgs clients have been shown, oldest first: [`MAX_REORGS`](crate::MAX_REORGS) at most.
+    pub reorgs: Arc<[PastReorg]>,
     /// All L1 reorgs clients have been shown.
     pub reorg_depths: ReorgDepths,
     /// Who says so.
@@ -127,7 +127,7 @@ impl Snapshot {
             id: SnapshotId { instance, sequence: 0 },
             l1_epoch: 0,
             l2_epoch: 0,
-            reorg: None,
+            reorgs: Arc::from([]),
             reorg_depths: ReorgDepths::default(),
             provenance: Provenance::default(),
             confirmed: Confirmed::default(),
@@ -145,6 +145,11 @@ impl Snapshot {
     /// Whether L1 and L2 have both been known: before, every ref is zero.
     pub fn is_set(&self) -> bool {
         self.id.sequence > 0
+    }
+
+    /// The last L1 reorg clients have been shown.
+    pub fn reorg(&self) -> Option<Reorg> {
+        self.reorgs.last().map(|past| past.reorg)
     }
 
     /// Whether a client can see a difference.

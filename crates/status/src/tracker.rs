@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use self::nodes::Nodes;
 use crate::{
-    Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, Provenance, Reason, Reorg,
-    ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
+    Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, MAX_REORGS, PastReorg,
+    Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
 };
 
 /// What the operator decides about the fold.
@@ -116,7 +116,7 @@ pub struct StatusTracker {
     /// The execution client's safe block that an L1 reorg may have orphaned.
     distrusted: Option<B256>,
     l1_epoch: u64,
-    reorg: Option<Reorg>,
+    reorgs: Arc<[PastReorg]>,
     reorg_depths: ReorgDepths,
     l2_epoch: u64,
     held: Option<Held>,
@@ -195,7 +195,7 @@ impl StatusTracker {
             client_safe: None,
             distrusted: None,
             l1_epoch: 0,
-            reorg: None,
+            reorgs: Arc::from([]),
             reorg_depths: ReorgDepths::default(),
             l2_epoch: 0,
             held: None,
@@ -262,7 +262,7 @@ impl StatusTracker {
             next.status = served.status();
             next.l1_epoch = self.l1_epoch;
             next.l2_epoch = self.l2_epoch;
-            next.reorg = self.reorg;
+            next.reorgs = self.reorgs.clone();
             next.reorg_depths = self.reorg_depths;
             next.provenance = served.provenance();
             next.confirmed = served.confirmed();
@@ -288,7 +288,11 @@ impl StatusTracker {
             if let Some(reorg) = reorg {
                 self.l1_epoch += 1;
                 self.reorg_depths.add(reorg.depth);
-                self.reorg = Some(reorg);
+                // Whatever else is folded before it, the next snapshot is the first to show this.
+                let sequence = self.decided.id.sequence + 1;
+                let past = PastReorg { l1_epoch: self.l1_epoch, sequence, reorg };
+                let forgotten = (self.reorgs.len() + 1).saturating_sub(MAX_REORGS);
+                self.reorgs = self.reorgs[forgotten..].iter().copied().chain([past]).collect();
             }
             self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
             changed = served.status() != Served { l1: l1.clone(), view: view.clone() }.status();

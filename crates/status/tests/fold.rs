@@ -331,7 +331,7 @@ fn a_reorg_falls_back_to_the_newest_view_that_is_still_true() {
     fold.node(view(0, 108, 150, 206, 215), Outcome::Changed, [110, 108, 150, 206, 215]);
     // The tip of the fallen-back view, for the newest one stands on an orphaned block.
     fold.l1(1, 105, Outcome::Changed, [105, 99, 150, 190, 198]);
-    let reorg = fold.last.reorg.expect("a reorg");
+    let reorg = fold.last.reorg().expect("a reorg");
     assert_eq!((reorg.old_head, reorg.new_head), (l1(0, 110).id(), l1(1, 105).id()));
     assert_eq!((reorg.ancestor, reorg.depth), (Some(l1(0, 99).id()), 11));
     assert_eq!((fold.last.l1_epoch, fold.last.l2_epoch), (1, 1));

@@ -370,7 +370,7 @@ fn fold(tracker: &mut StatusTracker, nodes: usize, steps: &[Step]) -> World {
         tracker.on_event(event);
         let after = tracker.decide();
         check(&before, &after, &world, &ancestry);
-        if let Some(reorg) = after.reorg.filter(|_| after.l1_epoch == before.l1_epoch + 1 && before.is_set()) {
+        if let Some(reorg) = after.reorg().filter(|_| after.l1_epoch == before.l1_epoch + 1 && before.is_set()) {
             let ancestor = reorg.ancestor.expect("forks lie within the refs").number;
             assert_eq!(reorg.new_head, after.status.head_l1.id());
             assert_eq!(reorg.old_head, before.status.head_l1.id());

@@ -228,7 +228,7 @@ fn moved(last: &Snapshot, next: &Snapshot, truth: &Truth<'_>) -> Result<()> {
     let stands = |chains: &Chains| chains.l1_block(old.head_l1.number) == Some(old.head_l1);
     ensure!(!reorged || !truth.0.iter().all(|world| world.read(stands)), "a reorg is told of a head that stands");
     if epochs == 1 && reorged {
-        let reorg = next.reorg.ok_or_eyre("an epoch without a reorg")?;
+        let reorg = next.reorg().ok_or_eyre("an epoch without a reorg")?;
         let mut ancestor = old.head_l1;
         while !truth.on_branch(new.head_l1.id(), ancestor.id()) {
             ancestor = truth.l1(ancestor.parent_hash).ok_or_eyre("no common ancestor")?;

@@ -14,7 +14,7 @@ async fn request(line: &str, headers: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn paths_and_methods() {
-    let nowhere = "nothing is served here: JSON-RPC at /, and /status, /healthz and /readyz";
+    let nowhere = "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz";
     for (line, status, body) in [
         ("GET /", 200, ""),
         ("HEAD /", 200, ""),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod client;
+mod events;
 mod fast_path;
 mod fixture;
 mod http;

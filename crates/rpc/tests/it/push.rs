@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use status::Snapshot;
+use status::{PastReorg, Reorg, Snapshot};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -66,7 +66,7 @@ async fn closed(client: &mut Client) -> (u16, String) {
 }
 
 /// Publishes a successor of what is served.
-fn publish(server: &Running, change: impl FnOnce(&mut Snapshot)) {
+pub(crate) fn publish(server: &Running, change: impl FnOnce(&mut Snapshot)) {
     let mut next = Snapshot::clone(&server.snapshots.borrow());
     next.id.sequence += 1;
     change(&mut next);
@@ -190,6 +190,37 @@ async fn meta_tells_what_a_follower_needs() {
     let frame = told(&mut client).await["result"].take();
     assert_eq!((&frame["sequence"], &frame["ready"]), (&json!(57), &json!(false)));
     assert_eq!(frame["unready"][0]["problem"], "halted");
+}
+
+#[tokio::test]
+async fn reorgs_are_told_to_whoever_wants_them() {
+    let server = serve(|_| {}).await;
+    let mut client = connect(&server).await;
+    let id = subscribe(&mut client, json!(["l1Reorgs"])).await;
+    let block = |number| rollup::BlockId { hash: [number as u8; 32].into(), number };
+    let past = |l1_epoch| PastReorg {
+        l1_epoch,
+        sequence: 57 + l1_epoch,
+        reorg: Reorg { old_head: block(3), new_head: block(4), ancestor: Some(block(2)), depth: 1 },
+    };
+    publish(&server, |snapshot| snapshot.status.head_l1.number += 1);
+    publish(&server, |snapshot| (snapshot.l1_epoch, snapshot.reorgs) = (2, [past(1), past(2)].into()));
+    for epoch in 1..=2 {
+        let frame = told(&mut client).await;
+        assert_eq!(frame["subscription"], id);
+        let expected = json!({
+            "instance": "0000000000005eed",
+            "l1_epoch": epoch,
+            "depth": 1,
+            "ancestor": block(2),
+            "old_head": block(3),
+            "new_head": block(4),
+            "status_id": format!("0000000000005eed-{}", 57 + epoch),
+        });
+        assert_eq!(frame["result"], expected);
+    }
+    let answer = request(&mut client, "optimism_subscribe", json!(["l1Reorgs", {}])).await;
+    assert_eq!(answer["error"]["message"], "too many arguments, want at most 1");
 }
 
 #[tokio::test]
