@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! Snapshots, Clock ─▶ Publisher ─┬▶ changes: another status, stale, or good again
-//!                                └▶ all: these, other readiness, and confirmations every 5 s
+//!                                ├▶ all: these, other readiness, and confirmations every 5 s
+//!                                └▶ History
 //! ```
 //!
 //! A subscriber sleeps until there is something for it. What many are told is rendered once.
@@ -22,6 +23,8 @@ use tokio::{
 };
 
 use crate::{
+    Config,
+    history::History,
     methods::{Answers, sync_status},
     opstatus::MetaAnswer,
 };
@@ -115,14 +118,18 @@ pub(crate) struct Publisher {
     limits: Limits,
     changes: watch::Sender<Arc<News>>,
     all: watch::Sender<Arc<News>>,
+    history: Arc<History>,
 }
 
 /// The news of `snapshots`, as soon as the publisher runs.
-pub(crate) fn feed(snapshots: Snapshots, clock: Clock, limits: Limits) -> (Publisher, Feed) {
-    let first = Arc::new(News::of(snapshots.borrow().clone(), clock.now(), &limits));
+pub(crate) fn feed(config: &Config, snapshots: Snapshots, history: Arc<History>) -> (Publisher, Feed) {
+    let Config { clock, limits, .. } = *config;
+    let now = clock.now();
+    let first = Arc::new(News::of(snapshots.borrow().clone(), now, &limits));
+    history.push(&first, now);
     let (changes, changes_out) = watch::channel(first.clone());
     let (all, all_out) = watch::channel(first);
-    (Publisher { snapshots, clock, limits, changes, all }, Feed { changes: changes_out, all: all_out })
+    (Publisher { snapshots, clock, limits, changes, all, history }, Feed { changes: changes_out, all: all_out })
 }
 
 impl Publisher {
@@ -136,7 +143,11 @@ impl Publisher {
             if news.changes(&last) {
                 self.changes.send_replace(news.clone());
             }
-            if news.differs(&last) || news.confirms(&last) {
+            let differs = news.differs(&last);
+            if differs {
+                self.history.push(&news, now);
+            }
+            if differs || news.confirms(&last) {
                 self.all.send_replace(news.clone());
             }
             let next = self.wake(&news, now);

@@ -55,6 +55,7 @@ mod events;
 mod fast_path;
 mod feed;
 mod get_status;
+mod history;
 mod jsonrpc;
 mod methods;
 mod opstatus;

@@ -14,6 +14,7 @@ use status::{Limits, Now, Snapshot, Snapshots};
 use crate::{
     Config,
     etag::Answered,
+    history::History,
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
     readiness::{self, ms},
@@ -28,6 +29,7 @@ pub(crate) const OPENRPC: &str = include_str!("../../../openrpc.json");
 pub(crate) struct Answers {
     pub(crate) config: Config,
     pub(crate) snapshots: Snapshots,
+    pub(crate) history: Arc<History>,
 }
 
 impl Answers {
@@ -82,6 +84,12 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     method(&mut module, "opstatus_sources", |it| {
         Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.endpoints)()))
     });
+    module
+        .register_method("opstatus_history", |params: Params<'_>, answers: &Answers, _| {
+            let since = params::one_option(params.as_str())?.unwrap_or_default();
+            Ok::<_, ErrorObjectOwned>(answers.history.answer(answers.snapshot().id.instance, since))
+        })
+        .expect("every method has a name of its own");
     method(&mut module, "rpc_modules", |_| {
         Ok(BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]))
     });

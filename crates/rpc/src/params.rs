@@ -42,6 +42,15 @@ pub(crate) fn subscription<T: DeserializeOwned>(params: Option<&str>) -> Result<
     }
 }
 
+/// The only parameter of a method that takes none or one.
+pub(crate) fn one_option<T: DeserializeOwned>(params: Option<&str>) -> Result<Option<T>, ErrorObjectOwned> {
+    match arguments(params)?.as_slice() {
+        [] => Ok(None),
+        [one] => serde_json::from_str(one.get()).map_err(|error| invalid(format!("invalid argument 0: {error}"))),
+        _ => Err(invalid("too many arguments, want at most 1")),
+    }
+}
+
 /// The only parameter of a method that takes a string.
 pub(crate) fn one_string(params: Option<&str>) -> Result<String, ErrorObjectOwned> {
     match arguments(params)?.as_slice() {

@@ -99,8 +99,9 @@ impl Server {
         let addr = listener.local_addr().map_err(bind_error)?;
 
         let (stop_jsonrpc, handle) = stop_channel();
-        let (publisher, feed) = feed::feed(snapshots.clone(), config.clock, config.limits);
-        let answers = Arc::new(Answers { config, snapshots });
+        let history = Arc::default();
+        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
+        let answers = Arc::new(Answers { config, snapshots, history });
         let methods = methods::register(answers.clone());
         let shared = Shared {
             jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),

@@ -7,7 +7,7 @@ use jsonrpsee::types::{
     error::{CALL_EXECUTION_FAILED_CODE, METHOD_NOT_FOUND_CODE, TOO_MANY_SUBSCRIPTIONS_CODE},
 };
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{feed::News, params, reorgs::Reorgs, server::Shared, subscription::Subscription};
 
@@ -48,11 +48,14 @@ impl Subscriptions {
         let request: Request<'_> = serde_json::from_slice(message).ok()?;
         let params = request.params.as_deref().map(|params| params.get());
         let (id, method) = (request.id.clone(), request.method.as_ref());
-        match method {
-            SUBSCRIBE => Some(answer(id, self.subscribe(params))),
-            UNSUBSCRIBE => Some(answer(id, self.unsubscribe(params))),
-            _ => None,
-        }
+        let start = Instant::now();
+        let answer = match method {
+            SUBSCRIBE => answer(id, self.subscribe(params)),
+            UNSUBSCRIBE => answer(id, self.unsubscribe(params)),
+            _ => return None,
+        };
+        self.shared.config().counters.calls.answered(method, start.elapsed());
+        Some(answer)
     }
 
     fn subscribe(&mut self, params: Option<&str>) -> Result<String, ErrorObjectOwned> {

@@ -10,7 +10,9 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Config,
+    feed::News,
     fixture::{endpoints, rollup_config, served, status, unix},
+    history::History,
     methods::{Answers, register},
     opstatus::MetaAnswer,
     readiness::Readiness,
@@ -36,7 +38,10 @@ impl World {
             ..Config::default()
         };
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
-        let answers = Arc::new(Answers { config, snapshots });
+        let history = Arc::<History>::default();
+        let now = config.clock.now();
+        history.push(&News::of(snapshots.borrow().clone(), now, &config.limits), now);
+        let answers = Arc::new(Answers { config, snapshots, history });
         tokio::time::advance(Duration::from_millis(1500)).await;
         Self { methods: register(answers.clone()), answers, _publisher: publisher }
     }
@@ -250,7 +255,8 @@ async fn the_pattern_of_a_block_number_is_what_is_read() {
 async fn without_sources_there_is_no_output() {
     let mut world = World::new(|_| {}).await;
     let config = Config { outputs: None, ..world.answers.config.clone() };
-    world.answers = Arc::new(Answers { config, snapshots: world.answers.snapshots.clone() });
+    let Answers { snapshots, history, .. } = &*world.answers;
+    world.answers = Arc::new(Answers { config, snapshots: snapshots.clone(), history: history.clone() });
     world.methods = register(world.answers.clone());
     let error = |code: i32, message: &str| json!({"code": code, "message": message});
     let answer = world.ask("optimism_outputAtBlock", &json!(["0x7"])).await;
