@@ -31,6 +31,9 @@ pub enum Command {
     /// Print the configuration that run would have with the same flags, as a file for --config, and where each value
     /// comes from. URLs show scheme, host and port only.
     Config(Box<RunArgs>),
+    /// Examine every upstream that run would follow with the same flags, and say what to change: exits with 0 when
+    /// nothing fails, 1 when something does, 2 on wrong usage. Takes up to a minute.
+    Doctor(Box<DoctorArgs>),
     /// Ask a rollup node for its status: exits with 0 when it is ready, 1 when it is not, 2 on wrong usage.
     Get(GetArgs),
     /// Print one line about a rollup node, for scripts and health checks: exits with 0 when all is well, 1 when
@@ -64,6 +67,17 @@ pub struct RunArgs {
     /// What every server takes.
     #[command(flatten)]
     pub serve: ServeArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// What would be followed.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `dev`.

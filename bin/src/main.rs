@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use op_status::{
     Config, Dev, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, effective, get, init_log, print, without_secrets,
+    check, completions, doctor, effective, get, init_log, print, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -49,6 +49,7 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
         Command::Config(_) => print(&effective(&parsed.settings))?,
         Command::Completions { shell } => print(&completions(shell))?,
         Command::Check(args) => return Ok(ExitCode::from(u8::from(!check(&args).await?))),
+        Command::Doctor(args) => return Ok(ExitCode::from(u8::from(!doctor(&args).await?))),
         Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
     Ok(ExitCode::SUCCESS)

@@ -95,7 +95,7 @@ pub(crate) fn key(flag: &str, command: &Command) -> String {
 /// The flags that a file may set.
 pub(crate) fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let named = command.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
-    named.filter(|(flag, _)| !["help", "version", "config"].contains(flag))
+    named.filter(|(flag, _)| !["help", "version", "config", "json"].contains(flag))
 }
 
 /// An error comes with the offset of what is wrong.

@@ -55,7 +55,7 @@ pub(crate) fn judge(report: &Report, now: Duration, max_head_age: Duration) -> V
 
 /// The refs that every client needs. A young L1 has no `safe_l1` and `finalized_l1` yet, and several generations of
 /// nodes leave the other refs out.
-fn unset(status: &SyncStatus) -> Vec<Problem> {
+pub(crate) fn unset(status: &SyncStatus) -> Vec<Problem> {
     let needed = [
         ("head_l1", status.head_l1.is_zero()),
         ("current_l1", status.current_l1.is_zero()),

@@ -2,5 +2,6 @@
 
 mod check;
 mod config;
+mod doctor;
 mod get;
 mod shared;

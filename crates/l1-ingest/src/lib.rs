@@ -48,4 +48,5 @@ mod watch;
 pub use agree::{Agreement, Decided, Observation, Standing, agree};
 pub use config::Config;
 pub use lookup::L1;
+pub use verify::probe;
 pub use watch::watch;

@@ -3,12 +3,19 @@
 use alloy_primitives::U64;
 use rollup::BlockId;
 use serde_json::json;
-use upstream::CallError;
+use status::Health;
+use upstream::{CallError, Client};
 
 use crate::{
     blocks::{Ask, Blocks},
     fault::Fault,
 };
+
+/// Whether an endpoint could be followed: else the state it would be in, and why.
+pub async fn probe(client: &Client, chain_id: u64, genesis: BlockId, trust_rpc: bool) -> Result<(), (Health, String)> {
+    let blocks = Blocks { client: client.clone(), trust_rpc };
+    verify(&blocks, chain_id, genesis).await.map_err(|fault| (fault.health(), fault.to_string()))
+}
 
 /// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`.
 pub(crate) async fn verify(blocks: &Blocks, chain_id: u64, genesis: BlockId) -> Result<(), Fault> {

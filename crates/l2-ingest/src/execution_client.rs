@@ -7,7 +7,7 @@ use futures::Stream;
 use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
-use status::{Event, L2View, Profile};
+use status::{Event, Health, L2View, Profile};
 use upstream::{CallError, Client};
 
 use crate::{
@@ -151,6 +151,11 @@ impl ExecutionClient {
         self.known.put(header.hash, l2_block_ref(header, first, &self.config.rollup)?);
         Ok(())
     }
+}
+
+/// Whether an execution client could be followed: else the state it would be in, and why.
+pub async fn probe_execution_client(rollup: &RollupConfig, client: &Client) -> Result<(), (Health, String)> {
+    verify(rollup, client).await.map(drop).map_err(|fault| (fault.health(), fault.to_string()))
 }
 
 /// Checks chain id and genesis; the answer is the genesis block.

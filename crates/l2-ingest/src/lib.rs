@@ -29,6 +29,6 @@ mod same_rollup;
 mod standing;
 
 pub use config::Config;
-pub use execution_client::watch_execution_client;
+pub use execution_client::{probe_execution_client, watch_execution_client};
 pub use outputs::{OutputError, Outputs, OutputsConfig};
-pub use rollup_node::{CurrentL1, Node, watch_rollup_node};
+pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};

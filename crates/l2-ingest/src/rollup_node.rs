@@ -3,10 +3,10 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, SyncStatus};
+use rollup::{BlockId, L1BlockRef, RollupConfig, SyncStatus};
 use serde::Deserialize;
 use serde_json::Value;
-use status::{Derived, Event, L2View, Profile, Tip};
+use status::{Derived, Event, Health, L2View, Profile, Tip};
 use tokio::time::timeout;
 use upstream::{CallError, Client};
 
@@ -124,14 +124,7 @@ impl Source for RollupNode {
 
 impl RollupNode {
     async fn open(config: Config, node: Node, client: Client) -> Result<Self, Fault> {
-        let theirs = match client.call::<Value>("optimism_rollupConfig", ()).await {
-            // Whether it has no such method or a proxy before it does not allow it.
-            Err(CallError::Rpc { .. }) => Value::Null,
-            answer => answer?,
-        };
-        if let Some(fault) = difference(&config.rollup, &theirs) {
-            return Err(fault);
-        }
+        verify(&config.rollup, &client).await?;
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
         Ok(Self { config, node, client, cue, compared: None })
     }
@@ -151,4 +144,18 @@ impl RollupNode {
         }
         self.compared.and_then(|(_, block)| block)
     }
+}
+
+/// Whether a rollup node could be followed: else the state it would be in, and why.
+pub async fn probe_rollup_node(rollup: &RollupConfig, client: &Client) -> Result<(), (Health, String)> {
+    verify(rollup, client).await.map_err(|fault| (fault.health(), fault.to_string()))
+}
+
+async fn verify(rollup: &RollupConfig, client: &Client) -> Result<(), Fault> {
+    let theirs = match client.call::<Value>("optimism_rollupConfig", ()).await {
+        // Whether it has no such method or a proxy before it does not allow it.
+        Err(CallError::Rpc { .. }) => Value::Null,
+        answer => answer?,
+    };
+    difference(rollup, &theirs).map_or(Ok(()), Err)
 }

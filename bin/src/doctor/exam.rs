@@ -1,0 +1,264 @@
+//! The examination of one endpoint, and what is asked of every kind.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde::Serialize;
+use serde_json::{Value, json};
+use status::{Clock, Health};
+use tokio::time::{Instant, timeout};
+use upstream::{CallError, Client, Endpoint, Kind};
+
+use crate::get::columns::human;
+
+/// How long one endpoint is examined at most.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How many requests are sent at once to see what a provider lets pass: a start sends about half as many.
+const BURST: usize = 20;
+
+/// By how much a block may be ahead of our clock: what clocks usually differ by.
+const SKEW: u64 = 2;
+
+/// Something that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// What it means.
+    pub verdict: Verdict,
+    /// The flag that names the endpoint.
+    pub flag: &'static str,
+    /// The endpoint, without secrets.
+    pub endpoint: String,
+    /// What was looked at.
+    pub check: &'static str,
+    /// A sentence about it.
+    pub message: String,
+    /// The flag to change.
+    pub change: Option<&'static str>,
+}
+
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing is to be done.
+    Ok,
+    /// It works, but something is missing or late.
+    Warn,
+    /// The endpoint cannot be followed like this.
+    Fail,
+}
+
+/// An endpoint under examination.
+pub(super) struct Exam<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) clock: Clock,
+    flag: &'static str,
+    findings: Vec<Finding>,
+}
+
+/// Examines an endpoint within the limit.
+pub(super) async fn examine<'a>(
+    endpoint: &'a Endpoint,
+    flag: &'static str,
+    clock: Clock,
+    examination: impl AsyncFnOnce(&mut Exam<'a>) -> Option<()>,
+) -> Vec<Finding> {
+    let mut exam = Exam { endpoint, clock, flag, findings: Vec::new() };
+    let ended = timeout(LIMIT, examination(&mut exam)).await;
+    if ended.is_err() {
+        exam.fail("time", format!("not done within {}", human(LIMIT)), flag);
+    }
+    exam.findings
+}
+
+impl Exam<'_> {
+    pub(super) fn ok(&mut self, check: &'static str, message: impl Into<String>) {
+        self.say(Verdict::Ok, check, message.into(), None);
+    }
+
+    pub(super) fn warn(&mut self, check: &'static str, message: impl Into<String>, change: &'static str) {
+        self.say(Verdict::Warn, check, message.into(), Some(change));
+    }
+
+    pub(super) fn fail(&mut self, check: &'static str, message: impl Into<String>, change: &'static str) {
+        self.say(Verdict::Fail, check, message.into(), Some(change));
+    }
+
+    fn say(&mut self, verdict: Verdict, check: &'static str, message: String, change: Option<&'static str>) {
+        let endpoint = self.endpoint.name().to_owned();
+        self.findings.push(Finding { verdict, flag: self.flag, endpoint, check, message, change });
+    }
+
+    /// Connects and asks something simple. An endpoint that answers with an error is there.
+    pub(super) async fn reach(&mut self, method: &'static str) -> Option<Client> {
+        let started = Instant::now();
+        let client = match self.endpoint.connect().await {
+            Ok(client) => client,
+            Err(error) => return self.unreachable(&error),
+        };
+        match client.call::<Value>(method, ()).await {
+            Ok(_) | Err(CallError::Rpc { .. }) => {
+                self.ok("reachable", format!("it answered in {} ms", started.elapsed().as_millis()));
+                Some(client)
+            }
+            Err(error) => self.unreachable(&error),
+        }
+    }
+
+    fn unreachable<T>(&mut self, error: &CallError) -> Option<T> {
+        let engine = self.flag == "--l2" && *error == CallError::Unauthorized;
+        self.fail("reachable", error.to_string(), if engine { "--l2.jwt-secret" } else { self.flag });
+        None
+    }
+
+    /// What the code of `run` says about the chain that is served.
+    pub(super) fn chain(&mut self, probed: Result<(), (Health, String)>, chain: &str) -> Option<()> {
+        match probed {
+            Ok(()) => self.ok("chain", format!("it serves {chain}")),
+            Err((Health::WrongChain, why)) => self.fail("chain", why, self.flag),
+            // A header of a kind that this program does not know.
+            Err((_, why)) if why.contains("hashes to") => self.fail("chain", why, "--l1.trustrpc"),
+            Err((_, why)) => self.fail("chain", why, self.flag),
+        }
+        self.findings.last().filter(|last| last.verdict == Verdict::Ok).map(drop)
+    }
+
+    /// A request of several calls, which HTTP endpoints are followed by.
+    pub(super) async fn batch(&mut self, client: &Client) -> Option<()> {
+        if self.endpoint.kind() != Kind::Http {
+            return Some(());
+        }
+        let calls = vec![("eth_chainId", json!([])), ("eth_blockNumber", json!([]))];
+        let answers = client.batch(calls).await.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
+        match answers {
+            Ok(_) => self.ok("batch", "it takes several calls in one request"),
+            Err(error) => {
+                self.fail("batch", format!("several calls in one request: {error}; a wss URL needs none"), self.flag);
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// The block of a label: its number and timestamp.
+    pub(super) async fn block(&mut self, client: &Client, label: &'static str) -> Option<(u64, u64)> {
+        let block: Value = client.call("eth_getBlockByNumber", (label, false)).await.ok()?;
+        let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
+        Some((quantity("number")?, quantity("timestamp")?))
+    }
+
+    /// Whether safe and finalized are known, in the words of what that costs.
+    pub(super) async fn labels(&mut self, client: &Client, cost: &str) {
+        let mut unknown = Vec::new();
+        for label in ["safe", "finalized"] {
+            if self.block(client, label).await.is_none() {
+                unknown.push(label);
+            }
+        }
+        match unknown.is_empty() {
+            true => self.ok("labels", "safe and finalized are known"),
+            false => {
+                let which = unknown.join(" and ");
+                self.warn("labels", format!("it knows no {which} block: the chain is young, or {cost}"), self.flag);
+            }
+        }
+    }
+
+    /// The timestamp of the newest block against our clock.
+    pub(super) fn clock(&mut self, timestamp: u64, late: Duration, limit: Duration, change: &'static str) {
+        let now = self.clock.now().unix;
+        let age = human(now.saturating_sub(Duration::from_secs(timestamp)));
+        let ahead = timestamp.saturating_sub(now.as_secs());
+        let old = now.as_secs().saturating_sub(timestamp);
+        if ahead > SKEW {
+            let said = format!("its newest block is {ahead} s in the future: set the clock of this machine");
+            self.fail("clock", said, self.flag);
+        } else if !limit.is_zero() && old > limit.as_secs() {
+            let said = format!(
+                "its newest block is {age} old, the limit is {}: it is behind, or our clock is ahead",
+                human(limit)
+            );
+            self.fail("clock", said, change);
+        } else if old > late.as_secs() {
+            self.warn(
+                "clock",
+                format!("its newest block is {age} old: it is behind, or our clock is ahead"),
+                self.flag,
+            );
+        } else {
+            self.ok("clock", format!("its newest block is {age} old"));
+        }
+    }
+
+    /// Whether a head is announced within two slots.
+    pub(super) async fn new_heads(&mut self, client: &Client, slot: Duration) {
+        if !self.endpoint.subscribes() {
+            return self
+                .ok("newHeads", "it is polled when a block is due; by a ws or wss URL blocks are heard of at once");
+        }
+        let mut heads = match client.subscribe::<Value>("newHeads").await {
+            Ok(heads) => heads,
+            Err(error) => return self.fail("newHeads", format!("it cannot be subscribed to: {error}"), self.flag),
+        };
+        let before = self.block(client, "latest").await;
+        let started = Instant::now();
+        match timeout(2 * slot, heads.next()).await {
+            Ok(Ok(_)) => {
+                self.ok("newHeads", format!("a head was announced after {} ms", started.elapsed().as_millis()))
+            }
+            Ok(Err(error)) => self.fail("newHeads", error.to_string(), self.flag),
+            Err(_) => {
+                let waited = human(2 * slot);
+                match self.block(client, "latest").await > before {
+                    true => self.fail(
+                        "newHeads",
+                        format!("blocks were made but none was announced within {waited}; try its http URL"),
+                        self.flag,
+                    ),
+                    false => self.warn("newHeads", format!("no block came within {waited}"), self.flag),
+                }
+            }
+        }
+    }
+
+    /// Whether a small burst of requests is let through.
+    pub(super) async fn burst(&mut self, client: &Client, change: &'static str) {
+        let calls = (0..BURST).map(|_| client.call::<Value>("eth_blockNumber", ()));
+        let answers = join_all(calls).await;
+        let refused = answers.iter().filter(|answer| answer.as_ref().is_err_and(too_many)).count();
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        match (refused, failed) {
+            (0, 0) => self.ok("rate limit", format!("{BURST} requests at once were answered")),
+            (0, _) => self.warn("rate limit", format!("{failed} of {BURST} requests at once failed"), change),
+            _ => self.warn(
+                "rate limit",
+                format!("{refused} of {BURST} requests at once were refused as too many"),
+                change,
+            ),
+        }
+    }
+}
+
+/// Whether the endpoint says that we ask too much.
+fn too_many(error: &CallError) -> bool {
+    match error {
+        CallError::Status { code, .. } => *code == 429,
+        CallError::Rpc { code, message } => {
+            let says = |words: &str| message.to_lowercase().contains(words);
+            matches!(code, 429 | -32005 | -32029) || says("rate") || says("too many") || says("limit")
+        }
+        _ => false,
+    }
+}
+
+/// Runs `ask` each second until it has an answer, `times` times at most.
+pub(super) async fn each_second<T>(times: usize, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..times {
+        if let Some(answer) = ask().await {
+            return Some(answer);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    None
+}

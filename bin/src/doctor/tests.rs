@@ -1,0 +1,233 @@
+//! Upstreams with one thing wrong each, over in-process transports and a paused clock.
+
+use std::{sync::Arc, time::Duration};
+
+use devnet::{Faults, Heads, Label, Node, Params, Requests, Role, RpcError, World};
+use rollup::{RollupConfig, SyncStatus};
+use serde_json::json;
+use status::Clock;
+use upstream::{Endpoint, Options, tls_config};
+
+use super::{Finding, Verdict, examine, json, table};
+use crate::{
+    Config,
+    args::{Command, parse},
+};
+
+/// One upstream of each kind, all well.
+struct Rig {
+    world: World,
+    l1: Node,
+    client: Node,
+    node: Node,
+    flags: &'static [&'static str],
+}
+
+impl Rig {
+    fn new() -> Self {
+        let params = Params::default();
+        let world = World::new(params);
+        world.advance(Duration::from_secs(params.genesis_time + 40 * params.l1_block_time));
+        let make = |role| Node::new(world.clone(), role);
+        let node = make(Role::RollupNode);
+        node.with_status(|status| SyncStatus { current_l1: status.safe_l1, ..status });
+        node.with_answer("optimism_safeHeadAtL1Block", |_, _| Ok(json!({})));
+        Self { l1: make(Role::L1), client: make(Role::ExecutionClient), node, world, flags: &[] }
+    }
+
+    /// The configuration of these flags with our endpoints in their place.
+    fn config(&self, clock: Clock) -> Config {
+        let base = [
+            "op-status",
+            "run",
+            "--network",
+            "op-mainnet",
+            "--l1",
+            "http://l1",
+            "--l2",
+            "http://l2",
+            "--rollup",
+            "n=http://n",
+        ];
+        let Command::Run(args) = parse([&base, self.flags].concat()).unwrap().cli.command else {
+            panic!("this is run")
+        };
+        let mut config = Config::from_args(&args).unwrap();
+        let rollup = self.world.read(|chains| chains.rollup_config().to_string());
+        config.rollup = Arc::new(RollupConfig::from_json(&rollup).unwrap());
+        config.clock = clock;
+        let options = Options::new(tls_config(None).unwrap());
+        config.l1.endpoints = vec![Endpoint::over_pubsub("l1", self.l1.connector(), options.clone())];
+        let client = Endpoint::over_pubsub("l2", self.client.connector(), options.clone());
+        config.l2.execution_client = config.l2.execution_client.map(|_| client);
+        config
+            .l2
+            .nodes
+            .iter_mut()
+            .for_each(|node| node.endpoint = Endpoint::over("n", self.node.transport(), options.clone()));
+        config
+    }
+
+    /// What is found while the chains grow; unless they stand still.
+    async fn findings(&self, grows: bool, clock_off: i64) -> Vec<Finding> {
+        let start = self.world.read(|chains| chains.now());
+        let unix = Duration::from_secs(start.as_secs().saturating_add_signed(clock_off));
+        let config = self.config(Clock::starting_at(unix));
+        let begun = tokio::time::Instant::now();
+        let grow = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if grows {
+                    self.world.advance(start + begun.elapsed());
+                }
+            }
+        };
+        tokio::select! {
+            findings = examine(&config) => findings,
+            () = grow => unreachable!("it grows for ever"),
+        }
+    }
+}
+
+/// What is not ok, as `verdict flag check -> change`, is this; and some sentence of it says this.
+#[track_caller]
+fn check(findings: &[Finding], expected: &[&str], said: &str) {
+    let odd: Vec<_> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    let told = odd.iter().map(|finding| {
+        let verdict = if finding.verdict == Verdict::Fail { "fail" } else { "warn" };
+        format!("{verdict} {} {} -> {}", finding.flag, finding.check, finding.change.unwrap_or("nothing"))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expected, "{findings:#?}");
+    assert!(said.is_empty() || odd.iter().any(|finding| finding.message.contains(said)), "{findings:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn healthy_upstreams_are_ok() {
+    let findings = Rig::new().findings(true, 0).await;
+    check(&findings, &[], "");
+    let checks = |flag| findings.iter().filter(|it| it.flag == flag).map(|it| it.check).collect::<Vec<_>>();
+    assert_eq!(checks("--l1"), ["reachable", "chain", "clock", "labels", "newHeads", "rate limit"]);
+    assert_eq!(checks("--l2"), ["reachable", "chain", "clock", "labels", "newHeads", "proofs", "rate limit"]);
+    assert_eq!(checks("--rollup"), ["reachable", "chain", "status", "clock", "kind", "outputs", "SafeDB"]);
+    let told = anstream::adapter::strip_str(&table(&findings)).to_string();
+    assert!(told.starts_with("ok  --l1      l1  reachable   it answered in 0 ms\n"), "{told}");
+    assert!(told.ends_with("\n\nall is well\n"), "{told}");
+    assert!(json(&findings, true).unwrap().starts_with(r#"{"ok":true,"findings":[{"verdict":"ok","flag":"--l1","#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_answer_is_unreachable() {
+    let rig = Rig::new();
+    rig.l1.set(Faults::dead());
+    rig.client.set(Faults::stopped());
+    rig.node.set(Faults { requests: Requests::Body("<html>".into()), ..Faults::default() });
+    let each = ["fail --l1 reachable -> --l1", "fail --l2 reachable -> --l2", "fail --rollup reachable -> --rollup"];
+    check(&rig.findings(true, 0).await, &each, "no answer within 10s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_chain_is_named() {
+    let rig = Rig::new();
+    rig.l1.edit(|faults| faults.lies.chain_id = Some(5));
+    rig.client.edit(|faults| faults.lies.chain_id = Some(6));
+    rig.node.with_answer("optimism_rollupConfig", |_, truth| {
+        let mut config = truth?;
+        config["block_time"] = json!(7);
+        Ok(config)
+    });
+    let each = ["fail --l1 chain -> --l1", "fail --l2 chain -> --l2", "fail --rollup chain -> --rollup"];
+    check(&rig.findings(true, 0).await, &each, "wrong chain: block_time is 7, expected 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_another_hash_may_be_trusted() {
+    let mut rig = Rig::new();
+    rig.l1.edit(|faults| faults.lies.wrong_hash = true);
+    check(&rig.findings(true, 0).await, &["fail --l1 chain -> --l1.trustrpc"], "its header hashes to");
+    // Trusted, it is another chain.
+    rig.flags = &["--l1.trustrpc"];
+    check(&rig.findings(true, 0).await, &["fail --l1 chain -> --l1"], "wrong chain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_labels_are_told() {
+    let rig = Rig::new();
+    rig.l1.edit(|faults| faults.lies.safe = Label::NotFound);
+    rig.client.edit(|faults| (faults.lies.safe, faults.lies.finalized) = (Label::Null, Label::NotFound));
+    let each = ["warn --l1 labels -> --l1", "warn --l2 labels -> --l2"];
+    check(&rig.findings(true, 0).await, &each, "it knows no safe and finalized block");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_shows_in_block_times() {
+    let rig = Rig::new();
+    let ahead = ["fail --l1 clock -> --l1", "fail --l2 clock -> --l2", "fail --rollup clock -> --rollup"];
+    check(&rig.findings(true, -30).await, &ahead, "30 s in the future: set the clock of this machine");
+    let behind = ["warn --l1 clock -> --l1", "warn --l2 clock -> --l2", "warn --rollup clock -> --rollup"];
+    check(&Rig::new().findings(true, 90).await, &behind, "its newest block is 1m 30s old");
+    let frozen = ["fail --l1 clock -> --status.max-head-age", behind[1], behind[2]];
+    check(&Rig::new().findings(true, 301).await, &frozen, "the limit is 5m 0s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_told_from_a_chain_that_stands_still() {
+    let rig = Rig::new();
+    rig.l1.edit(|faults| faults.heads = Heads::Silent);
+    rig.client.edit(|faults| faults.heads = Heads::Refused);
+    let each = ["fail --l1 newHeads -> --l1", "fail --l2 newHeads -> --l2"];
+    check(&rig.findings(true, 0).await, &each, "none was announced within 24s");
+    let each = ["warn --l1 newHeads -> --l1", "warn --l2 newHeads -> --l2"];
+    check(&Rig::new().findings(false, 0).await, &each, "no block came within 4s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_told() {
+    let rig = Rig::new();
+    let limited = |_: &_, _| Err(RpcError { code: -32005, message: "daily request count exceeded".into() });
+    rig.l1.with_answer("eth_blockNumber", limited);
+    check(
+        &rig.findings(true, 0).await,
+        &["warn --l1 rate limit -> --l1.rpc-rate-limit"],
+        "20 of 20 requests at once were refused",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollup_node_is_declared_as_what_it_is() {
+    let kona = |rig: &Rig| {
+        rig.node.with_status(|status| status);
+        rig.node.with_answer("optimism_version", |_, _| Ok(json!("kona-node/1.2.3")));
+    };
+    let mut rig = Rig::new();
+    kona(&rig);
+    check(&rig.findings(true, 0).await, &["fail --rollup kind -> --rollup.current-l1"], "kona-node/1.2.3");
+    rig.flags = &["--rollup.current-l1", "n=origin"];
+    check(&rig.findings(true, 0).await, &[], "");
+    // Unnamed, it shows in what it says.
+    rig = Rig::new();
+    rig.node.with_status(|status| status);
+    check(&rig.findings(true, 0).await, &["warn --rollup kind -> --rollup.current-l1"], "its L1 head in 13 looks");
+    rig = Rig::new();
+    rig.node.with_answer("opstatus_snapshot", |_, _| Ok(json!({})));
+    check(&rig.findings(true, 0).await, &["fail --rollup kind -> --rollup.follower"], "must not vote");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_clients_will_miss_is_told() {
+    let missing =
+        |_: &_, _| Err(RpcError { code: -32601, message: "the method does not exist/is not available".into() });
+    let rig = Rig::new();
+    rig.node.with_answer("optimism_safeHeadAtL1Block", missing);
+    rig.node.with_answer("optimism_outputAtBlock", missing);
+    rig.node.with_status(|status| SyncStatus { current_l1: status.safe_l1, safe_l2: Default::default(), ..status });
+    let each =
+        ["warn --rollup status -> --rollup", "warn --rollup outputs -> --rollup", "warn --rollup SafeDB -> --rollup"];
+    check(&rig.findings(true, 0).await, &each, "it has no safe_l2 yet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_examination_has_a_limit() {
+    let rig = Rig::new();
+    rig.l1.edit(|faults| faults.latency = Duration::from_secs(9));
+    check(&rig.findings(true, 0).await, &["fail --l1 time -> --l1"], "not done within 1m 0s");
+}
