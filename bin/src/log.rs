@@ -7,7 +7,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::args::{Format, Level, LogArgs};
 
 /// Our own crates speak at the level asked for; libraries only when something is wrong.
-const OURS: [&str; 7] = ["op_status", "status", "l1_ingest", "l2_ingest", "rpc", "upstream", "devnet"];
+const OURS: [&str; 8] = ["op_status", "status", "l1_ingest", "l2_ingest", "rpc", "metrics", "upstream", "devnet"];
 
 /// Sets up logging for the process. A second call changes nothing.
 pub fn init(args: &LogArgs) {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text},
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text},
     metrics::MetricType,
     registry::Registry,
 };
@@ -82,13 +82,11 @@ impl Page<'_> {
         };
         let mut metric = self.0.encode_descriptor(family.name, family.help, None, kind)?;
         for (labels, value) in samples {
-            let labels = named(family, &labels);
-            let mut sample = metric.encode_family(&labels)?;
-            match family.kind {
+            labelled(&mut metric, family, &labels, |sample| match family.kind {
                 // A counter is a whole number here, and is written as one.
-                Kind::Counter => sample.encode_counter::<NoLabelSet, u64, f64>(&(value as u64), None)?,
-                Kind::Gauge | Kind::Histogram => sample.encode_gauge(&value)?,
-            }
+                Kind::Counter => sample.encode_counter::<NoLabelSet, u64, f64>(&(value as u64), None),
+                Kind::Gauge | Kind::Histogram => sample.encode_gauge(&value),
+            })?;
         }
         Ok(())
     }
@@ -111,17 +109,28 @@ impl Page<'_> {
         }
         let mut metric = self.0.encode_descriptor(family.name, family.help, None, MetricType::Histogram)?;
         for (labels, sum, buckets) in samples {
-            let labels = named(family, &labels);
             let bounds = bounds.iter().copied().chain([f64::INFINITY]);
             let bounded: Vec<(f64, u64)> = bounds.zip(buckets).collect();
             let count = buckets.iter().sum();
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &bounded, None)?;
+            labelled(&mut metric, family, &labels, |sample| {
+                sample.encode_histogram::<NoLabelSet>(sum, count, &bounded, None)
+            })?;
         }
         Ok(())
     }
 }
 
-fn named<'a>(family: &Family, values: &[&'a str]) -> impl EncodeLabelSet + use<'a> {
+/// Writes a sample with its labels, or without the braces if it has none.
+fn labelled(
+    metric: &mut MetricEncoder<'_>,
+    family: &Family,
+    values: &[&str],
+    write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+) -> fmt::Result {
     debug_assert_eq!(family.labels.len(), values.len(), "{}", family.name);
-    family.labels.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>()
+    if values.is_empty() {
+        return write(metric);
+    }
+    let labels: Vec<(&str, &str)> = family.labels.iter().copied().zip(values.iter().copied()).collect();
+    write(&mut metric.encode_family(&labels)?)
 }

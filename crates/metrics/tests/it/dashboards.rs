@@ -1,6 +1,8 @@
 //! Queries that others and we put to these metrics: each must select something.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
+
+use metrics::{FAMILIES, Kind};
 
 use crate::fixture::Fixture;
 
@@ -49,4 +51,42 @@ async fn what_is_asked_of_op_node_is_answered() {
     for (selector, source) in OP_NODE_SELECTORS {
         assert!(samples.keys().any(|sample| selects(selector, sample)), "nothing for {selector} ({source})");
     }
+}
+/// Names of ours and op-node's in a file of the folder `deploy`.
+fn names(file: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names = words.filter(|word| word.starts_with("op_status_") || word.starts_with("op_node_default_"));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_of_our_dashboard_and_alarms_exists() {
+    let mut known: BTreeSet<String> = FAMILIES.iter().map(|family| family.sample()).collect();
+    for family in FAMILIES.iter().filter(|family| family.kind == Kind::Histogram) {
+        known.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", family.name)));
+    }
+    for file in ["grafana/op-status.json", "prometheus/alerts.yml", "prometheus/alerts.test.yml"] {
+        let names = names(file);
+        assert!(!names.is_empty(), "{file} asks for nothing");
+        let unknown: Vec<_> = names.difference(&known).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}");
+    }
+}
+
+/// `runbook_url` of every alarm leads to its section, and every section belongs to an alarm.
+#[test]
+fn every_alarm_has_its_section_in_the_runbook() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let (alerts, runbook) = (read("deploy/prometheus/alerts.yml"), read("docs/runbook.md"));
+    let after = |text: &str, mark: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.trim_start().strip_prefix(mark)).map(str::to_owned).collect()
+    };
+    let alarms = after(&alerts, "- alert: ");
+    assert!(!alarms.is_empty());
+    assert_eq!(after(&runbook, "## "), alarms, "the runbook's sections, in the order of the alarms");
+    let urls: Vec<_> = alarms.iter().map(|alarm| format!("docs/runbook.md#{}", alarm.to_lowercase())).collect();
+    assert_eq!(after(&alerts, "runbook_url: "), urls);
 }
