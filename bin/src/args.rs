@@ -224,6 +224,16 @@ pub struct L2Args {
     /// How often a rollup node is asked for its status.
     #[arg(long = "rollup.poll-interval", env = "OP_STATUS_ROLLUP_POLL_INTERVAL", value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub node_poll_interval: Duration,
+    /// Sequencers to ask when a client asks admin_sequencerActive: op-nodes with --rpc.enable-admin. The answer is true
+    /// if one of them says so. Clients ask that when they are given several URLs. Without this there is no such method.
+    #[arg(
+        long = "sequencer",
+        env = "OP_STATUS_SEQUENCER",
+        value_name = "[NAME=]URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub sequencers: Vec<String>,
 }
 
 /// What holds for every upstream.

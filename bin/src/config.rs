@@ -10,7 +10,7 @@ use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, 
 
 use crate::{
     args::{L1Args, L2Args, MetricsArgs, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
-    nodes::{distinct, l1_endpoints, nodes},
+    nodes::{distinct, endpoints, nodes},
 };
 
 /// Everything a server needs.
@@ -64,6 +64,8 @@ pub struct L2Config {
     pub nodes: Vec<RollupNode>,
     /// How often they are asked.
     pub node_poll_interval: Duration,
+    /// The sequencers that are asked whether they are active.
+    pub sequencers: Vec<Endpoint>,
 }
 
 /// A rollup node to follow.
@@ -204,7 +206,7 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
     let options = Options { rate_limit: (args.rate_limit > 0.0).then_some(args.rate_limit), ..options.clone() };
     Ok(L1Config {
-        endpoints: l1_endpoints(&args.urls, &options)?,
+        endpoints: endpoints("--l1", &args.urls, &options)?,
         trust_rpc: args.trust_rpc,
         http_poll_interval: args.http_poll_interval,
         epoch_poll_interval: args.epoch_poll_interval,
@@ -227,6 +229,7 @@ fn l2(args: &L2Args, options: &Options) -> Result<L2Config, UsageError> {
         poll_interval: args.poll_interval,
         nodes,
         node_poll_interval: args.node_poll_interval,
+        sequencers: endpoints("--sequencer", &args.sequencers, options)?,
     })
 }
 

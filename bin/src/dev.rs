@@ -61,6 +61,7 @@ impl Dev {
                 poll_interval: None,
                 nodes: Vec::new(),
                 node_poll_interval: Duration::from_secs(1),
+                sequencers: Vec::new(),
             },
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, Outputs, OutputsConfig};
+use l2_ingest::{CurrentL1, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::sync::watch;
@@ -107,6 +107,18 @@ pub(crate) fn outputs(config: &Config, snapshots: &Snapshots) -> rpc::Outputs {
         }
         .boxed()
     })
+}
+
+/// Asks the sequencers, where there are any to ask.
+pub(crate) fn sequencer_active(config: &Config) -> Option<rpc::SequencerActive> {
+    if config.l2.sequencers.is_empty() {
+        return None;
+    }
+    let sequencers = Arc::new(Sequencers::new(config.rollup.clone(), config.l2.sequencers.clone()));
+    Some(Arc::new(move || {
+        let sequencers = sequencers.clone();
+        async move { sequencers.active().await.map_err(|error| error.to_string()) }.boxed()
+    }))
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

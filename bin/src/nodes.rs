@@ -33,12 +33,12 @@ pub(crate) fn nodes(
     Ok(nodes)
 }
 
-/// The L1 endpoints that the flag names.
-pub(crate) fn l1_endpoints(urls: &[String], options: &Options) -> Result<Vec<Endpoint>, UsageError> {
+/// The endpoints that a flag names.
+pub(crate) fn endpoints(flag: &'static str, urls: &[String], options: &Options) -> Result<Vec<Endpoint>, UsageError> {
     let mut endpoints = Vec::new();
     for (name, url) in urls.iter().map(|url| split(url)) {
-        let endpoint = named(endpoint("--l1", url, options)?, name);
-        distinct("--l1", endpoints.iter(), &endpoint)?;
+        let endpoint = named(endpoint(flag, url, options)?, name);
+        distinct(flag, endpoints.iter(), &endpoint)?;
         endpoints.push(endpoint);
     }
     Ok(endpoints)
@@ -118,7 +118,7 @@ mod tests {
         fn check(urls: &[&str], expected: Result<&[&str], &str>) {
             let options = Options::new(tls_config(None).expect("the system's roots"));
             let urls: Vec<_> = urls.iter().map(|url| (*url).to_owned()).collect();
-            let found = l1_endpoints(&urls, &options).map_err(|error| error.to_string());
+            let found = endpoints("--l1", &urls, &options).map_err(|error| error.to_string());
             let found = found.map(|found| found.iter().map(|endpoint| endpoint.name().to_owned()).collect::<Vec<_>>());
             assert_eq!(
                 found,

@@ -14,7 +14,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow, outputs},
+    follow::{Part, follow, outputs, sequencer_active},
     readiness,
 };
 
@@ -161,6 +161,7 @@ fn server_config(
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
         outputs: Some(outputs(config, snapshots)),
+        sequencer_active: sequencer_active(config),
         counters: exposition.counters.clone(),
         metrics: config.metrics.on_rpc.then_some(metrics),
         ..rpc::Config::default()

@@ -10,7 +10,8 @@
 //! `follow` is the life of either source: connect, check that it serves our chain, deliver views, and after any
 //! failure report it, wait and start over. From outside a source never fails and never ends.
 //!
-//! Beside the streams, `Outputs` answers one question on demand: the output of an L2 block.
+//! Beside the streams two questions are answered on demand: `Outputs`, the output of an L2 block, and `Sequencers`,
+//! whether one of them is active.
 //!
 //! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our
 //! L1 has at the heights it names; the fold of `status` decides. Also absent: whole blocks, `eth_syncing`, tasks, and
@@ -26,9 +27,11 @@ mod labels;
 mod outputs;
 mod rollup_node;
 mod same_rollup;
+mod sequencers;
 mod standing;
 
 pub use config::Config;
 pub use execution_client::{probe_execution_client, watch_execution_client};
 pub use outputs::{OutputError, Outputs, OutputsConfig};
 pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};
+pub use sequencers::{SequencerError, Sequencers};

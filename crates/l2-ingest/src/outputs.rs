@@ -30,9 +30,10 @@ use tokio::{
 };
 use upstream::Endpoint;
 
-use self::{
+use self::setback::Setback;
+pub(crate) use self::{
     kept::{Kept, Kind},
-    setback::{Setback, without_not_found},
+    setback::without_not_found,
 };
 
 /// How long one output may take. op-node's clients wait for 10 s.

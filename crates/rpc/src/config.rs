@@ -38,6 +38,9 @@ pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, String>>
 /// The metrics as text and its content type. It is given the `Accept` header of whoever asks, and must not block.
 pub type Metrics = Arc<dyn Fn(&str) -> (String, &'static str) + Send + Sync>;
 
+/// Asks whether a sequencer is active, or says why nobody knows. It asks upstreams, within a time and a number of its own.
+pub type SequencerActive = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, String>> + Send + Sync>;
+
 /// What to serve, where and how. The defaults have op-node's address, timeouts and body limit, and nothing to serve.
 #[derive(Clone)]
 pub struct Config {
@@ -55,6 +58,8 @@ pub struct Config {
     pub endpoints: Endpoints,
     /// What `optimism_outputAtBlock` answers; none where nobody can be asked.
     pub outputs: Option<Outputs>,
+    /// What `admin_sequencerActive` answers; without it there is no such method.
+    pub sequencer_active: Option<SequencerActive>,
     /// What the server counts, for whoever wants to tell.
     pub counters: Arc<Counters>,
     /// Whether `optimism_syncStatus` over HTTP is answered before jsonrpsee. It costs half as much, and nothing else
@@ -100,6 +105,7 @@ impl Default for Config {
             version: String::new(),
             endpoints: Arc::new(Vec::new),
             outputs: None,
+            sequencer_active: None,
             counters: Arc::default(),
             fast_path: true,
             metrics: None,

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
-//! time. Nothing that serves it waits for a source, or for a lock that a source can hold. One method does wait:
-//! `optimism_outputAtBlock` asks [`Outputs`], which are bounded in time and number.
+//! time. Nothing that serves it waits for a source, or for a lock that a source can hold. Two methods do wait,
+//! for what is bounded in time and number: `optimism_outputAtBlock` for [`Outputs`], and `admin_sequencerActive` for
+//! [`SequencerActive`].
 //!
 //! Deliberately absent:
 //! - where events come from, and any write: no method changes anything, so every web page may ask (CORS `*`, as
@@ -28,7 +29,7 @@
 //! | it | we |
 //! |---|---|
 //! | passes batches by its middleware's `call` | call for each entry in `jsonrpc.rs` |
-//! | answers a batch one by one, without limit | limit it; only `optimism_outputAtBlock` waits, and a batch of them takes one place at a time |
+//! | answers a batch one by one, without limit | limit it; of the two methods that wait, a batch takes one place at a time |
 //! | gives no answer when a method panics | answer -32603 in `jsonrpc.rs` |
 //! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs` |
 //! | holds answers for a WebSocket client that does not read, in tasks without limit; does not ping; needs 25 kB for a subscriber; answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have WebSockets of our own: `websocket.rs`, `subscriptions.rs` |
@@ -65,6 +66,7 @@ mod post;
 mod readiness;
 mod reorgs;
 mod router;
+mod sequencer;
 mod server;
 mod socket;
 mod subscription;
@@ -72,7 +74,7 @@ mod subscriptions;
 mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
-pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs};
+pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs, SequencerActive};
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
 pub use fast_path::recognise;

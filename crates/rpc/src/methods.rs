@@ -18,6 +18,7 @@ use crate::{
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
     readiness::{self, ms},
+    sequencer,
     subscriptions::{SUBSCRIBE, UNSUBSCRIBE, unsupported},
 };
 
@@ -47,10 +48,12 @@ impl Answers {
     }
 }
 
-/// Every method by its name. One takes a parameter, and waits.
+/// Every method by its name. Two wait.
 pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
+    let sequencer_active = answers.config.sequencer_active.clone();
+    let mut modules = BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]);
     let mut module = RpcModule::from_arc(answers);
     module
         .register_method("optimism_syncStatus", |params: Params<'_>, answers: &Answers, extensions: &Extensions| {
@@ -90,9 +93,15 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             Ok::<_, ErrorObjectOwned>(answers.history.answer(answers.snapshot().id.instance, since))
         })
         .expect("every method has a name of its own");
-    method(&mut module, "rpc_modules", |_| {
-        Ok(BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]))
-    });
+    if let Some(ask) = sequencer_active {
+        modules.insert("admin", "1.0");
+        let answer = move |params: Params<'static>, answers: Arc<Answers>, _| {
+            let ask = ask.clone();
+            async move { sequencer::active(params.as_str(), &answers, &ask).await }
+        };
+        module.register_async_method("admin_sequencerActive", answer).expect("every method has a name of its own");
+    }
+    method(&mut module, "rpc_modules", move |_| Ok(modules.clone()));
     method(&mut module, "rpc.discover", move |_| Ok(openrpc.clone()));
     module.into()
 }

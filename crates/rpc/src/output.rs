@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The code of geth's and op-node's plain errors.
-const PLAIN: i32 = -32000;
+pub(crate) const PLAIN: i32 = -32000;
 
 /// The output of the block asked for. Without a status that is known and fresh there is none: it goes out with it.
 pub(crate) async fn at_block(params: Option<&str>, answers: &Answers) -> Result<Output, ErrorObjectOwned> {

@@ -9,7 +9,7 @@ use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Config,
+    Config, SequencerActive,
     feed::News,
     fixture::{endpoints, rollup_config, served, status, unix},
     history::History,
@@ -31,6 +31,7 @@ impl World {
         change(&mut snapshot);
         let config = Config {
             outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
+            sequencer_active: Some(Arc::new(|| Box::pin(ready(Ok(true))))),
             clock: Clock::starting_at(unix()),
             rollup_config: rollup_config(),
             version: "0.1.0".to_owned(),
@@ -44,6 +45,14 @@ impl World {
         let answers = Arc::new(Answers { config, snapshots, history });
         tokio::time::advance(Duration::from_millis(1500)).await;
         Self { methods: register(answers.clone()), answers, _publisher: publisher }
+    }
+
+    fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = self.answers.config.clone();
+        change(&mut config);
+        let Answers { snapshots, history, .. } = &*self.answers;
+        self.answers = Arc::new(Answers { config, snapshots: snapshots.clone(), history: history.clone() });
+        self.methods = register(self.answers.clone());
     }
 
     async fn ask(&self, method: &str, params: &Value) -> Value {
@@ -163,8 +172,14 @@ async fn answers_fit_their_schemas() {
         for method in methods(&openrpc()) {
             let name = method["name"].as_str().unwrap();
             let answer = world.ask(name, &example_params(method)).await;
-            if (shape, name) == ("unset", "optimism_outputAtBlock") {
-                assert_eq!(answer["error"], openrpc()["components"]["errors"]["StatusUnknown"]);
+            let errors = &openrpc()["components"]["errors"];
+            let needs_status = match name {
+                "optimism_outputAtBlock" => Some("StatusUnknown"),
+                "admin_sequencerActive" => Some("NoStatus"),
+                _ => None,
+            };
+            if let ("unset", Some(error)) = (shape, needs_status) {
+                assert_eq!(answer["error"], errors[error]);
                 continue;
             }
             assert_valid(&validator(&method["result"]["schema"]), &answer["result"], &format!("{name}, {shape}"));
@@ -232,6 +247,30 @@ async fn described_errors_are_real_answers() {
     tokio::time::advance(Duration::from_millis(129_900)).await;
     assert_eq!(world.ask("optimism_syncStatus", &json!([])).await["error"], errors["Stale"]);
     assert_eq!(world.ask("optimism_outputAtBlock", &json!(["0x1"])).await["error"], errors["Stale"]);
+    assert_eq!(world.ask("admin_sequencerActive", &json!([])).await["error"], errors["Stale"]);
+}
+
+/// `admin` has one method, where there are sequencers to ask.
+#[tokio::test(start_paused = true)]
+async fn admin_is_one_question() {
+    let errors = &openrpc()["components"]["errors"];
+    let mut world = World::new(|_| {}).await;
+    let silent = errors["SequencersSilent"]["message"].as_str().unwrap().to_owned();
+    for (answer, expected) in [
+        (Ok(true), json!({"result": true})),
+        (Ok(false), json!({"result": false})),
+        (Err(silent), json!({"error": errors["SequencersSilent"]})),
+    ] {
+        let asked: SequencerActive = Arc::new(move || Box::pin(ready(answer.clone())));
+        world.configure(|config| config.sequencer_active = Some(asked));
+        let found = world.ask("admin_sequencerActive", &json!([])).await;
+        assert_eq!((&found["result"], &found["error"]), (&expected["result"], &expected["error"]));
+        let found = world.ask("admin_sequencerActive", &json!([1])).await;
+        assert_eq!(found["error"], errors["TooManyArguments"]);
+    }
+    world.configure(|config| config.sequencer_active = None);
+    assert!(world.methods.method("admin_sequencerActive").is_none());
+    assert_eq!(world.ask("rpc_modules", &json!([])).await["result"].get("admin"), None);
 }
 
 /// What is accepted is what the document says is.
@@ -254,10 +293,7 @@ async fn the_pattern_of_a_block_number_is_what_is_read() {
 #[tokio::test(start_paused = true)]
 async fn without_sources_there_is_no_output() {
     let mut world = World::new(|_| {}).await;
-    let config = Config { outputs: None, ..world.answers.config.clone() };
-    let Answers { snapshots, history, .. } = &*world.answers;
-    world.answers = Arc::new(Answers { config, snapshots: snapshots.clone(), history: history.clone() });
-    world.methods = register(world.answers.clone());
+    world.configure(|config| config.outputs = None);
     let error = |code: i32, message: &str| json!({"code": code, "message": message});
     let answer = world.ask("optimism_outputAtBlock", &json!(["0x7"])).await;
     assert_eq!(answer["error"], error(-32000, "failed to get L2 output at block 7: no source can be asked"));

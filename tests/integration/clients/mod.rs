@@ -5,10 +5,13 @@
 //! [`Rewriter`](tests::Rewriter) before that server, where it must fail in the client's words. Failing only the second
 //! time is what makes the first time mean something.
 
+mod active_provider;
 mod batcher;
 mod batching;
 mod dispute_mon;
+mod light_node;
 mod proposer;
+mod wait_sync;
 
 use std::{fmt, time::Duration};
 
@@ -48,6 +51,7 @@ struct Stage {
     chains: Simulated,
     /// The rollup node that is followed, for the test to disturb.
     node: Node,
+    url: String,
     /// The URL of another one, which derives all there is and tells the truth.
     honest: String,
     server: Harness,
@@ -61,7 +65,7 @@ impl Stage {
         let always = ["--l1", &chains.l1_urls[0], "--rollup", &url];
         let mut server = Harness::with_flags(&chains.rollup_json, &[&always, flags].concat()).await?;
         settle(&chains, &mut server).await?;
-        Ok(Self { chains, node, honest, server })
+        Ok(Self { chains, node, url, honest, server })
     }
 
     async fn finish(self) -> eyre::Result<()> {

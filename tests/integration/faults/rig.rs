@@ -124,6 +124,7 @@ impl Rig {
                 poll_interval: None,
                 nodes: self.nodes.iter().enumerate().map(node).collect(),
                 node_poll_interval: Duration::from_secs(2),
+                sequencers: Vec::new(),
             },
             limits: Limits::default(),
             server: ServerConfig {

@@ -5,4 +5,5 @@
 mod execution_client;
 mod outputs;
 mod rollup_node;
+mod sequencers;
 mod watch;
