@@ -3,7 +3,7 @@
 //! ```text
 //! accept ─▶ connection ── Socket, Activity: how long it may idle, send its header, take its answer
 //!               │
-//!               ▼          ┌▶ GET /, /status, /healthz, /readyz, /metrics
+//!               ▼          ┌▶ GET /, /page, /status, /healthz, /readyz, /metrics
 //!            router ───────┼▶ post ─┬▶ fast_path: optimism_syncStatus, and so most of what is asked
 //!                          │        └▶ jsonrpsee ─▶ Guard ─▶ methods ─▶ Answers { Config, Snapshots }
 //!                          ├▶ events ◀── feed: one task that reads Snapshots and the clock
@@ -61,6 +61,7 @@ mod jsonrpc;
 mod methods;
 mod opstatus;
 mod output;
+mod page;
 mod params;
 mod post;
 mod readiness;

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::{
-    activity::Activity, events::events, get_status::get_status, post::post, readiness::Readiness, server::Shared,
+    activity::Activity, events::events, get_status::get_status, page, post::post, readiness::Readiness, server::Shared,
     websocket::upgrade,
 };
 
@@ -20,6 +20,7 @@ pub(crate) async fn route(
     match (request.uri().path(), request.method()) {
         ("/", _) if is_upgrade_request(&request) => upgrade(request, shared),
         ("/", &Method::POST) => post(request, &shared.jsonrpc, &shared.answers).await,
+        ("/", &Method::GET | &Method::HEAD) if page::is_wanted(request.headers()) => page(&request),
         // Load balancers ask this of op-node.
         ("/", &Method::GET | &Method::HEAD) => Response::default(),
         ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),
@@ -34,11 +35,17 @@ pub(crate) async fn route(
             json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
         }
         ("/metrics", &Method::GET | &Method::HEAD) if shared.config().metrics.is_some() => metrics(&request, shared),
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz",
-        ),
+        (path, _) if path.starts_with("/page/") => page(&request),
+        _ => nowhere(),
     }
+}
+
+fn page(request: &HttpRequest<Incoming>) -> Response<HttpBody> {
+    page::file(request.uri().path(), request.method(), request.headers()).unwrap_or_else(nowhere)
+}
+
+fn nowhere() -> Response<HttpBody> {
+    text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz")
 }
 
 fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<HttpBody> {
@@ -57,7 +64,7 @@ pub(crate) fn cors() -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-fn not_allowed(allowed: &'static str) -> Response<HttpBody> {
+pub(crate) fn not_allowed(allowed: &'static str) -> Response<HttpBody> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
