@@ -7,6 +7,7 @@ mod faults;
 mod follow;
 mod nodes;
 mod output;
+mod page;
 mod reorg;
 mod restart;
 mod rollup_node;

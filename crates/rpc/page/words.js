@@ -38,6 +38,7 @@ export const REASONS = {
   safe_unchanged_since_reorg: ["hold", "the safe label has not changed since an L1 reorg that may have orphaned its batch"],
   l1_label_back: ["hold", "the L1 safe or finalized label moved back without a reorg; the old one stays"],
   disordered: ["refusal", "the source's heads contradict each other"],
+  off_schedule: ["refusal", "a head of the source has a timestamp that a block of its number cannot have"],
   l1_fork: ["refusal", "the source is on another L1 chain than our L1 endpoints"],
   from_the_future: ["refusal", "the source's L2 head is ahead of the clock"],
   safe_conflict: ["refusal", "the source has another safe block at the height served, without an L1 reorg"],
@@ -85,8 +86,9 @@ export function isUnset(ref) {
   return !ref || /^0x0*$/.test(ref.hash);
 }
 
+// A name such as optimism_syncStatus stays as it is.
 export function sentence(text) {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  const whole = /^[a-z]+\b(?![-.:/]\w)/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 

@@ -109,6 +109,16 @@ mod tests {
         }
     }
 
+    /// Counts come without an explanation, so the page has them all.
+    #[test]
+    fn the_page_explains_every_reason_as_the_server_does() {
+        let words = include_str!("../page/words.js");
+        for reason in status::Reason::ALL {
+            let line = format!("  {}: [\"{}\", \"{}\"],", reason.as_str(), reason.kind(), reason.explain());
+            assert!(words.lines().any(|found| found == line), "not in words.js: {line}");
+        }
+    }
+
     #[test]
     fn browsers_are_told_from_load_balancers() {
         for (accept, expected) in [

@@ -34,6 +34,33 @@ async fn paths_and_methods() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_the_page() {
+    let server = serve(|_| {}).await;
+    let ask = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    let page = server.exchange(ask("/", "Accept: text/html,*/*;q=0.8\r\n").as_bytes()).await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("<!doctype html>"), "{page}");
+    for line in [
+        "content-type: text/html; charset=utf-8",
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src \
+         data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "cache-control: no-cache",
+        "vary: accept",
+    ] {
+        assert!(page.lines().any(|header| header == line), "{line}: {page}");
+    }
+    // Everything that the page names is there, and is not sent twice.
+    for path in page.split('"').filter(|text| text.starts_with("page/")) {
+        let file = server.exchange(ask(&format!("/{path}"), "").as_bytes()).await;
+        let tag = file.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap_or_else(|| panic!("{path}: {file}"));
+        let again = server.exchange(ask(&format!("/{path}"), &format!("If-None-Match: {tag}\r\n")).as_bytes()).await;
+        assert!(again.starts_with("HTTP/1.1 304") && again.ends_with("\r\n\r\n"), "{path}: {again}");
+    }
+    assert!(server.exchange(ask("/page/none.js", "").as_bytes()).await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
 async fn metrics_are_there_only_if_wanted() {
     let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n";
     assert_eq!(split(&serve(|_| {}).await.exchange(ask.as_bytes()).await).0, 404);
