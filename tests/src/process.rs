@@ -78,6 +78,20 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
+    /// The id the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks the process to end (SIGTERM) and waits for it.
+    ///
+    /// # Errors
+    /// When the process is gone already.
+    pub fn end(&mut self) -> eyre::Result<ExitStatus> {
+        kill_process(self.pid()?, Signal::TERM)?;
+        Ok(self.child.wait()?)
+    }
+
     fn pid(&self) -> eyre::Result<Pid> {
         Pid::from_raw(self.child.id().cast_signed()).ok_or_eyre("no process has id 0")
     }
