@@ -20,14 +20,15 @@ use crate::{
     watcher::{Allowed, Answer, Watched, watch},
 };
 
-/// What makes the server follow quickly; anything else is at its default. Test chains are built faster than the clock
+/// What makes the server follow quickly, on a free port; anything else is at its default. Test chains are built faster than the clock
 /// runs and start in the past, so the age of the L1 head says nothing.
-const QUICK: [&str; 5] = [
+const QUICK: [&str; 6] = [
     "--l1.epoch-poll-interval=300ms",
     "--l2.poll-interval=200ms",
     "--rollup.poll-interval=200ms",
     "--upstream.timeout=2s",
     "--status.max-head-age=0s",
+    "--rpc.port=0",
 ];
 
 /// A running server that is watched from its first answer on.
@@ -72,6 +73,16 @@ impl Harness {
     /// The URL of a path of the server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The server's WebSocket.
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// The port it has, for a successor.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// A client of the server.
@@ -238,7 +249,7 @@ fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<C
     let file = folder.path().join("rollup.json");
     fs::write(&file, rollup_json)?;
     let file = file.display().to_string();
-    let required = ["op-status", "run", "--rollup.config", &file, "--rpc.port", "0"];
+    let required = ["op-status", "run", "--rollup.config", &file];
     // A flag of the test replaces the quick one of the same name.
     let name = |flag: &str| flag.split('=').next().map(str::to_owned);
     let quick = QUICK.into_iter().filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));

@@ -115,6 +115,7 @@ impl ExecutionClient {
             source: self.config.endpoint.name().into(),
             confirmed: now.instant,
             unix: now.unix,
+            derived_confirmed: None,
         })
     }
 

@@ -25,6 +25,9 @@ pub(crate) enum Fault {
     /// The chain goes on but the subscription says nothing.
     #[error("newHeads was silent for {0:?} while blocks were made")]
     Silent(Duration),
+    /// The feed of an op-status has told nothing, not even that all is as it was.
+    #[error("nothing was told for {0:?}")]
+    Quiet(Duration),
 }
 
 impl Fault {
@@ -32,7 +35,7 @@ impl Fault {
     pub(crate) fn health(&self) -> Health {
         match self {
             Self::WrongChain { .. } | Self::Block(L1InfoError::OtherGenesis { .. }) => Health::WrongChain,
-            Self::Silent(_) => Health::Stalled,
+            Self::Silent(_) | Self::Quiet(_) => Health::Stalled,
             Self::Call(_) | Self::Block(_) | Self::Missing(_) => Health::Unreachable,
         }
     }

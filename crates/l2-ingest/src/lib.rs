@@ -4,7 +4,7 @@
 //!  execution client ─ labels ─────────▶ execution_client ─┐ view                  ┌─▶ Event::L2
 //!                                                         ├──────▶ follow ────────┤
 //!  rollup node ─ optimism_syncStatus ─▶ rollup_node ──────┘          │            └─▶ Event::Source
-//!                                                  "L1 block n?" ◀───┘ evidence
+//!  op-status ─── its feed ─▶ op_status ──▶     ∧     "L1 block n?" ◀─┘ evidence
 //! ```
 //!
 //! `follow` is the life of either source: connect, check that it serves our chain, deliver views, and after any
@@ -24,6 +24,7 @@ mod execution_client;
 mod fault;
 mod follow;
 mod labels;
+mod op_status;
 mod outputs;
 mod rollup_node;
 mod same_rollup;

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, RollupConfig, SyncStatus};
+use rollup::{BlockId, L1BlockRef, RollupConfig};
 use serde::Deserialize;
 use serde_json::Value;
 use status::{Derived, Event, Health, L2View, Profile, Tip};
@@ -15,6 +15,7 @@ use crate::{
     cue::Cue,
     fault::Fault,
     follow::{Source, follow},
+    op_status::{OpStatus, Said},
     same_rollup::difference,
 };
 
@@ -72,6 +73,8 @@ impl fmt::Debug for Node {
 /// state [`WrongChain`](status::Health::WrongChain), with an error that names the field. A node that does not serve
 /// its configuration cannot be checked: of another rollup it would then be refused for its L1 origins only.
 ///
+/// A follower that is an op-status is read with its ages, by its feed where the connection carries one: `op_status.rs`.
+///
 /// Where the node has derived past the safe head that is served, its own `optimism_outputAtBlock` tells which block it
 /// has there, so that nodes are compared at one height. A node that does not answer that is not compared.
 pub fn watch_rollup_node<F, Fut>(config: Config, node: Node, l1: F) -> impl Stream<Item = Event> + Send
@@ -82,21 +85,35 @@ where
     follow(config.clone(), move |client| RollupNode::open(config.clone(), node.clone(), client), l1)
 }
 
+/// How its status is read.
+enum Reads {
+    /// By asking for it.
+    SyncStatus(Cue),
+    /// With its ages.
+    OpStatus(OpStatus),
+}
+
 /// A connected rollup node of our rollup.
 struct RollupNode {
     config: Config,
     node: Node,
     client: Client,
-    cue: Cue,
+    reads: Reads,
     /// The last height at which it was asked for its block, and what it answered.
     compared: Option<(BlockId, Option<BlockId>)>,
 }
 
 impl Source for RollupNode {
     async fn next(&mut self) -> Result<L2View, Fault> {
-        self.cue.next().await?;
-        let now = self.config.clock.now();
-        let status: SyncStatus = self.client.call("optimism_syncStatus", ()).await?;
+        let Said { status, confirmed, unix, derived_confirmed } = match &mut self.reads {
+            Reads::SyncStatus(cue) => {
+                cue.next().await?;
+                let now = self.config.clock.now();
+                let status = self.client.call("optimism_syncStatus", ()).await?;
+                Said { status, confirmed: now.instant, unix: now.unix, derived_confirmed: None }
+            }
+            Reads::OpStatus(op_status) => op_status.next().await?,
+        };
         let derived = Derived {
             current_l1: match self.node.current_l1 {
                 CurrentL1::Node => status.current_l1.id(),
@@ -116,8 +133,9 @@ impl Source for RollupNode {
             votes: self.node.current_l1 == CurrentL1::Node && !self.node.follower,
             at_safe: self.at_safe(status.safe_l2.number).await,
             source: self.config.endpoint.name().into(),
-            confirmed: now.instant,
-            unix: now.unix,
+            confirmed,
+            derived_confirmed,
+            unix,
         })
     }
 }
@@ -126,7 +144,10 @@ impl RollupNode {
     async fn open(config: Config, node: Node, client: Client) -> Result<Self, Fault> {
         verify(&config.rollup, &client).await?;
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
-        Ok(Self { config, node, client, cue, compared: None })
+        // A deriver is believed for what it derives; whom another follows is told by ages.
+        let op_status = if node.follower { OpStatus::open(&client, config.clock, cue).await? } else { Err(cue) };
+        let reads = op_status.map_or_else(Reads::SyncStatus, Reads::OpStatus);
+        Ok(Self { config, node, client, reads, compared: None })
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

@@ -104,8 +104,10 @@ pub struct L2View {
     pub unix: Duration,
     /// Which endpoint this is.
     pub source: SourceName,
-    /// When the source said so.
+    /// When the source said so; of one that tells ages, when its own sources last confirmed the tip.
     pub confirmed: Instant,
+    /// When the sources of a source that tells ages last confirmed the derived half.
+    pub derived_confirmed: Option<Instant>,
 }
 
 impl L2View {

@@ -125,6 +125,7 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         unix: Duration::from_secs(u64::from(u32::MAX)),
         source: "node".into(),
         confirmed: Instant::now(),
+        derived_confirmed: None,
     }
 }
 
@@ -788,6 +789,31 @@ fn followers_echo_and_never_vote() {
     assert_eq!((fold.last.confirmed.derived, fold.last.confirmed.tip), (confirmed.derived, confirmed.tip));
     fold.node(echo(109, 219), Outcome::Changed, [110, 109, 150, 198, 219]);
     assert!(fold.last.confirmed.tip > confirmed.tip);
+}
+
+/// One that tells ages is believed about them: what it repeats is as young as it says, and each half by itself.
+#[test]
+fn ages_are_told_along_a_chain_of_followers() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let age = |now: Instant, seconds: u64| now - Duration::from_secs(seconds);
+    let echo = |now: Instant, tip_age, derived_age| L2View {
+        profile: Profile::Follower,
+        votes: false,
+        confirmed: age(now, tip_age),
+        derived_confirmed: Some(age(now, derived_age)),
+        ..of("echo", view(0, 105, 150, 200, 215))
+    };
+    let expected = |now: Instant, tip_age, derived_age| (Some(age(now, tip_age)), Some(age(now, derived_age)));
+    for (tip_age, derived_age) in [(9, 30), (3, 20), (1, 1)] {
+        let now = fold.now;
+        fold.tracker.on_event(Event::L2(echo(now, tip_age, derived_age)));
+        fold.last = fold.tracker.decide();
+        let confirmed = fold.last.confirmed;
+        assert_eq!((confirmed.tip, confirmed.derived), expected(now, tip_age, derived_age));
+        assert_eq!(fold.last.id.sequence, 1);
+        fold.now += Duration::from_secs(40);
+    }
 }
 
 #[test]

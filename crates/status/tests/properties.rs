@@ -178,6 +178,7 @@ impl World {
             unix: std::time::Duration::from_secs(u64::from(u32::MAX)),
             source: format!("node {index}").into(),
             confirmed: self.now,
+            derived_confirmed: None,
         })
     }
 

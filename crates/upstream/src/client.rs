@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use alloy_json_rpc::{Id, Request, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest};
+use alloy_json_rpc::{
+    ErrorPayload, Id, Request, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
+};
 use alloy_primitives::B256;
 use alloy_pubsub::PubSubFrontend;
 use alloy_transport::{BoxTransport, TransportError};
@@ -21,7 +23,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
-use crate::{CallError, Subscription, endpoint::Shared, ws::Cause};
+use crate::{CallError, Subscription, endpoint::Shared, socket::told_error, ws::Cause};
 
 /// Items of a subscription that may wait to be read before the reader is told that it lags.
 const SUBSCRIPTION_ITEMS: usize = 256;
@@ -111,19 +113,30 @@ impl Client {
     /// Subscribes by `eth_subscribe`. Drop all clones of the client to end it: a connection carries a subscription to
     /// its end, and two of the same kind share their items.
     pub async fn subscribe<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Subscription<T>, CallError> {
-        const METHOD: &str = "eth_subscribe";
+        self.subscribe_by("eth_subscribe", kind, [kind]).await
+    }
+
+    /// Subscribes to `kind` by another method. What is told as an error in the place of an item is
+    /// [`CallError::Rpc`]; the next item can be asked for then.
+    pub async fn subscribe_by<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        kind: &'static str,
+        params: impl Serialize,
+    ) -> Result<Subscription<T>, CallError> {
         let frontend = self.frontend.as_ref().ok_or(CallError::NoSubscriptions)?;
-        let request = self.request(METHOD, [kind])?;
+        let mut request = self.request(method, params)?;
+        request.set_is_subscription();
         self.pace(1).await;
         let start = Instant::now();
         let raw = self
-            .within(METHOD, async {
+            .within(method, async {
                 // alloy answers with an id of its own making, by which it knows the subscription.
-                let id: B256 = self.decode(METHOD, &self.ask(METHOD, request).await?)?;
+                let id: B256 = self.decode(method, &self.ask(method, request).await?)?;
                 frontend.get_subscription(id).await.map_err(|error| self.error(error))
             })
             .await;
-        self.shared.ended(METHOD, start.elapsed(), raw.as_ref().err());
+        self.shared.ended(method, start.elapsed(), raw.as_ref().err());
         Ok(Subscription::new(self.clone(), kind, raw?))
     }
 
@@ -137,6 +150,16 @@ impl Client {
     /// What ended the connection.
     pub(crate) fn ended(&self) -> CallError {
         self.cause.get().cloned().unwrap_or(CallError::Closed)
+    }
+
+    /// An item of a subscription to `what`, unless it is an error.
+    pub(crate) fn item<R: DeserializeOwned>(&self, what: &str, raw: &RawValue) -> Result<R, CallError> {
+        match told_error(raw) {
+            Some(ErrorPayload { code, message, .. }) => {
+                Err(CallError::Rpc { code, message: self.shared.secrets.hide(&message) })
+            }
+            None => self.decode(what, raw),
+        }
     }
 
     /// `raw` as the type that the caller of `what` wants.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use alloy_json_rpc::{EthNotification, Id, PubSubItem};
+use alloy_json_rpc::{ErrorPayload, EthNotification, Id, PubSubItem, SubId};
 use alloy_pubsub::ConnectionInterface;
 use futures::{SinkExt, StreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -93,9 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
         let item = match &answer.method {
             Some(method) if method.ends_with("_subscription") => {
                 let params = answer.params.as_deref().ok_or_else(|| undecodable("a notification without params"))?;
-                let notification: EthNotification =
-                    serde_json::from_str(params.get()).map_err(|e| undecodable(&e.to_string()))?;
-                PubSubItem::Notification(notification)
+                PubSubItem::Notification(notification(params).map_err(|e| undecodable(&e.to_string()))?)
             }
             Some(method) => {
                 tracing::debug!(endpoint = self.name, method = self.secrets.hide(method), "ignored a notification");
@@ -126,4 +126,32 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
             other => CallError::Transport(self.secrets.hide(&format!("WebSocket: {other}"))),
         }
     }
+}
+
+/// An error in the place of an item, as it passes alloy, which knows items only.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told<E> {
+    error: E,
+}
+
+/// A notification, whether it has a result or an error.
+fn notification(params: &RawValue) -> serde_json::Result<EthNotification> {
+    #[derive(Deserialize)]
+    struct Failed<'a> {
+        subscription: SubId,
+        #[serde(borrow)]
+        error: &'a RawValue,
+    }
+    match serde_json::from_str(params.get()) {
+        Ok(Failed { subscription, error }) => {
+            Ok(EthNotification { subscription, result: to_raw_value(&Told { error })? })
+        }
+        Err(_) => serde_json::from_str(params.get()),
+    }
+}
+
+/// The error that an item stands for, if it does.
+pub(crate) fn told_error(item: &RawValue) -> Option<ErrorPayload> {
+    serde_json::from_str(item.get()).ok().map(|Told { error }| error)
 }

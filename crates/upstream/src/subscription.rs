@@ -23,11 +23,11 @@ impl<T: DeserializeOwned> Subscription<T> {
 
     /// The next item, however long it takes.
     ///
-    /// After [`CallError::Lagged`] and [`CallError::Decode`] the next item can be asked for; every other error is the
+    /// After [`CallError::Lagged`], [`CallError::Rpc`] and [`CallError::Decode`] the next item can be asked for; every other error is the
     /// end, and is repeated. Items that came before the connection was lost come first. Dropping the future loses none.
     pub async fn next(&mut self) -> Result<T, CallError> {
         match self.raw.recv().await {
-            Ok(item) => self.client.decode(self.kind, &item),
+            Ok(item) => self.client.item(self.kind, &item),
             Err(RecvError::Lagged(missed)) => Err(CallError::Lagged { missed }),
             Err(RecvError::Closed) => Err(self.client.ended()),
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod execution_client;
+mod op_status;
 mod outputs;
 mod rollup_node;
 mod sequencers;

@@ -85,6 +85,12 @@ impl Watch {
         Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
     }
 
+    /// A follower.
+    pub(crate) fn follower() -> Self {
+        let node = RollupNode { current_l1: CurrentL1::Node, follower: true, safe_served: Arc::new(BlockId::default) };
+        Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
+    }
+
     fn new(
         world: World,
         role: Role,

@@ -120,6 +120,7 @@ impl Fixture {
             unix: Duration::from_secs(u64::from(u32::MAX)),
             source: "http://l2.example:8545".into(),
             confirmed: Instant::now(),
+            derived_confirmed: None,
         }));
     }
 

@@ -123,12 +123,14 @@ impl StatusTracker {
             old_l1: view.old_l1.clone(),
             derived_by,
             source: view.source.clone(),
-            confirmed: view.confirmed,
+            confirmed: view.derived_confirmed.unwrap_or(view.confirmed),
             tip_source: view.source.clone(),
             tip_confirmed: view.confirmed,
         });
-        if let (Profile::Follower, Some(Served { view: served, .. })) = (view.profile, &self.served) {
-            // It may be us whom it repeats: what is served is no younger for that.
+        if let (Profile::Follower, None, Some(Served { view: served, .. })) =
+            (view.profile, view.derived_confirmed, &self.served)
+        {
+            // It may be us whom it repeats: what is served is no younger for that. Ages would tell.
             if served.derived == taken.derived {
                 taken.confirmed = served.confirmed;
             }

@@ -102,6 +102,17 @@ async fn ends(case: &str, script: Do, timeout: Duration, expected: impl Fn(&Call
 }
 
 #[tokio::test]
+async fn an_error_in_the_place_of_an_item_is_no_end() {
+    let error = json!({"code": -32002, "message": "stale", "data": {"age_ms": 7}});
+    let params = json!({"subscription": "0x7", "error": error});
+    let failed = Message::text(json!({"jsonrpc": "2.0", "method": "x_subscription", "params": params}).to_string());
+    let mut s = subscribed(vec![Do::Send(head(1)), Do::Send(failed), Do::Send(head(2))], LONG).await;
+    assert_eq!(s.heads.next().await, Ok(json!({"number": 1})));
+    assert_eq!(s.heads.next().await, Err(CallError::Rpc { code: -32002, message: "stale".into() }));
+    assert_eq!(s.heads.next().await, Ok(json!({"number": 2})));
+}
+
+#[tokio::test]
 async fn a_lost_connection_ends_the_subscription_at_once_and_for_good() {
     // None of these waits for a timeout, which would be another error.
     let decode = |error: &CallError| matches!(error, CallError::Decode(text) if text.starts_with("WebSocket frame: "));
