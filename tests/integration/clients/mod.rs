@@ -8,9 +8,11 @@
 mod active_provider;
 mod batcher;
 mod batching;
+mod core_utils;
 mod dispute_mon;
 mod light_node;
 mod proposer;
+mod proxyd;
 mod wait_sync;
 
 use std::{fmt, time::Duration};
