@@ -23,7 +23,7 @@ pub(crate) async fn watch(mut snapshots: Snapshots, clock: Clock, limits: Limits
         if unready.map(kind) != known.map(kind) {
             match &unready {
                 None => info!("ready"),
-                Some(why) => warn!("not ready: {}", explain(why)),
+                Some(why) => warn!(label = kind(*why), "not ready: {}", explain(why)),
             }
         }
         known = unready;

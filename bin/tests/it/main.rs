@@ -4,4 +4,6 @@ mod check;
 mod config;
 mod doctor;
 mod get;
+mod logs;
+mod secrets;
 mod shared;

@@ -1,0 +1,202 @@
+//! Whatever is put into URLs and files, it is neither logged nor served nor printed.
+
+use std::{io::Write, net::SocketAddr};
+
+use devnet::{Faults, Node, Params, Requests, Role, World};
+use status::Clock;
+
+use crate::shared::{Server, call, get, op_status, output, serving};
+
+/// In every secret below.
+const SECRET: &str = "s3cr3t";
+
+/// What is served to whoever asks.
+const PATHS: [&str; 8] =
+    ["/", "/status", "/events", "/events?meta=true", "/healthz", "/readyz", "/metrics", "/nothing"];
+
+/// A URL with a secret wherever one may stand.
+fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{SECRET}-user:{SECRET}-password@{address}/{SECRET}-path?{SECRET}-key={SECRET}-query")
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("written");
+    file
+}
+
+#[track_caller]
+fn check(what: &str, text: &str) {
+    assert!(!text.contains(SECRET), "{what} shows a secret: {text}");
+}
+
+/// The upstreams: two of L1, an execution client, a rollup node; and one that throws our own words back at us.
+struct Upstreams {
+    l1: [Node; 2],
+    client: Node,
+    node: Node,
+    echo: Node,
+}
+
+impl Upstreams {
+    fn new() -> Self {
+        let now = Clock::system().now().unix;
+        let world = World::new(Params { genesis_time: now.as_secs() - 400, ..Params::default() });
+        world.advance(now);
+        let make = |role| Node::new(world.clone(), role);
+        let echo = make(Role::L1);
+        let message =
+            format!("no access for {SECRET}-user:{SECRET}-password at /{SECRET}-path?{SECRET}-key={SECRET}-query");
+        echo.set(Faults { requests: Requests::Error { code: -32000, message }, ..Faults::default() });
+        Self {
+            l1: [make(Role::L1), make(Role::L1)],
+            client: make(Role::ExecutionClient),
+            node: make(Role::RollupNode),
+            echo,
+        }
+    }
+
+    /// Serves all of them while `play` runs with their URLs: L1, L1, echo, client, node.
+    async fn serving<R>(&self, play: impl AsyncFnOnce([String; 5]) -> R) -> R {
+        serving(&self.l1[0], async |a| {
+            serving(&self.l1[1], async |b| {
+                serving(&self.echo, async |echo| {
+                    serving(&self.client, async |client| {
+                        serving(&self.node, async |node| {
+                            play([
+                                url("ws", a),
+                                url("http", b),
+                                url("http", echo),
+                                url("http", client),
+                                url("http", node),
+                            ])
+                            .await
+                        })
+                        .await
+                    })
+                    .await
+                })
+                .await
+            })
+            .await
+        })
+        .await
+    }
+}
+
+async fn play(format: &str) {
+    let upstreams = Upstreams::new();
+    let rollup = file(&upstreams.node.world().read(|chains| chains.rollup_config().to_string()));
+    let jwt = file("5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2");
+    upstreams
+        .serving(async |[a, b, echo, client, node]| {
+            let config = file(&format!(
+                "rollup.config = {:?}\n[l1]\nurl = [{a:?}, {b:?}]\n[l2]\njwt-secret = {:?}\n[rpc]\nport = 0\n\
+                 [metrics]\non-rpc = true\n[log]\nlevel = 'trace'\nformat = '{format}'\n",
+                rollup.path(),
+                jwt.path(),
+            ));
+            let with = |args: &[&str]| {
+                let mut command = op_status(args);
+                command.env("OP_STATUS_CONFIG", config.path()).env("OP_STATUS_L2_ENGINE_RPC", &client);
+                command
+            };
+            let followers = format!("echo={echo}");
+            let upstream_flags = ["--rollup", &node, "--rollup.follower", &followers, "--rollup.current-l1=origin"];
+            let mut server = Server::start(with(&[&["run"], &upstream_flags[..]].concat())).await;
+            server.line("ready").await;
+            // Each kind of failure has words of its own.
+            upstreams.l1[0]
+                .set(Faults { requests: Requests::Http { status: 401, retry_after: None }, ..Faults::default() });
+            upstreams.l1[0].cut();
+            upstreams.l1[1].set(Faults { requests: Requests::Body(format!("<{SECRET}-path>")), ..Faults::default() });
+            upstreams.node.set(Faults::dead());
+            while call(server.address, "opstatus_sources").await["result"].to_string().matches("unreachable").count()
+                < 4
+            {}
+
+            let methods = call(server.address, "rpc.discover").await["result"]["methods"].clone();
+            let methods: Vec<_> =
+                methods.as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
+            assert!(methods.contains(&"optimism_syncStatus") && methods.contains(&"opstatus_sources"), "{methods:?}");
+            for method in methods {
+                check(method, &call(server.address, method).await.to_string());
+            }
+            for path in PATHS {
+                check(path, &get(server.address, path).await);
+            }
+            upstreams.node.set(Faults::default());
+            server.line("live").await;
+            check("the log", &server.log.join("\n"));
+            jwt_is_hidden(&server.log.join("\n"));
+
+            for args in [&["config"][..], &["doctor"], &["doctor", "--json"]] {
+                let told = output(with(&[args, &upstream_flags[..]].concat())).await;
+                let text =
+                    format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+                assert!(text.contains("127.0.0.1"), "{args:?}: {text}");
+                check(args[0], &text);
+                jwt_is_hidden(&text);
+            }
+            for args in [&["get"][..], &["get", "--json"], &["check"]] {
+                for asked in [&node, &echo, &url("http", server.address)] {
+                    let told = output(op_status(&[args, &["--rpc", asked]].concat())).await;
+                    check(args[0], &format!("{told:?}"));
+                }
+            }
+        })
+        .await;
+}
+
+fn jwt_is_hidden(text: &str) {
+    assert!(!text.contains("5ec2e75ec2e7"), "{text}");
+}
+
+#[tokio::test]
+async fn nothing_that_runs_shows_a_secret() {
+    play("text").await;
+}
+
+#[tokio::test]
+async fn nothing_that_runs_shows_a_secret_in_json() {
+    play("json").await;
+}
+
+/// Wrong usage is told without quoting what may be a secret.
+#[tokio::test]
+async fn no_refusal_shows_a_secret() {
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let secret = url("http", address);
+    let broken = secret.replacen("http", "gopher", 1);
+    let jwt = file(&format!("{SECRET} is no hex"));
+    let jwt = jwt.path().to_str().expect("a path");
+    let files = [
+        format!("l1.url = '{secret}"),
+        format!("l1.url = [[{secret:?}]]"),
+        format!("rpc.port = {secret:?}"),
+        format!("log.level = '{SECRET}'"),
+        format!("l1.trustrpc = '{SECRET}'"),
+    ]
+    .map(|text| file(&text));
+    let run = ["run", "--network", "op-mainnet", "--l2", "http://127.0.0.1:1"];
+    let mut refused: Vec<Vec<&str>> = vec![
+        vec!["--l1", &broken],
+        vec!["--l1", SECRET],
+        vec!["--l1", &secret, "--l2", &secret],
+        vec!["--l1", &secret, "--l1", &secret],
+        vec!["--l1", &secret, "--l2.jwt-secret", jwt],
+        vec!["--l1", &secret, &secret],
+        vec!["--l1", &secret, "--l9", &secret],
+        vec!["--l1", &secret, "--rpc.addr", &secret],
+    ];
+    refused.extend(files.iter().map(|file| vec!["--config", file.path().to_str().expect("a path")]));
+    for args in refused {
+        let told = output(op_status(&[&run[..], &args].concat())).await;
+        let text = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        assert_eq!(told.status.code(), Some(2), "{args:?}: {text}");
+        check(&format!("{args:?}"), &text);
+    }
+    let mut help = op_status(&["run", "--help"]);
+    help.env("OP_STATUS_L1_ETH_RPC", &secret).env("OP_STATUS_ROLLUP", &secret);
+    check("help", &String::from_utf8_lossy(&output(help).await.stdout));
+}
