@@ -164,3 +164,6 @@ impl Publisher {
         until.max(now.instant).checked_add(TICK)
     }
 }
+
+#[cfg(test)]
+mod tests;
