@@ -44,3 +44,4 @@ pub use server::{Server, Usage, serve_if_asked, usage};
 pub use simulated::Simulated;
 pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};
+pub use watcher::{Allowed, Answer, Watched, watch};

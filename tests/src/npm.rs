@@ -60,11 +60,10 @@ fn npm_ci(folder: &Path) -> eyre::Result<()> {
     Ok(())
 }
 
-/// The folder cargo builds into: test binaries are at `<target>/<profile>/deps/`.
+/// The folder cargo builds into, which it marks.
 fn target_folder() -> eyre::Result<PathBuf> {
     let binary = std::env::current_exe()?;
-    let deps = binary.ancestors().find(|folder| folder.ends_with("deps"));
-    let target = deps.and_then(Path::parent).and_then(Path::parent);
+    let target = binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
     target.map(Path::to_owned).ok_or_eyre(format!("{} is not in a target folder of cargo", binary.display()))
 }
 

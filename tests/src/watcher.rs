@@ -20,7 +20,7 @@ const REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus",
 
 /// What may happen because the test makes it happen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Allowed {
+pub struct Allowed {
     /// How often blocks below finality may go back.
     pub reorgs: u64,
     /// Whether the server may say that its status is too old.
@@ -29,7 +29,7 @@ pub(crate) struct Allowed {
 
 /// What the server answers.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A status.
     Status(Box<SyncStatus>),
     /// Error -32002, with its `data`.
@@ -38,7 +38,7 @@ pub(crate) enum Answer {
 
 /// What has been seen so far.
 #[derive(Debug, Default)]
-pub(crate) struct Watched {
+pub struct Watched {
     /// The last answer.
     pub last: Option<Answer>,
     /// Every L1 block that was ever part of a status.
@@ -50,7 +50,7 @@ pub(crate) struct Watched {
 }
 
 /// Polls `url` until an answer breaks a rule.
-pub(crate) async fn watch(url: String, allowed: watch::Receiver<Allowed>, watched: watch::Sender<Watched>) {
+pub async fn watch(url: String, allowed: watch::Receiver<Allowed>, watched: watch::Sender<Watched>) {
     let http = http_client();
     let mut known = SyncStatus::default();
     let mut reorgs = 0;
