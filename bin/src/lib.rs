@@ -34,7 +34,7 @@ pub use follow::{Part, follow};
 pub use get::get;
 pub use log::init as init_log;
 pub use output::{completions, print};
-pub use run::{OpStatus, run};
+pub use run::{OpStatus, in_process, run};
 
 /// The version as `optimism_version` and `/healthz` tell it.
 pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));

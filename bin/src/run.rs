@@ -46,16 +46,8 @@ impl OpStatus {
     /// Takes the ports. Nothing is followed yet.
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let (parts, snapshots) = follow(&config);
-        let endpoints = endpoints(&config);
-        let exposition = Exposition {
-            snapshots: snapshots.clone(),
-            clock: config.clock,
-            limits: config.limits,
-            counters: Arc::default(),
-            endpoints: endpoints.clone(),
-            version: VERSION.into(),
-        };
-        let rpc = server_config(&config, &snapshots, endpoints, &exposition);
+        let exposition = exposition(&config, &snapshots);
+        let rpc = server_config(&config, &snapshots, &exposition);
         let server = Server::start(rpc, snapshots.clone()).await?;
         let metrics = match config.metrics.addr {
             Some(addr) => Some(metrics::Server::start(addr, exposition).await?),
@@ -116,6 +108,23 @@ impl OpStatus {
     }
 }
 
+/// Answers requests out of what `follow` publishes, without a port: for simulations.
+pub fn in_process(config: &Config, snapshots: &Snapshots) -> rpc::InProcess {
+    let exposition = exposition(config, snapshots);
+    rpc::InProcess::new(server_config(config, snapshots, &exposition), snapshots.clone())
+}
+
+fn exposition(config: &Config, snapshots: &Snapshots) -> Exposition {
+    Exposition {
+        snapshots: snapshots.clone(),
+        clock: config.clock,
+        limits: config.limits,
+        counters: Arc::default(),
+        endpoints: endpoints(config),
+        version: VERSION.into(),
+    }
+}
+
 fn outcome(ended: Result<eyre::Result<()>, tokio::task::JoinError>) -> eyre::Result<()> {
     ended.wrap_err("a task panicked")?
 }
@@ -128,12 +137,8 @@ fn endpoints(config: &Config) -> Arc<[(Layer, Endpoint)]> {
     l1.chain(l2).collect()
 }
 
-fn server_config(
-    config: &Config,
-    snapshots: &Snapshots,
-    endpoints: Arc<[(Layer, Endpoint)]>,
-    exposition: &Exposition,
-) -> rpc::Config {
+fn server_config(config: &Config, snapshots: &Snapshots, exposition: &Exposition) -> rpc::Config {
+    let endpoints = exposition.endpoints.clone();
     let used = move || {
         let used = |(layer, endpoint): &(Layer, Endpoint)| rpc::Endpoint {
             layer: *layer,

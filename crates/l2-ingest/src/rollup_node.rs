@@ -151,13 +151,16 @@ impl RollupNode {
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such
-    /// head; whatever goes wrong costs the comparison and nothing else.
+    /// head, and again while it has another block, for a node may come back from a wrong chain; whatever goes wrong
+    /// costs the comparison and nothing else.
     async fn at_safe(&mut self, safe: u64) -> Option<BlockId> {
         let served = (self.node.safe_served)();
         if served.is_zero() || safe <= served.number {
             return None;
         }
-        if self.compared.is_none_or(|(head, _)| head != served) {
+        let settled =
+            |(head, block): (BlockId, Option<BlockId>)| head == served && block.is_none_or(|block| block == served);
+        if !self.compared.is_some_and(settled) {
             let asked = self.client.call::<Output>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
             let output = timeout(COMPARING, asked).await;
             let block = output.ok().and_then(Result::ok).map(|output| output.block_ref);

@@ -57,6 +57,7 @@ mod fast_path;
 mod feed;
 mod get_status;
 mod history;
+mod in_process;
 mod jsonrpc;
 mod methods;
 mod opstatus;
@@ -79,6 +80,7 @@ pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs, SequencerActive}
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
 pub use fast_path::recognise;
+pub use in_process::InProcess;
 pub use server::{Server, StartError};
 
 #[cfg(test)]

@@ -100,6 +100,10 @@ pub struct StatusTracker {
     orphaned: bool,
     retained: Ring,
     waiting: VecDeque<L2View>,
+    /// What sources claimed to be final before our L1 bore it out, oldest first.
+    claims: VecDeque<(SourceName, L2BlockRef)>,
+    /// When the L1 last reorged: what was said before of an orphaned branch is no vote on this one.
+    reorged: Option<Instant>,
     /// The newest view of every source.
     nodes: Nodes,
     /// The source whose views are served.
@@ -187,6 +191,8 @@ impl StatusTracker {
             orphaned: false,
             retained: Ring::default(),
             waiting: VecDeque::new(),
+            claims: VecDeque::new(),
+            reorged: None,
             nodes: Nodes::default(),
             speaker: None,
             overruled: false,

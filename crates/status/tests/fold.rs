@@ -454,6 +454,23 @@ fn l2_finality_is_checked_and_never_filled_in() {
     fold.node(view(0, 108, 186, 204, 218), Outcome::Confirmed, [110, 108, 182, 204, 218]);
 }
 
+/// Where L1 blocks become final quickly, each claim may be ahead of our L1: an earlier one is served when it is borne
+/// out, and only its own source's.
+#[test]
+fn a_claim_of_finality_is_served_when_our_l1_bears_it_out() {
+    let mut fold = Fold::settled();
+    fold.node(view(0, 106, 184, 202, 216), Outcome::Changed, [110, 106, 150, 202, 216]);
+    let finalized = |fold: &Fold, number| L1View { finalized: l1(0, number), ..l1_view(0, 110, fold.now) };
+    let caught_up = finalized(&fold, 93);
+    fold.event(Event::L1(caught_up), Outcome::Changed, [110, 106, 150, 202, 216]);
+    fold.node(view(0, 107, 190, 204, 217), Outcome::Changed, [110, 107, 184, 204, 217]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead));
+    let caught_up = finalized(&fold, 95);
+    fold.event(Event::L1(caught_up), Outcome::Changed, [110, 107, 184, 204, 217]);
+    fold.node(of("other", view(0, 109, 192, 206, 217)), Outcome::Unchanged, [110, 107, 184, 204, 217]);
+    fold.node(view(0, 108, 194, 206, 218), Outcome::Changed, [110, 108, 190, 206, 218]);
+}
+
 /// The view that first derived past the finalized L1 block bounds what can be final, sparse batches or not.
 #[test]
 fn finality_is_bounded_by_what_was_safe_just_past_it() {
@@ -581,6 +598,33 @@ fn current_l1_is_what_most_derivers_have_reached() {
     fold.node(of("b", view(0, 109, 150, 206, 219)), Outcome::Waiting(Reason::Outvoted), [110, 108, 150, 204, 219]);
     fold.node(of("c", view(0, 109, 150, 206, 219)), Outcome::Changed, [110, 109, 150, 206, 219]);
     assert_eq!(fold.sources(), (Some("b"), Some("b")));
+}
+
+/// After an L1 reorg the first to speak is no majority either: the others are about to.
+#[test]
+fn a_vote_for_an_orphaned_branch_is_a_vote_for_nothing_yet() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(0, 108, 150, 198, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(1, 111, 150, 202, 220)), Outcome::Waiting(Reason::Outvoted), [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(1, 110, 150, 201, 220)), Outcome::Changed, [111, 110, 150, 201, 220]);
+}
+
+/// What two of three tell otherwise is not served, be it the parent of the block.
+#[test]
+fn a_new_safe_block_that_most_deny_is_never_served() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(0, 106, 150, 202, 216)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(0, 106, 150, 202, 216)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    let mut twisted = view(0, 106, 150, 202, 216);
+    twisted.derived.safe.parent_hash = B256::repeat_byte(7);
+    fold.node(of("a", twisted), Outcome::Changed, [110, 106, 150, 202, 216]);
+    assert_eq!(fold.last.status.safe_l2, l2(0, 202));
+    assert_ne!(fold.sources().0, Some("a"));
 }
 
 #[test]

@@ -29,6 +29,7 @@ impl StatusTracker {
     }
 
     fn on_reorg(&mut self) -> Outcome {
+        self.reorged = self.nodes.now();
         if let Some((safe, first_seen)) = self.client_safe
             && !self.canonical(first_seen, &[])
         {
@@ -45,7 +46,7 @@ impl StatusTracker {
         settled
     }
 
-    fn canonical(&self, block: BlockId, evidence: &[L1BlockRef]) -> bool {
+    pub(super) fn canonical(&self, block: BlockId, evidence: &[L1BlockRef]) -> bool {
         self.l1.as_ref().is_some_and(|l1| matches!(l1.place(block, evidence, 0), Place::Canonical(_)))
     }
 

@@ -10,6 +10,9 @@ use crate::{Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason,
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
 
+/// How many claims of finality may wait for our L1: those of the last minutes, where each L1 block is final soon.
+const MAX_CLAIMS: usize = 64;
+
 /// How many seconds the tip may be ahead of the clock and of the L1 head, and how many behind the clock before another
 /// source speaks for it.
 pub(super) const MAX_DRIFT: u64 = 600;
@@ -32,7 +35,7 @@ impl StatusTracker {
         self.note_client_safe(&view);
         self.nodes.hear(&view, self.rules.voters);
         let untrue = self.untrue(&view);
-        let conflict = view.is_set() && self.contradicts_safe(&view);
+        let conflict = view.is_set() && (self.contradicts_safe(&view) || self.is_denied(&view));
         let refused = untrue.or(conflict.then_some(Reason::SafeConflict));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
         let believed = view.profile != Profile::ExecutionClient && untrue.is_none() && view.is_set();
@@ -40,6 +43,7 @@ impl StatusTracker {
             self.node_believed = Some(view.confirmed);
         }
         if untrue.is_none() {
+            self.note_claim(&view);
             self.enqueue(view.clone());
         }
         let settled = self.settle();
@@ -141,6 +145,9 @@ impl StatusTracker {
         if view.is_outvoted(self.reached()) {
             return Verdict::Queue(Reason::Outvoted);
         }
+        if self.is_denied(view) {
+            return Verdict::Refuse(Reason::SafeConflict);
+        }
         let finality_ahead = self.finality_ahead(l1, finalized);
         let Some(served) = &self.served else {
             // Nothing older is there to be held.
@@ -163,9 +170,37 @@ impl StatusTracker {
             None
         };
         if reason.is_some() {
-            taken.derived.finalized = *held;
+            taken.derived.finalized = self.borne_out(l1, &taken).unwrap_or(*held);
         }
         Verdict::Take(taken, reason)
+    }
+
+    /// Keeps a claim of finality that our L1 does not bear out yet: where L1 blocks become final quickly, each claim may
+    /// be ahead of us, and none would ever be served.
+    fn note_claim(&mut self, view: &L2View) {
+        let claim = (view.source.clone(), view.derived.finalized);
+        let served = self.served.as_ref().map_or(0, |served| served.view.derived.finalized.number);
+        let is_news = view.is_set() && claim.1.number > served && !self.claims.contains(&claim);
+        if is_news && self.l1.as_ref().is_some_and(|l1| self.finality_ahead(l1, &claim.1)) {
+            self.claims.push_back(claim);
+            if self.claims.len() > MAX_CLAIMS {
+                self.claims.pop_front();
+            }
+        }
+    }
+
+    /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
+    fn borne_out(&self, l1: &L1View, taken: &Taken) -> Option<L2BlockRef> {
+        let held = self.served.as_ref()?.view.derived.finalized;
+        let stands = |claim: &&L2BlockRef| {
+            claim.number > held.number
+                && in_order(claim, &taken.derived.safe)
+                && self.canonical(claim.l1_origin, &taken.old_l1)
+                && !self.finality_ahead(l1, claim)
+                && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
+        };
+        let own = self.claims.iter().filter(|(source, _)| *source == taken.source).map(|(_, claim)| claim);
+        own.filter(stands).max_by_key(|claim| claim.number).copied()
     }
 
     /// Whether more is claimed to be final than our L1 bears out: an origin above its finalized block, or a block above

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
-use crate::{Derived, L2View, Profile, SourceName};
+use crate::{Derived, L2View, Profile, Reason, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
 const MAX_TIP_LAG: u64 = 8;
@@ -84,7 +84,9 @@ impl StatusTracker {
         let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
         let reached = self.reached();
         let of_one_mind = |view: &&&L2View| {
-            self.contradicts_safe(view) == self.overruled && !self.contradicts_finalized(&view.derived)
+            self.contradicts_safe(view) == self.overruled
+                && !self.contradicts_finalized(&view.derived)
+                && !self.is_denied(view)
         };
         let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
         let at_tip: Vec<_> = at_tip.copied().collect();
@@ -120,6 +122,14 @@ impl StatusTracker {
         }
         let voters = self.sound().filter(|view| view.counts());
         let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
+        // Whoever has not spoken since an L1 reorg took away what it said is about to, and has reached nothing yet.
+        let unheard = |view: &&L2View| {
+            view.counts()
+                && Some(view.confirmed) <= self.reorged
+                && view.is_set()
+                && self.untrue(view) == Some(Reason::L1Fork)
+        };
+        reached.extend(self.nodes.heard_within(self.rules.fresh_for).filter(unheard).map(|_| 0));
         reached.sort_unstable_by(|a, b| b.cmp(a));
         reached.get(reached.len() / 2).copied()
     }
@@ -142,6 +152,19 @@ impl StatusTracker {
             _ if contradict > agree && agree + contradict >= 3 => Ballot::Overruled,
             _ => Ballot::Stands,
         }
+    }
+
+    /// Whether more derivers, and two at least, tell otherwise of a block that it calls safe or final: of the whole
+    /// ref, for nothing else vouches for its parent and its place in its epoch.
+    pub(super) fn is_denied(&self, view: &L2View) -> bool {
+        let heads = |view: &L2View| [view.derived.safe, view.derived.finalized];
+        let derivers = || self.sound().filter(|peer| peer.profile == Profile::Deriver && peer.source != view.source);
+        view.profile == Profile::Deriver
+            && heads(view).into_iter().any(|head| {
+                let there = |peer: &L2View| heads(peer).into_iter().find(|known| known.number == head.number);
+                let (agree, deny): (Vec<_>, Vec<_>) = derivers().filter_map(there).partition(|known| *known == head);
+                deny.len() >= 2 && deny.len() > agree.len() + 1
+            })
     }
 
     /// Whether it has another block where the safe head served is, as far as it says.

@@ -1,0 +1,131 @@
+//! The command line of the torture run.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use clap::Parser;
+use torture::{
+    plan::Plan,
+    run::{Outcome, Violation, run},
+};
+
+/// Runs op-status against servers that fail and lie, and judges every status it publishes.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run this seed alone and print what happens.
+    #[arg(long)]
+    replay: Option<u64>,
+    /// With --replay: only these faults of its plan.
+    #[arg(long, value_delimiter = ',')]
+    keep: Option<Vec<usize>>,
+    /// Find the fewest faults with which this seed still fails.
+    #[arg(long)]
+    minimize: Option<u64>,
+    /// Threads, each with a runtime of its own; as many as there are cores if left out.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let violations = match (args.minimize, args.replay) {
+        (Some(seed), _) => minimize(seed),
+        (None, Some(seed)) => replay(seed, args.keep.as_deref()),
+        (None, None) => many(&args),
+    };
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn say(text: &str) {
+    // Whoever closed the pipe does not want to know.
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+fn many(args: &Args) -> u64 {
+    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let next = AtomicU64::new(args.from);
+    let end = args.from + args.seeds;
+    let (violations, judged, recovered) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let outcome = run(&Plan::of(seed));
+                    judged.fetch_add(outcome.judged, Ordering::Relaxed);
+                    recovered.fetch_add(u64::from(outcome.recovered), Ordering::Relaxed);
+                    if let Some(violation) = &outcome.violation {
+                        violations.fetch_add(1, Ordering::Relaxed);
+                        tell(seed, violation, 8);
+                    }
+                }
+            });
+        }
+    });
+    let violations = violations.into_inner();
+    say(&format!("statuses judged {}, recoveries judged {}", judged.into_inner(), recovered.into_inner()));
+    say(&format!("seeds {} violations {violations}", args.seeds));
+    violations
+}
+
+fn tell(seed: u64, violation: &Violation, lines: usize) {
+    let history = &violation.history[violation.history.len().saturating_sub(lines)..];
+    let Violation { second, what, moment, .. } = violation;
+    say(&format!(
+        "seed {seed} fails at {second} s: {what}\n  {}\n  {}\n  replay: cargo run --release -p torture -- --replay {seed}",
+        history.join("\n  "),
+        moment.replace('\n', "\n  ")
+    ));
+}
+
+fn replay(seed: u64, keep: Option<&[usize]>) -> u64 {
+    let plan = Plan::of(seed);
+    let plan = if let Some(keep) = keep { plan.keep(keep) } else { plan };
+    say(&format!("{:#?}", plan.shape));
+    plan.faults.iter().for_each(|fault| say(&fault.to_string()));
+    let Outcome { violation, digest, judged, recovered } = run(&plan);
+    if let Some(violation) = &violation {
+        tell(seed, violation, usize::MAX);
+    }
+    let violations = u64::from(violation.is_some());
+    say(&format!("digest {digest:016x}, statuses judged {judged}, recovery judged {recovered}"));
+    say(&format!("seeds 1 violations {violations}"));
+    violations
+}
+
+/// Leaves out one fault after the other while what is left still fails.
+fn minimize(seed: u64) -> u64 {
+    let mut plan = Plan::of(seed);
+    let Some(mut violation) = run(&plan).violation else {
+        say(&format!("seed {seed} does not fail\nseeds 1 violations 0"));
+        return 0;
+    };
+    let mut index = 0;
+    while index < plan.faults.len() {
+        let mut less = plan.clone();
+        less.faults.remove(index);
+        match run(&less).violation {
+            Some(still) => (plan, violation) = (less, still),
+            None => index += 1,
+        }
+    }
+    plan.faults.iter().for_each(|fault| say(&fault.to_string()));
+    let kept: Vec<_> = plan.faults.iter().map(|fault| fault.index.to_string()).collect();
+    tell(seed, &violation, 30);
+    say(&format!("  with these faults only: --replay {seed} --keep {}", kept.join(",")));
+    say("seeds 1 violations 1");
+    1
+}

@@ -1,0 +1,186 @@
+//! Judges everything published against what the devnet knows to be true. It imports nothing of the crates it judges:
+//! what it sees is what a client could read.
+
+pub mod evidence;
+pub mod rules;
+pub mod truth;
+
+use eyre::{Result, WrapErr, ensure};
+use rollup::{BlockId, SyncStatus};
+
+use self::{evidence::Evidence, truth::Truth};
+use crate::{plan::HEALED, rig::Rig};
+
+/// A snapshot as a client reads it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The status, read from the JSON that was published.
+    pub status: SyncStatus,
+    /// Which run of the server.
+    pub instance: u64,
+    /// The number of this status.
+    pub sequence: u64,
+    /// How many L1 reorgs were shown.
+    pub l1_epoch: u64,
+    /// How often the tip went back.
+    pub l2_epoch: u64,
+    /// The last L1 reorg.
+    pub reorg: Option<Reorg>,
+}
+
+/// An L1 reorg as published.
+#[derive(Clone, Copy, Debug)]
+pub struct Reorg {
+    /// The head before.
+    pub old_head: BlockId,
+    /// The head after.
+    pub new_head: BlockId,
+    /// How many blocks went.
+    pub depth: u64,
+    /// The newest block that stayed.
+    pub ancestor: Option<BlockId>,
+}
+
+/// An answer to `optimism_syncStatus`.
+#[derive(Clone, Debug)]
+pub enum Answered {
+    /// A status.
+    Status(SyncStatus),
+    /// An error of this code.
+    Error(i64),
+}
+
+/// How many milliseconds after everything ended, and is well, all has to be true and fresh.
+const RECOVERY: u64 = 120_000;
+
+/// What an honest client is owed.
+const MAX_AGE: u64 = 120_000;
+
+/// Milliseconds in which the server may find out that somebody is gone, and a published value goes out.
+const SLACK: u64 = 25_000;
+
+/// The judge of one run.
+#[derive(Debug)]
+pub struct Oracle {
+    evidence: Evidence,
+    last: Option<Published>,
+    /// Since when a status is served that two derivers dispute.
+    disputed: Option<u64>,
+    /// Whether a lie was served that nobody could have known for one: then nothing need become well.
+    misled: bool,
+    max_hold: u64,
+    /// How many statuses were judged.
+    pub judged: u64,
+}
+
+impl Oracle {
+    /// Nothing is known.
+    pub fn new(rig: &Rig) -> Self {
+        Self {
+            evidence: Evidence::new(rig),
+            last: None,
+            disputed: None,
+            misled: false,
+            max_hold: rig.shape.max_hold * 1000,
+            judged: 0,
+        }
+    }
+
+    /// Notes what everybody shows at this moment, in milliseconds since the start.
+    pub fn note(&mut self, rig: &Rig, now: u64) {
+        self.evidence.note(rig, now);
+        let truth = Truth { world: &rig.world, others: &rig.others };
+        self.misled |= self.evidence.is_finality_false(&truth);
+    }
+
+    /// The server was killed: the next one knows nothing.
+    pub fn killed(&mut self) {
+        self.evidence.restart();
+        self.last = None;
+        self.disputed = None;
+    }
+
+    /// Judges a snapshot at the moment of its publication.
+    pub fn see(&mut self, published: &Published, rig: &Rig, now: u64) -> Result<()> {
+        self.evidence.note(rig, now);
+        let truth = Truth { world: &rig.world, others: &rig.others };
+        let last = self.last.replace(published.clone());
+        let news = last.as_ref().is_none_or(|last| last.status != published.status);
+        if let Some(last) = &last {
+            rules::identity(last, published)?;
+        }
+        if !news {
+            return Ok(());
+        }
+        self.judged += 1;
+        let status = &published.status;
+        rules::whole_and_ordered(status)?;
+        if published.sequence == 0 {
+            return Ok(());
+        }
+        let last = last.filter(|last| last.sequence > 0);
+        let old = last.as_ref().map(|last| last.status).unwrap_or_default();
+        self.misled |= rules::l1(&old, status, &truth, &self.evidence)?;
+        rules::on_l1(status, &truth)?;
+        let lies = rules::l2(&old, status, &truth, &self.evidence).wrap_err("L2")?;
+        self.disputed = lies.disputed.then(|| self.disputed.unwrap_or(now));
+        self.misled |= lies.misled;
+        if let Some(last) = &last {
+            rules::moved(last, published, &truth, &self.evidence, self.misled)?;
+        }
+        Ok(())
+    }
+
+    /// Judges an answer.
+    pub fn answered(&mut self, answer: &Answered, rig: &Rig, now: u64) -> Result<()> {
+        let status = match answer {
+            Answered::Error(code) => {
+                ensure!(*code == -32002, "an error of code {code}");
+                ensure!(self.last.as_ref().is_some_and(|last| last.sequence > 0), "an error before anything is known");
+                return Ok(());
+            }
+            Answered::Status(status) => status,
+        };
+        let published = self.last.as_ref().map(|last| last.status).unwrap_or_default();
+        ensure!(*status == published, "the answer is not the status published");
+        if status.head_l1.hash.is_zero() {
+            return Ok(());
+        }
+        let truth = Truth { world: &rig.world, others: &rig.others };
+        let unconfirmed = self.evidence.l1_unconfirmed(status.head_l1.id(), &truth);
+        ensure!(unconfirmed <= MAX_AGE + SLACK, "head_l1 is served that nobody has shown for {unconfirmed} ms");
+        let tip = |_: &evidence::NodeSeat, said: &SyncStatus| {
+            said.unsafe_l2.hash == status.unsafe_l2.hash || said.safe_l2.hash == status.safe_l2.hash
+        };
+        let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
+        ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
+        let derived = |_: &evidence::NodeSeat, said: &SyncStatus| said.safe_l2.hash == status.safe_l2.hash;
+        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started);
+        let held = now - said;
+        ensure!(held <= self.max_hold + MAX_AGE + SLACK, "a safe head is served that nobody has told for {held} ms");
+        let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
+        ensure!(age <= 300_000 + SLACK, "a head is served whose time is {age} ms ago");
+        if let Some(since) = self.disputed {
+            ensure!(now - since <= SLACK, "a status is served that one of two derivers contradicts");
+        }
+        Ok(())
+    }
+
+    /// Whether by now everything has to be as if nothing had happened.
+    pub fn must_be_well(&self, now: u64) -> bool {
+        !self.misled && now >= HEALED * 1000 + RECOVERY && self.evidence.all_is_well()
+    }
+
+    /// Judges that everything is well.
+    pub fn well(&self, answer: &Answered, rig: &Rig, now: u64) -> Result<()> {
+        if !self.must_be_well(now) {
+            return Ok(());
+        }
+        match answer {
+            Answered::Error(code) => eyre::bail!("all has been well for long, and error {code} is served"),
+            Answered::Status(status) => {
+                rules::fresh(status, rig, now).wrap_err("all has been well for long, but what is served is old")
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What goes wrong in a run, and when: made from a seed, and smaller by leaving things out.
+
+use std::fmt;
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use crate::{ill::Ill, shape::Shape};
+
+/// Seconds of a run.
+pub const LENGTH: u64 = 600;
+
+/// Second by which every fault has ended.
+pub const HEALED: u64 = 430;
+
+/// Second at which the first fault may begin.
+const BEGIN: u64 = 15;
+
+/// A run before it is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it was made from; the server's jitter comes from it too.
+    pub seed: u64,
+    /// What there is.
+    pub shape: Shape,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Its place in the plan that the seed makes, by which it can be kept.
+    pub index: usize,
+    /// Second at which it begins.
+    pub at: u64,
+    /// For how many seconds.
+    pub lasts: u64,
+    /// What.
+    pub what: What,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// An L1 endpoint.
+    L1(usize, Ill),
+    /// A rollup node.
+    Node(usize, Ill),
+    /// The execution client.
+    Client(Ill),
+    /// The last blocks of L1 are replaced by so many.
+    ReorgL1 {
+        /// How many.
+        depth: u64,
+        /// By how many.
+        length: u64,
+    },
+    /// L1 returns to a branch that it had left.
+    Return,
+    /// The sequencer takes back so many blocks.
+    ReorgL2(u64),
+    /// L1 misses slots.
+    PauseL1,
+    /// The sequencer stops.
+    PauseSequencer,
+    /// The batcher stops.
+    PauseBatcher,
+    /// The L1 labels stand still.
+    HoldLabels,
+    /// The server is killed; the next one has a clock that is wrong by so many seconds.
+    Kill(i64),
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let shape = Shape::random(&mut rng);
+        // Most runs leave honest servers in the majority; in the others anything goes, and less is asked.
+        let guarded = rng.random_bool(0.75);
+        let wanted = rng.random_range(1..14);
+        let mut faults: Vec<Fault> = Vec::new();
+        for _ in 0..wanted {
+            let what = What::random(&shape, guarded, &mut rng);
+            let at = rng.random_range(BEGIN..HEALED - 5);
+            let lasts = (3.0 * 80_f64.powf(rng.random_range(0.0..1.0))) as u64;
+            let fault = Fault { index: faults.len(), at, lasts: lasts.min(HEALED - at), what };
+            faults.push(fault);
+            if guarded && !is_guarded(&faults, &shape) {
+                faults.pop();
+            }
+        }
+        Self { seed, shape, faults }
+    }
+
+    /// The same with these faults only.
+    pub fn keep(mut self, indices: &[usize]) -> Self {
+        self.faults.retain(|fault| indices.contains(&fault.index));
+        self
+    }
+}
+
+impl What {
+    fn random(shape: &Shape, guarded: bool, rng: &mut StdRng) -> Self {
+        loop {
+            let what = match rng.random_range(0..100) {
+                0..38 => Self::L1(rng.random_range(0..shape.l1), Ill::of_l1(rng)),
+                38..72 if shape.nodes > 0 => Self::Node(rng.random_range(0..shape.nodes), Ill::of_node(rng)),
+                72..76 if shape.client => Self::Client(Ill::of_client(rng)),
+                76..84 => {
+                    let depth = rng.random_range(1..8);
+                    Self::ReorgL1 { depth, length: rng.random_range(0..depth + 3) }
+                }
+                84..87 => Self::Return,
+                87..89 => Self::ReorgL2(rng.random_range(1..20)),
+                89..91 => Self::PauseL1,
+                91..93 => Self::PauseSequencer,
+                93..95 => Self::PauseBatcher,
+                95 => Self::HoldLabels,
+                96..100 => Self::Kill(if rng.random_bool(0.5) { 0 } else { rng.random_range(-20..20) }),
+                _ => continue,
+            };
+            // An execution client that lies, or a follower, is believed while nobody else is there.
+            let unguarded = match &what {
+                Self::Client(ill) => !ill.is_honest(),
+                Self::Node(index, ill) => !shape.derives(*index) && !ill.is_honest(),
+                _ => false,
+            };
+            if !(guarded && unguarded) {
+                return what;
+            }
+        }
+    }
+}
+
+/// Whether at each moment more servers of each kind are well than lie.
+fn is_guarded(faults: &[Fault], shape: &Shape) -> bool {
+    let at = |second: u64| {
+        let ills = |of: fn(&What) -> Option<(usize, &Ill)>, count: usize| {
+            let (mut ill, mut lying) = (vec![false; count], vec![false; count]);
+            for fault in faults.iter().filter(|fault| fault.at <= second && second < fault.at + fault.lasts) {
+                if let Some((index, what)) = of(&fault.what) {
+                    ill[index] = true;
+                    lying[index] |= !what.is_honest();
+                }
+            }
+            let count = |flags: &[bool]| flags.iter().filter(|flag| **flag).count();
+            (count(&lying), flags_off(&ill))
+        };
+        let l1 = ills(|what| if let What::L1(index, ill) = what { Some((*index, ill)) } else { None }, shape.l1);
+        let node = ills(|what| if let What::Node(index, ill) = what { Some((*index, ill)) } else { None }, shape.nodes);
+        // A node whose current_l1 is no vote does not outvote anybody.
+        let idle = (0..shape.nodes).filter(|node| !shape.votes(*node)).count();
+        (l1.0 == 0 || l1.0 < l1.1) && (node.0 == 0 || node.0 + idle < node.1)
+    };
+    faults.iter().all(|fault| at(fault.at))
+}
+
+fn flags_off(flags: &[bool]) -> usize {
+    flags.iter().filter(|flag| !**flag).count()
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:<2} {:>3} s for {:>3} s  {:?}", self.index, self.at, self.lasts, self.what)
+    }
+}

@@ -1,0 +1,332 @@
+//! One seed, from beginning to end: the plan happens, the server runs, everything it says is judged.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use eyre::{Result, WrapErr, eyre};
+use futures::{FutureExt, future::try_join_all};
+use l2_ingest::CurrentL1;
+use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
+use rollup::{RollupConfig, SyncStatus};
+use rpc::InProcess;
+use serde_json::{Value, json};
+use status::{Clock, Limits, Snapshot, Snapshots};
+use tokio::time::{Instant, sleep_until};
+use upstream::{Endpoint, Options, tls_config};
+
+use crate::{
+    oracle::{Answered, Oracle, Published, Reorg},
+    plan::{LENGTH, Plan, What},
+    rig::Rig,
+};
+
+/// How often the worlds look at the clock.
+const TICK: u64 = 500;
+
+/// Seconds until a server that ended is started again.
+const DOWN: u64 = 3;
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was wrong, if anything, and all there is to know about that moment.
+    pub violation: Option<Violation>,
+    /// Of everything published and answered: equal runs have equal digests.
+    pub digest: u64,
+    /// How many statuses were judged.
+    pub judged: u64,
+    /// Whether everything was well at the end, and judged to be.
+    pub recovered: bool,
+}
+
+/// A rule was broken.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Second of the run.
+    pub second: u64,
+    /// Which rule, in words.
+    pub what: String,
+    /// The moment.
+    pub moment: String,
+    /// What was published before.
+    pub history: Vec<String>,
+}
+
+/// The server under test.
+struct Server {
+    clock: Clock,
+    parts: Pin<Box<dyn Future<Output = Result<()>>>>,
+    snapshots: Snapshots,
+    rpc: InProcess,
+}
+
+/// Runs a plan.
+pub fn run(plan: &Plan) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime without sockets").block_on(async { Run::new(plan).run().await })
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    rig: Rig,
+    oracle: Oracle,
+    server: Option<Server>,
+    /// When the next server starts, and how wrong its clock is, in seconds.
+    starts: (u64, i64),
+    instances: u64,
+    start: Instant,
+    digest: DefaultHasher,
+    history: Vec<String>,
+    last: (u64, u64),
+    recovered: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let rig = Rig::new(plan);
+        Self {
+            oracle: Oracle::new(&rig),
+            rig,
+            plan,
+            server: None,
+            starts: (0, 0),
+            instances: 0,
+            start: Instant::now(),
+            digest: DefaultHasher::new(),
+            history: Vec::new(),
+            last: (0, 0),
+            recovered: false,
+        }
+    }
+
+    async fn run(mut self) -> Outcome {
+        let mut violation = None;
+        for tick in 0..LENGTH * 1000 / TICK {
+            if let Err(error) = self.tick(tick).await {
+                violation = Some(Violation {
+                    second: tick * TICK / 1000,
+                    what: format!("{error:#}"),
+                    moment: self.moment(),
+                    history: std::mem::take(&mut self.history),
+                });
+                break;
+            }
+        }
+        Outcome { violation, digest: self.digest.finish(), judged: self.oracle.judged, recovered: self.recovered }
+    }
+
+    /// From one look at the clock to the next.
+    async fn tick(&mut self, tick: u64) -> Result<()> {
+        let now = tick * TICK;
+        self.rig.advance(now);
+        if now.is_multiple_of(1000) {
+            self.act(now / 1000);
+        }
+        self.oracle.note(&self.rig, now);
+        if self.server.is_none() && self.starts.0 <= now / 1000 {
+            self.launch(now);
+        }
+        self.listen(now, self.start + Duration::from_millis(now + TICK)).await?;
+        self.ask(now + TICK - 1).await
+    }
+
+    /// What the plan says for this second.
+    fn act(&mut self, second: u64) {
+        for fault in &self.plan.faults {
+            if fault.at == second {
+                self.rig.begin(fault.index, &fault.what, second);
+                self.history.push(format!("{second:>4}   begins {fault}"));
+                if let What::Kill(skew) = fault.what {
+                    self.server = None;
+                    self.starts = (second + fault.lasts.min(60), skew);
+                }
+            }
+            if fault.at + fault.lasts == second {
+                self.rig.end(fault.index, &fault.what, second);
+                self.history.push(format!("{second:>4}   ends   {fault}"));
+            }
+        }
+        self.rig.each_second();
+    }
+
+    fn launch(&mut self, now: u64) {
+        self.instances += 1;
+        self.oracle.killed();
+        self.last = (0, 0);
+        let unix = self.rig.start() + Duration::from_millis(now);
+        let skew = Duration::from_secs(self.starts.1.unsigned_abs());
+        let clock = Clock::starting_at(if self.starts.1 < 0 { unix - skew } else { unix + skew });
+        let config = config(&self.rig, self.plan.seed.wrapping_add(self.instances), clock);
+        let (parts, snapshots) = op_status::follow(&config);
+        let rpc = op_status::in_process(&config, &snapshots);
+        let parts = try_join_all(parts).map(|ended| Err(eyre!("the program ended: {ended:?}"))).boxed_local();
+        self.server = Some(Server { clock, parts, snapshots, rpc });
+    }
+
+    /// Judges everything that is published until then.
+    async fn listen(&mut self, from: u64, until: Instant) -> Result<()> {
+        loop {
+            let Some(server) = &mut self.server else {
+                sleep_until(until).await;
+                return Ok(());
+            };
+            tokio::select! {
+                biased;
+                changed = server.snapshots.changed() => {
+                    changed?;
+                    let snapshot = server.snapshots.borrow_and_update().clone();
+                    self.see(&snapshot, from)?;
+                }
+                ended = &mut server.parts => {
+                    // An operator starts it again.
+                    let wrong = ended.expect_err("nothing ends well");
+                    self.history.push(format!("{:>4}   {wrong:#}", from / 1000));
+                    self.server = None;
+                    self.starts.0 = from / 1000 + DOWN;
+                }
+                () = sleep_until(until) => return Ok(()),
+            }
+        }
+    }
+
+    fn see(&mut self, snapshot: &Arc<Snapshot>, now: u64) -> Result<()> {
+        let id = (snapshot.id.instance.0, snapshot.id.sequence);
+        if id == self.last {
+            return Ok(());
+        }
+        let published = published(snapshot)?;
+        (now, id, snapshot.json.get(), snapshot.l1_epoch, snapshot.l2_epoch).hash(&mut self.digest);
+        self.last = id;
+        self.history.push(format!("{:>4}   {} {}", now / 1000, snapshot.id.sequence, line(&published.status)));
+        self.oracle.see(&published, &self.rig, now)
+    }
+
+    /// Asks as a client does, and judges the answers.
+    async fn ask(&mut self, now: u64) -> Result<()> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let rpc = server.rpc.clone();
+        // What came out at the last moment.
+        let newest = server.snapshots.borrow_and_update().clone();
+        self.see(&newest, now)?;
+        let answer = call(&rpc, "optimism_syncStatus", json!([])).await?;
+        answer.get("error").map(ToString::to_string).hash(&mut self.digest);
+        let answered = match answer.get("error") {
+            Some(error) => Answered::Error(error["code"].as_i64().unwrap_or_default()),
+            None => Answered::Status(serde_json::from_value(answer["result"].clone()).wrap_err("a status")?),
+        };
+        self.oracle.answered(&answered, &self.rig, now)?;
+        self.recovered |= self.oracle.must_be_well(now);
+        self.oracle.well(&answered, &self.rig, now)
+    }
+
+    /// Everything there is to know about this moment.
+    fn moment(&self) -> String {
+        let Some(server) = &self.server else { return "no server runs".to_owned() };
+        let snapshot = server.snapshots.borrow();
+        let sources: Vec<_> = (snapshot.sources.iter())
+            .map(|state| format!("{} {} {}", state.name, state.health.as_str(), state.error.as_deref().unwrap_or("")))
+            .collect();
+        format!(
+            "served {}\ntruth  {}\nstale {:?} held {:?} l1 {:?} l2 {:?} {:?}\n{}",
+            line(&snapshot.status),
+            self.rig.world.read(|chains| line(&chains.status())),
+            snapshot.stale(server.clock.now(), &limits(&self.rig)),
+            snapshot.held.map(|held| held.reason),
+            snapshot.l1_reason,
+            snapshot.l2_reason,
+            snapshot.provenance,
+            sources.join("\n")
+        )
+    }
+}
+
+async fn call(rpc: &InProcess, method: &str, params: Value) -> Result<Value> {
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    Ok(serde_json::from_str(rpc.answer(&request.to_string()).await?.get())?)
+}
+
+/// What a client reads of a snapshot.
+fn published(snapshot: &Snapshot) -> Result<Published> {
+    let reorg = snapshot.reorg().map(|reorg| Reorg {
+        old_head: reorg.old_head,
+        new_head: reorg.new_head,
+        depth: reorg.depth,
+        ancestor: reorg.ancestor,
+    });
+    Ok(Published {
+        status: serde_json::from_str(snapshot.json.get()).wrap_err("the JSON published")?,
+        instance: snapshot.id.instance.0,
+        sequence: snapshot.id.sequence,
+        l1_epoch: snapshot.l1_epoch,
+        l2_epoch: snapshot.l2_epoch,
+        reorg,
+    })
+}
+
+fn line(status: &SyncStatus) -> String {
+    let SyncStatus { finalized_l1, safe_l1, head_l1, current_l1, finalized_l2, safe_l2, unsafe_l2, .. } = status;
+    format!(
+        "L1 {}/{}/{} {} c {} L2 {}/{}/{} {}",
+        finalized_l1.number,
+        safe_l1.number,
+        head_l1.number,
+        &head_l1.hash.to_string()[2..6],
+        current_l1.number,
+        finalized_l2.number,
+        safe_l2.number,
+        unsafe_l2.number,
+        &unsafe_l2.hash.to_string()[2..6],
+    )
+}
+
+fn limits(rig: &Rig) -> Limits {
+    Limits { max_hold: Duration::from_secs(rig.shape.max_hold), ..Limits::default() }
+}
+
+fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
+    // Reading the system's roots takes longer than a run.
+    static OPTIONS: LazyLock<Options> = LazyLock::new(|| Options::new(tls_config(None).expect("nobody uses TLS")));
+    let over = |name: &str, node: &devnet::Node| Endpoint::over(name, node.transport(), OPTIONS.clone());
+    let last_l1 = rig.l1.len() - 1;
+    let l1 = |(index, endpoint): (usize, &crate::rig::Endpoint)| {
+        let name = format!("l1-{index}");
+        if index > 0 && index == last_l1 {
+            over(&name, &endpoint.node)
+        } else {
+            Endpoint::over_pubsub(&name, endpoint.node.connector(), OPTIONS.clone())
+        }
+    };
+    let node = |(index, endpoint): (usize, &crate::rig::Endpoint)| RollupNode {
+        endpoint: over(&format!("node-{index}"), &endpoint.node),
+        current_l1: if rig.shape.origin && index == 0 { CurrentL1::Origin } else { CurrentL1::Node },
+        follower: !rig.shape.derives(index),
+    };
+    let rollup = rig.world.read(|chains| chains.rollup_config().to_string());
+    Config {
+        rollup: Arc::new(RollupConfig::from_json(&rollup).expect("devnet writes what op-node reads")),
+        l1: L1Config {
+            endpoints: rig.l1.iter().enumerate().map(l1).collect(),
+            trust_rpc: false,
+            http_poll_interval: None,
+            epoch_poll_interval: None,
+            stall_timeout: Duration::from_secs(3 * rig.shape.params.l1_block_time),
+            absent_after: Duration::from_secs(30),
+            confs: rig.shape.confs,
+        },
+        l2: L2Config {
+            execution_client: rig.shape.client.then(|| over("client", &rig.client.node)),
+            poll_interval: None,
+            nodes: rig.nodes.iter().enumerate().map(node).collect(),
+            node_poll_interval: Duration::from_secs(2),
+        },
+        limits: limits(rig),
+        server: ServerConfig { addr: ([127, 0, 0, 1], 0).into(), max_connections: 1, max_websockets: 1, max_batch: 1 },
+        metrics: MetricsConfig::default(),
+        clock,
+        seed,
+    }
+}
