@@ -322,6 +322,7 @@ fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             poll_interval: None,
             nodes: rig.nodes.iter().enumerate().map(node).collect(),
             node_poll_interval: Duration::from_secs(2),
+            sequencers: Vec::new(),
         },
         limits: limits(rig),
         server: ServerConfig { addr: ([127, 0, 0, 1], 0).into(), max_connections: 1, max_websockets: 1, max_batch: 1 },

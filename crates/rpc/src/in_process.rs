@@ -11,7 +11,7 @@ use crate::{
     methods::{self, Answers},
 };
 
-/// The methods, and nothing of what carries requests to them: no limits, no batches, no HTTP.
+/// The methods, and nothing of what carries requests to them: no limits, no batches, no HTTP, no feed and no history.
 #[derive(Clone)]
 pub struct InProcess {
     methods: Methods,
@@ -26,7 +26,7 @@ impl fmt::Debug for InProcess {
 impl InProcess {
     /// Answers what a server of this configuration would.
     pub fn new(config: Config, snapshots: Snapshots) -> Self {
-        Self { methods: methods::register(Arc::new(Answers { config, snapshots })) }
+        Self { methods: methods::register(Arc::new(Answers { config, snapshots, history: Arc::default() })) }
     }
 
     /// The response to one JSON-RPC request.
