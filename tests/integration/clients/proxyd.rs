@@ -3,7 +3,7 @@
 //! It polls every backend, bans those it finds lying, and serves the whole status of the one with the lowest
 //! `current_l1` that is not below the last one served.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice::from_ref};
 
 use alloy_primitives::B256;
 use devnet::{Params, World};
@@ -13,6 +13,8 @@ use tests::{Rewriter, rewrite_status, wait_until};
 
 use super::{Failure, RollupClient, Stage, assert_fails, failure};
 use crate::rollup_node::{restarted, settle};
+
+type Rewrite = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
 
 /// How many blocks `current_l1` may trail `head_l1`.
 const LAG: u64 = 10;
@@ -152,11 +154,11 @@ async fn a_server_is_a_backend_in_good_standing() -> eyre::Result<()> {
 async fn bad_statuses_are_what_it_bans() -> eyre::Result<()> {
     let stage = Stage::set(&[]).await?;
     let world = stage.chains.world.clone();
-    let play = async |rewrite: Box<dyn Fn(&str, &mut Value) + Send + Sync>| -> Result<(), Failure> {
+    let play = async |rewrite: Rewrite| -> Result<(), Failure> {
         let proxy = Rewriter::start(stage.server.url(""), rewrite).await;
         let proxy = proxy.map_err(|error| Failure(error.to_string()))?;
         // What was served before came from others.
-        let mut others = Proxyd::new(&world, &[stage.honest.clone()]).await?;
+        let mut others = Proxyd::new(&world, from_ref(&stage.honest)).await?;
         others.cycle().await?;
         let last = others.backends[0].1;
         let mut proxyd = Proxyd { floor: others.floor, ..Proxyd::new(&world, &[proxy.url()]).await? };
@@ -165,9 +167,7 @@ async fn bad_statuses_are_what_it_bans() -> eyre::Result<()> {
         proxyd.backends.extend(others.backends.iter().cloned().chain(others.backends.iter().cloned()));
         proxyd.cycle().await.map(drop)
     };
-    let status = |rewrite: fn(&mut SyncStatus)| -> Box<dyn Fn(&str, &mut Value) + Send + Sync> {
-        Box::new(rewrite_status(rewrite))
-    };
+    let status = |rewrite: fn(&mut SyncStatus)| -> Rewrite { Box::new(rewrite_status(rewrite)) };
     play(Box::new(|_, _| {})).await?;
     for (rewrite, words) in [
         (status(|it| it.safe_l2 = L2BlockRef::default()), "a head is zero"),

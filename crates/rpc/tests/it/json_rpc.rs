@@ -62,12 +62,26 @@ async fn errors_in_geths_words() {
     };
     let parse = error("null", -32700, "Parse error");
     let invalid = |id| error(id, -32600, "Invalid request");
+    let with = |params| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"optimism_outputAtBlock","params":{params}}}"#);
+    let no_uint64 =
+        |why| format!("invalid argument 0: json: cannot unmarshal {why} into Go value of type hexutil.Uint64");
     let unknown = |method| error("1", -32601, &format!("the method {method} does not exist/is not available"));
     check(
         &server,
         &[
             (&call("optimism_outputAtBlock"), &error("1", -32602, "missing value for required argument 0")),
+            (&with(r#"{"blockNumber":"0x1"}"#), &error("1", -32602, "non-array args")),
+            (&with("5"), &error("1", -32602, "non-array args")),
+            (&with("null"), &error("1", -32602, "missing value for required argument 0")),
+            (&with("[5]"), &error("1", -32602, &no_uint64("non-string"))),
+            (&with("[null]"), &error("1", -32602, &no_uint64("non-string"))),
+            (&with(r#"["latest"]"#), &error("1", -32602, &no_uint64("hex string without 0x prefix"))),
+            (&with(r#"["0x01", 7]"#), &error("1", -32602, &no_uint64("hex number with leading zero digits"))),
+            (&with(r#"["0x1", 7]"#), &error("1", -32602, "too many arguments, want at most 1")),
+            (&with(r#"["0x1"]"#), &error("1", -32000, "failed to get L2 output at block 1: no source can be asked")),
             (&call("optimism_syncstatus"), &unknown("optimism_syncstatus")),
+            (&call("opp2p_peerStats"), &unknown("opp2p_peerStats")),
+            (&call("admin_startSequencer"), &unknown("admin_startSequencer")),
             (&call("admin_sequencerActive"), &unknown("admin_sequencerActive")),
             (&call(""), &unknown("")),
             (
