@@ -1,8 +1,15 @@
 //! What was typed: flags, their environment names and defaults. op-node's where op-node has the flag.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser},
+};
 
 mod client;
 mod file;
@@ -61,6 +68,9 @@ pub struct RunArgs {
     /// How L2 is followed.
     #[command(flatten)]
     pub l2: L2Args,
+    /// Where safe heads are recorded.
+    #[command(flatten)]
+    pub safe_db: SafeDbArgs,
     /// What holds for every upstream.
     #[command(flatten)]
     pub upstream: UpstreamArgs,
@@ -234,6 +244,24 @@ pub struct L2Args {
         hide_env_values = true
     )]
     pub sequencers: Vec<String>,
+}
+
+/// Where safe heads are recorded.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "SafeDB")]
+pub struct SafeDbArgs {
+    /// Record the safe heads of the rollup nodes in this folder, for optimism_safeHeadAtL1Block. The nodes must run with a
+    /// SafeDB of their own. Off when empty.
+    #[arg(long = "safedb.path", env = "OP_STATUS_SAFEDB_PATH", value_name = "FOLDER",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub path: Option<PathBuf>,
+}
+
+impl SafeDbArgs {
+    /// The folder, unless it is off.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
 }
 
 /// What holds for every upstream.

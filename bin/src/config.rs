@@ -4,6 +4,7 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use l2_ingest::CurrentL1;
 use rollup::RollupConfig;
+use safe_db::{RollupId, SafeDb};
 use status::{Clock, Limits};
 use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
@@ -24,6 +25,8 @@ pub struct Config {
     pub l2: L2Config,
     /// When to fail closed.
     pub limits: Limits,
+    /// Where safe heads are recorded; none turns `optimism_safeHeadAtL1Block` off.
+    pub safe_db: Option<SafeDb>,
     /// Where to serve.
     pub server: ServerConfig,
     /// Where to serve metrics.
@@ -128,6 +131,14 @@ pub enum UsageError {
     /// What stands for a node's `current_l1` is not understood.
     #[error("--rollup.current-l1: {0}")]
     CurrentL1(String),
+    /// Nobody can say which block was safe when.
+    #[error(
+        "--safedb.path: nobody here can say what was safe at an L1 block: it takes a --rollup node that runs with a SafeDB          of its own and whose current_l1 is its own word. An execution client does not know, a follower repeats others,          and the L1 origin of a safe head (--rollup.current-l1 origin) is not where it was derived"
+    )]
+    NoSafeHeads,
+    /// The database of safe heads is not usable.
+    #[error("--safedb.path: {0}")]
+    SafeDb(#[from] safe_db::OpenError),
     /// Two endpoints of one kind that cannot be told apart.
     #[error("{flag}: two endpoints are shown as {name}; tell them apart by a name, NAME=URL")]
     Twice {
@@ -150,19 +161,38 @@ pub enum UsageError {
 }
 
 impl Config {
-    /// Reads the files that flags name and parses what they hold.
+    /// Opens the database of safe heads that the flags name, which is then this process's alone.
+    pub fn with_safe_db(self, args: &RunArgs) -> Result<Self, UsageError> {
+        let open = |path| SafeDb::open(path, &RollupId::from(&*self.rollup));
+        let safe_db = args.safe_db.path().map(open).transpose()?;
+        Ok(Self { safe_db, ..self })
+    }
+
+    /// Reads the files that flags name and parses what they hold, but for the database of safe heads.
     pub fn from_args(args: &RunArgs) -> Result<Self, UsageError> {
         let options = options(&args.upstream)?;
+        let l2 = l2(&args.l2, &options)?;
+        if args.safe_db.path().is_some() && !l2.nodes.iter().any(RollupNode::knows_safe_heads) {
+            return Err(UsageError::NoSafeHeads);
+        }
         Ok(Self {
+            safe_db: None,
             rollup: Arc::new(rollup(&args.rollup)?),
             l1: l1(&args.l1, &options)?,
-            l2: l2(&args.l2, &options)?,
+            l2,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
             metrics: metrics(&args.serve.metrics),
             clock: Clock::system(),
             seed: rand::random(),
         })
+    }
+}
+
+impl RollupNode {
+    /// Whether it can say what was safe when: its `current_l1` is its own word.
+    fn knows_safe_heads(&self) -> bool {
+        !self.follower && self.current_l1 == CurrentL1::Node
     }
 }
 

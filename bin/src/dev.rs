@@ -63,6 +63,7 @@ impl Dev {
                 node_poll_interval: Duration::from_secs(1),
                 sequencers: Vec::new(),
             },
+            safe_db: None,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
             metrics: metrics(&args.serve.metrics),

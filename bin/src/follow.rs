@@ -5,8 +5,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
 use l2_ingest::{CurrentL1, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use safe_db::SafeDb;
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking};
 use upstream::Endpoint;
 
 use crate::{Config, WrongChain, feed::feed};
@@ -17,7 +18,8 @@ const FRESH_FOR: Duration = Duration::from_secs(15);
 /// How long rollup nodes may be silent before the execution client beside them speaks.
 const FALLBACK_AFTER: Duration = Duration::from_secs(30);
 
-/// A part of following, to be run beside the others. It ends when nothing can mend it, or by being dropped.
+/// A part of following, to be run beside the others. It ends when nothing can mend it, or by being dropped. The last
+/// one publishes: once the others are dropped it writes what is decided and ends by itself.
 pub type Part = BoxFuture<'static, Result<(), WrongChain>>;
 
 /// What follows the upstreams, and the snapshots it publishes. Nothing is followed until every part is run.
@@ -30,13 +32,16 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
         let l1 = l1.clone();
         async move { l1.block(number).await }
     };
-    let l2_sources = l2_sources(config, &snapshots, l1_block);
+    let l2_sources = l2_sources(config, &snapshots, l1_block.clone());
     let sources = l2_sources.len();
     let parts = vec![
         feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
         feed(select_all(l2_sources), sources, pipeline.events).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
-        status::publish(pipeline.decided, publish).map(Ok).boxed(),
+        match config.safe_db.clone() {
+            Some(db) => safe_db::publish(db, pipeline.decided, publish, l1_block).map(Ok).boxed(),
+            None => status::publish(pipeline.decided, publish).map(Ok).boxed(),
+        },
     ];
     (parts, snapshots)
 }
@@ -75,6 +80,7 @@ where
             current_l1: node.current_l1,
             follower: node.follower,
             safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
+            safe_heads: config.safe_db.is_some(),
         };
         sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
     }
@@ -119,6 +125,21 @@ pub(crate) fn sequencer_active(config: &Config) -> Option<rpc::SequencerActive> 
         let sequencers = sequencers.clone();
         async move { sequencers.active().await.map_err(|error| error.to_string()) }.boxed()
     }))
+}
+
+/// Answers out of the database, on a thread that may wait for the disk.
+pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
+    Arc::new(move |number| {
+        let db = db.clone();
+        async move {
+            let found = spawn_blocking(move || db.safe_head_at(number)).await;
+            found.map_or_else(
+                |_| Err("the safe head database is broken".into()),
+                |found| found.map_err(|e| e.to_string()),
+            )
+        }
+        .boxed()
+    })
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

@@ -57,7 +57,7 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
 
 async fn run(args: &RunArgs) -> eyre::Result<()> {
     init_log(&args.serve.log);
-    let config = Config::from_args(args)?;
+    let config = Config::from_args(args)?.with_safe_db(args)?;
     if config.l2.nodes.is_empty() {
         tracing::warn!(
             "execution client alone: current_l1 is the origin of its safe head, a lower bound; not for --wait-node-sync, \

@@ -14,7 +14,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow, outputs, sequencer_active},
+    follow::{Part, follow, outputs, safe_heads, sequencer_active},
     readiness,
 };
 
@@ -73,9 +73,13 @@ impl OpStatus {
 
     /// Follows and serves until `shutdown`, then ends every task within five seconds, open requests answered.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
-        let Self { clock, limits, server, metrics, parts, snapshots } = self;
+        let Self { clock, limits, server, metrics, mut parts, snapshots } = self;
         let stop = CancellationToken::new();
         let mut tasks: JoinSet<eyre::Result<()>> = JoinSet::new();
+        // Without the others the publisher comes to its end, and nothing that was decided is lost.
+        if let Some(publisher) = parts.pop() {
+            tasks.spawn(publisher.map(|ended| Ok(ended?)));
+        }
         for part in parts {
             let stop = stop.clone();
             tasks.spawn(async move { Ok(stop.run_until_cancelled_owned(part).await.transpose().map(drop)?) });
@@ -169,6 +173,7 @@ fn server_config(config: &Config, snapshots: &Snapshots, exposition: &Exposition
         sequencer_active: sequencer_active(config),
         counters: exposition.counters.clone(),
         metrics: config.metrics.on_rpc.then_some(metrics),
+        safe_heads: config.safe_db.clone().map(safe_heads),
         ..rpc::Config::default()
     }
 }

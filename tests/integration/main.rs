@@ -13,6 +13,7 @@ mod reorg;
 mod restart;
 mod rollup_node;
 mod rollup_nodes;
+mod safe_heads;
 mod silence;
 mod simulated;
 mod start;

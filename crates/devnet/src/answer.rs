@@ -79,6 +79,7 @@ pub fn answer(chains: &Chains, role: Role, lies: &Lies, method: &str, params: &V
 fn rollup_node(chains: &Chains, lies: &Lies, method: &str, params: &Value) -> Answer {
     match method {
         "optimism_outputAtBlock" => output(chains, lies, quantity(params[0].as_str().unwrap_or_default(), 0)?),
+        "optimism_safeHeadAtL1Block" => safe_head(chains, lies, quantity(params[0].as_str().unwrap_or_default(), 0)?),
         "optimism_syncStatus" => Ok(json!(status(chains, lies))),
         "optimism_rollupConfig" => Ok(chains.rollup_config()),
         "optimism_version" => Ok(json!("devnet")),
@@ -99,6 +100,18 @@ fn output(chains: &Chains, lies: &Lies, number: u64) -> Answer {
     })?;
     let storage = block.state().storage;
     Ok(json!(Output::new(chains.l2_ref(block), block.header.state_root, storage, status)))
+}
+
+/// op-node's answer of a node that has recorded every safe head since genesis, with op-node's words for the others.
+fn safe_head(chains: &Chains, lies: &Lies, number: u64) -> Answer {
+    let failed = |why: &str| RpcError { code: -32000, message: why.to_owned() };
+    if lies.no_safe_db {
+        let disabled = format!("failed to get safe head at l1 block {number:#x}: safe head database not enabled");
+        return Err(failed(&disabled));
+    }
+    let derived = Sight::new(chains, Role::L1, lies).head.number();
+    let record = chains.safe_head_at(number.min(derived));
+    record.map(|record| json!(record)).ok_or_else(|| failed("not found"))
 }
 
 fn status(chains: &Chains, lies: &Lies) -> SyncStatus {

@@ -72,6 +72,8 @@ pub struct Lies {
     pub safe: Label,
     /// The block it calls finalized.
     pub finalized: Label,
+    /// A rollup node runs without a safe head database.
+    pub no_safe_db: bool,
 }
 
 /// What a node answers when it is asked for a label.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
 
 use crate::{Chains, block::Block, chains::Labels};
 
@@ -74,6 +74,16 @@ impl Chains {
     /// `optimism_safeHeadAtL1Block` answers for it.
     pub fn safe_after(&self, l1: B256) -> Option<L2BlockRef> {
         self.derived.get(&l1).map(|block| self.l2_ref(block))
+    }
+
+    /// What `optimism_safeHeadAtL1Block` answers: the canonical L1 block at or below this height that last changed the safe
+    /// head, and that head. None above the L1 head, and where old blocks were forgotten.
+    pub fn safe_head_at(&self, l1_number: u64) -> Option<SafeHead> {
+        let asked = self.l1.get(l1_number)?;
+        let safe = &self.derived[&asked.hash];
+        let first = self.l1.first(|block| self.derived[&block.hash].number() >= safe.number())?;
+        let known = first.number() == 0 || self.l1.get(first.number() - 1).is_some();
+        known.then(|| SafeHead { l1_block: first.l1_ref().id(), safe_head: self.l2_ref(safe).id() })
     }
 
     /// The canonical L1 block that made the canonical L2 block of this number safe: where its batch was included.

@@ -1,6 +1,6 @@
 //! An execution client as a source: its labels, as a view.
 
-use std::{future::Future, num::NonZeroUsize, time::Duration};
+use std::{future::Future, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use alloy_primitives::{B256, U64};
 use futures::Stream;
@@ -112,6 +112,7 @@ impl ExecutionClient {
             profile: Profile::ExecutionClient,
             votes: false,
             at_safe: None,
+            safe_heads: Arc::from([]),
             source: self.config.endpoint.name().into(),
             confirmed: now.instant,
             unix: now.unix,

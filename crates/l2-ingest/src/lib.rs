@@ -27,6 +27,7 @@ mod labels;
 mod op_status;
 mod outputs;
 mod rollup_node;
+mod safe_heads;
 mod same_rollup;
 mod sequencers;
 mod standing;

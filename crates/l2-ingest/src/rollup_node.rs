@@ -3,11 +3,11 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, RollupConfig};
+use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead};
 use serde::Deserialize;
 use serde_json::Value;
 use status::{Derived, Event, Health, L2View, Profile, Tip};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 use upstream::{CallError, Client};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     fault::Fault,
     follow::{Source, follow},
     op_status::{OpStatus, Said},
+    safe_heads::SafeHeads,
     same_rollup::difference,
 };
 
@@ -52,6 +53,9 @@ pub struct Node {
     /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
     /// there.
     pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
+    /// Whether it is asked for its safe heads as its `current_l1` moves on. Without effect where that is not its own
+    /// word.
+    pub safe_heads: bool,
 }
 
 impl fmt::Debug for Node {
@@ -59,6 +63,7 @@ impl fmt::Debug for Node {
         f.debug_struct("Node")
             .field("current_l1", &self.current_l1)
             .field("follower", &self.follower)
+            .field("safe_heads", &self.safe_heads)
             .finish_non_exhaustive()
     }
 }
@@ -77,12 +82,20 @@ impl fmt::Debug for Node {
 ///
 /// Where the node has derived past the safe head that is served, its own `optimism_outputAtBlock` tells which block it
 /// has there, so that nodes are compared at one height. A node that does not answer that is not compared.
+///
+/// Where its safe heads are wanted, each move of its `current_l1` is followed by its own `optimism_safeHeadAtL1Block`,
+/// walked back to what is known. What is known outlives a connection.
 pub fn watch_rollup_node<F, Fut>(config: Config, node: Node, l1: F) -> impl Stream<Item = Event> + Send
 where
     F: Fn(u64) -> Fut + Send + Sync,
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
-    follow(config.clone(), move |client| RollupNode::open(config.clone(), node.clone(), client), l1)
+    let l1 = Arc::new(l1);
+    let ours = l1.clone();
+    let safe_heads = Arc::new(Mutex::new(SafeHeads::default()));
+    let of_node = config.clone();
+    let open = move |client| RollupNode::open(of_node.clone(), node.clone(), client, l1.clone(), safe_heads.clone());
+    follow(config, open, move |number| ours(number))
 }
 
 /// How its status is read.
@@ -94,16 +107,23 @@ enum Reads {
 }
 
 /// A connected rollup node of our rollup.
-struct RollupNode {
+struct RollupNode<F> {
     config: Config,
     node: Node,
     client: Client,
     reads: Reads,
     /// The last height at which it was asked for its block, and what it answered.
     compared: Option<(BlockId, Option<BlockId>)>,
+    l1: Arc<F>,
+    /// Only one connection is open at a time, so this is never waited for.
+    safe_heads: Arc<Mutex<SafeHeads>>,
 }
 
-impl Source for RollupNode {
+impl<F, Fut> Source for RollupNode<F>
+where
+    F: Fn(u64) -> Fut + Send + Sync,
+    Fut: Future<Output = Option<L1BlockRef>> + Send,
+{
     async fn next(&mut self) -> Result<L2View, Fault> {
         let Said { status, confirmed, unix, derived_confirmed } = match &mut self.reads {
             Reads::SyncStatus(cue) => {
@@ -124,14 +144,16 @@ impl Source for RollupNode {
             local_safe: status.local_safe_l2,
             pending_safe: status.pending_safe_l2,
         };
+        let votes = self.node.current_l1 == CurrentL1::Node && !self.node.follower;
         Ok(L2View {
             derived,
             tip: Tip { unsafe_l2: status.unsafe_l2, cross_unsafe: status.cross_unsafe_l2 },
             old_l1: Vec::new(),
             head_l1: status.head_l1.number,
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
-            votes: self.node.current_l1 == CurrentL1::Node && !self.node.follower,
+            votes,
             at_safe: self.at_safe(status.safe_l2.number).await,
+            safe_heads: if votes { self.safe_heads(&derived).await } else { Arc::from([]) },
             source: self.config.endpoint.name().into(),
             confirmed,
             derived_confirmed,
@@ -140,14 +162,34 @@ impl Source for RollupNode {
     }
 }
 
-impl RollupNode {
-    async fn open(config: Config, node: Node, client: Client) -> Result<Self, Fault> {
+impl<F, Fut> RollupNode<F>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    async fn open(
+        config: Config,
+        node: Node,
+        client: Client,
+        l1: Arc<F>,
+        safe_heads: Arc<Mutex<SafeHeads>>,
+    ) -> Result<Self, Fault> {
         verify(&config.rollup, &client).await?;
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
         // A deriver is believed for what it derives; whom another follows is told by ages.
         let op_status = if node.follower { OpStatus::open(&client, config.clock, cue).await? } else { Err(cue) };
         let reads = op_status.map_or_else(Reads::SyncStatus, Reads::OpStatus);
-        Ok(Self { config, node, client, reads, compared: None })
+        Ok(Self { config, node, client, reads, compared: None, l1, safe_heads })
+    }
+
+    /// Its safe heads below its `current_l1`, as far as they are wanted and known.
+    async fn safe_heads(&self, derived: &Derived) -> Arc<[SafeHead]> {
+        if !self.node.safe_heads {
+            return Arc::from([]);
+        }
+        let Derived { current_l1, safe, .. } = derived;
+        let genesis = self.config.rollup.genesis.l2;
+        self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

@@ -22,4 +22,4 @@ pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
 pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
 pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
-pub use wire::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
+pub use wire::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};

@@ -18,6 +18,17 @@ pub struct BlockId {
     pub number: u64,
 }
 
+/// The answer to `optimism_safeHeadAtL1Block`, and a record of op-node's safe head database: from this L1 block on, this
+/// L2 block is safe, until the next record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SafeHead {
+    /// The L1 block that made it safe.
+    pub l1_block: BlockId,
+    /// The safe head once that L1 block is derived.
+    pub safe_head: BlockId,
+}
+
 /// A reference to an L1 block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

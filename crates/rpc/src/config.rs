@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use rollup::Output;
+use rollup::{Output, SafeHead};
 use serde_json::value::RawValue;
 use status::{Clock, Layer, Limits};
 
@@ -37,6 +37,9 @@ pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, String>>
 
 /// The metrics as text and its content type. It is given the `Accept` header of whoever asks, and must not block.
 pub type Metrics = Arc<dyn Fn(&str) -> (String, &'static str) + Send + Sync>;
+
+/// What was safe once an L1 block was derived, or why that cannot be said. It may read a disk.
+pub type SafeHeads = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<SafeHead, String>> + Send + Sync>;
 
 /// Asks whether a sequencer is active, or says why nobody knows. It asks upstreams, within a time and a number of its own.
 pub type SequencerActive = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, String>> + Send + Sync>;
@@ -67,6 +70,8 @@ pub struct Config {
     pub fast_path: bool,
     /// What `GET /metrics` answers; none where metrics are not served on this port.
     pub metrics: Option<Metrics>,
+    /// What `optimism_safeHeadAtL1Block` answers; none where nothing is recorded.
+    pub safe_heads: Option<SafeHeads>,
     /// Largest request body, in bytes.
     pub max_body: u32,
     /// Largest WebSocket message, in bytes: a client may take its time for one.
@@ -106,6 +111,7 @@ impl Default for Config {
             endpoints: Arc::new(Vec::new),
             outputs: None,
             sequencer_active: None,
+            safe_heads: None,
             counters: Arc::default(),
             fast_path: true,
             metrics: None,

@@ -68,6 +68,7 @@ mod post;
 mod readiness;
 mod reorgs;
 mod router;
+mod safe_head;
 mod sequencer;
 mod server;
 mod socket;
@@ -76,7 +77,7 @@ mod subscriptions;
 mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
-pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs, SequencerActive};
+pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs, SafeHeads, SequencerActive};
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
 pub use fast_path::recognise;

@@ -18,7 +18,7 @@ use crate::{
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
     readiness::{self, ms},
-    sequencer,
+    safe_head, sequencer,
     subscriptions::{SUBSCRIBE, UNSUBSCRIBE, unsupported},
 };
 
@@ -48,7 +48,7 @@ impl Answers {
     }
 }
 
-/// Every method by its name. Two wait.
+/// Every method by its name. Three wait.
 pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
@@ -81,6 +81,14 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             .register_method(name, |_, _, _| Err::<(), _>(unsupported()))
             .expect("every method has a name of its own");
     }
+    module
+        .register_async_method(
+            "optimism_safeHeadAtL1Block",
+            |params: Params<'static>, answers: Arc<Answers>, _| async move {
+                safe_head::at_l1_block(params.as_str(), &answers).await
+            },
+        )
+        .expect("every method has a name of its own");
     method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup_config.clone()));
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
     method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));

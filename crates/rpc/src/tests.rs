@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 
 use jsonrpsee::server::Methods;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, Output};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SafeHead};
 use serde_json::{Value, json};
 use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot};
 use tokio::{sync::watch, time::Instant};
@@ -18,11 +18,13 @@ use crate::{
     readiness::Readiness,
 };
 
+const SAFE_HEAD: &str = "optimism_safeHeadAtL1Block";
+
 /// The methods, and what else answers, 1.5 s after the fixture's first confirmation unless more time passes.
 struct World {
     methods: Methods,
     answers: Arc<Answers>,
-    _publisher: watch::Sender<Arc<Snapshot>>,
+    publisher: watch::Sender<Arc<Snapshot>>,
 }
 
 impl World {
@@ -32,6 +34,7 @@ impl World {
         let config = Config {
             outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
             sequencer_active: Some(Arc::new(|| Box::pin(ready(Ok(true))))),
+            safe_heads: Some(Arc::new(|number| Box::pin(ready(recorded(number))))),
             clock: Clock::starting_at(unix()),
             rollup_config: rollup_config(),
             version: "0.1.0".to_owned(),
@@ -44,7 +47,7 @@ impl World {
         history.push(&News::of(snapshots.borrow().clone(), now, &config.limits), now);
         let answers = Arc::new(Answers { config, snapshots, history });
         tokio::time::advance(Duration::from_millis(1500)).await;
-        Self { methods: register(answers.clone()), answers, _publisher: publisher }
+        Self { methods: register(answers.clone()), answers, publisher }
     }
 
     fn configure(&mut self, change: impl FnOnce(&mut Config)) {
@@ -89,6 +92,14 @@ fn looked_up(number: u64) -> Result<Output, String> {
         ABSENT => error("OutputUnavailable"),
         _ => Ok(output(number)),
     }
+}
+
+/// What was safe since L1 block 21040199; before, nothing is known.
+fn recorded(number: u64) -> Result<SafeHead, String> {
+    let id = |first: u8, number| BlockId { hash: std::array::from_fn(|byte| first + byte as u8).into(), number };
+    let known = SafeHead { l1_block: id(1, 21_040_199), safe_head: id(33, 127_120_700) };
+    let uncovered = || "the safe head database does not cover this L1 block".to_owned();
+    (number >= known.l1_block.number).then_some(known).ok_or_else(uncovered)
 }
 
 /// The parameters of a method's example.
@@ -182,6 +193,10 @@ async fn answers_fit_their_schemas() {
                 assert_eq!(answer["error"], errors[error]);
                 continue;
             }
+            if (shape, name) == ("unset", "optimism_safeHeadAtL1Block") {
+                assert_eq!(answer["error"]["code"], -32000);
+                continue;
+            }
             assert_valid(&validator(&method["result"]["schema"]), &answer["result"], &format!("{name}, {shape}"));
         }
         let schema = json!({"$ref": "#/components/schemas/Readiness"});
@@ -243,11 +258,15 @@ async fn described_errors_are_real_answers() {
     ] {
         assert_eq!(world.ask("optimism_outputAtBlock", &params).await["error"], errors[name], "{name}");
     }
+    for (number, name) in [("0xffffffffffffffff", "SafeHeadNotYet"), ("0x1", "SafeHeadNotCovered")] {
+        assert_eq!(world.ask(SAFE_HEAD, &json!([number])).await["error"], errors[name], "{name}");
+    }
     // The last word on the L2 is 1.4 s after the start.
     tokio::time::advance(Duration::from_millis(129_900)).await;
     assert_eq!(world.ask("optimism_syncStatus", &json!([])).await["error"], errors["Stale"]);
     assert_eq!(world.ask("optimism_outputAtBlock", &json!(["0x1"])).await["error"], errors["Stale"]);
     assert_eq!(world.ask("admin_sequencerActive", &json!([])).await["error"], errors["Stale"]);
+    assert_eq!(world.ask(SAFE_HEAD, &json!(["0x1410c4d"])).await["error"], errors["Stale"]);
 }
 
 /// `admin` has one method, where there are sequencers to ask.
@@ -271,6 +290,43 @@ async fn admin_is_one_question() {
     world.configure(|config| config.sequencer_active = None);
     assert!(world.methods.method("admin_sequencerActive").is_none());
     assert_eq!(world.ask("rpc_modules", &json!([])).await["result"].get("admin"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn safe_heads_are_answered_below_the_current_l1_published() {
+    let current = status().current_l1.number;
+    let world = World::new(|_| {}).await;
+    for (number, answered) in [(current - 1, true), (current, false), (current + 1, false)] {
+        let answer = world.ask(SAFE_HEAD, &json!([format!("{number:#x}")])).await;
+        assert_eq!(answer["result"].is_object(), answered, "{answer}");
+    }
+}
+
+/// Whoever is told a safe head saw it under a status that stood before and after.
+#[tokio::test(start_paused = true)]
+async fn a_reorg_while_the_safe_head_is_looked_up_is_told() {
+    let changes: [fn(&mut Snapshot); 2] =
+        [|snapshot| snapshot.l1_epoch += 1, |snapshot| snapshot.status.current_l1.number = 21_040_205];
+    for change in changes {
+        let mut world = World::new(|_| {}).await;
+        let publisher = world.publisher.clone();
+        let reorganised = move |number| {
+            publisher.send_modify(|snapshot| change(Arc::make_mut(snapshot)));
+            Box::pin(ready(recorded(number))) as _
+        };
+        world.configure(|config| config.safe_heads = Some(Arc::new(reorganised)));
+        let answer = world.ask(SAFE_HEAD, &json!(["0x1410c4d"])).await;
+        let message = "failed to get safe head at l1 block 0x1410c4d: the L1 was reorganised meanwhile";
+        assert_eq!(answer["error"], json!({"code": -32000, "message": message}));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_database_op_node_says_so_and_so_do_we() {
+    let mut world = World::new(|_| {}).await;
+    world.configure(|config| config.safe_heads = None);
+    let disabled = &openrpc()["components"]["errors"]["SafeHeadDisabled"];
+    assert_eq!(world.ask(SAFE_HEAD, &json!(["0x1"])).await["error"], *disabled);
 }
 
 /// What is accepted is what the document says is.

@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use rollup::SyncStatus;
+use rollup::{SafeHead, SyncStatus};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::{Counts, Layer, PastReorg, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
+use crate::{Chain, Counts, Layer, PastReorg, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
 
 /// Tells runs of the program apart: number 57 of another run is another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +100,11 @@ pub struct Snapshot {
     pub provenance: Provenance,
     /// When it was last confirmed.
     pub confirmed: Confirmed,
+    /// The L1 chain on which the status is true; none before it is set.
+    pub l1: Option<Arc<Chain>>,
+    /// What the source of the derived half says of its safe heads, true on that chain: complete from the first L1 block
+    /// here to the one below `current_l1`. Empty where it is not known.
+    pub safe_heads: Arc<[SafeHead]>,
     /// Since when each ref is the block it is; [`labels`](Self::labels) shows it.
     pub since: Since,
     /// Whether the derived half is held.
@@ -131,6 +136,8 @@ impl Snapshot {
             reorg_depths: ReorgDepths::default(),
             provenance: Provenance::default(),
             confirmed: Confirmed::default(),
+            l1: None,
+            safe_heads: Arc::from([]),
             since: Since::default(),
             held: None,
             tied: None,

@@ -10,7 +10,7 @@ mod nodes;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
 use tokio::time::Instant;
 
 use self::nodes::Nodes;
@@ -146,6 +146,7 @@ pub(crate) struct Taken {
     current_l1: L1BlockRef,
     tip: Tip,
     old_l1: Vec<L1BlockRef>,
+    safe_heads: Arc<[SafeHead]>,
     /// The highest L1 block the safe head can have been derived from.
     derived_by: BlockId,
     source: SourceName,
@@ -272,6 +273,8 @@ impl StatusTracker {
             next.reorg_depths = self.reorg_depths;
             next.provenance = served.provenance();
             next.confirmed = served.confirmed();
+            next.l1 = Some(served.l1.refs.clone());
+            next.safe_heads = served.view.safe_heads.clone();
             next.since = last.since.next(&last.status, &next.status, &next.confirmed);
         }
         if next.differs(last) {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollup::{BlockId, L1BlockRef, L2BlockRef};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
 use tokio::time::Instant;
 
 use crate::Chain;
@@ -100,6 +100,9 @@ pub struct L2View {
     pub votes: bool,
     /// Evidence: the block this source has at the height of the safe head served when it was asked.
     pub at_safe: Option<BlockId>,
+    /// The source's own `optimism_safeHeadAtL1Block`, oldest first: complete from the first L1 block here to the one below
+    /// `current_l1`. Empty where it is not known.
+    pub safe_heads: Arc<[SafeHead]>,
     /// Unix time when the source said so.
     pub unix: Duration,
     /// Which endpoint this is.

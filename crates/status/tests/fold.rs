@@ -122,6 +122,7 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         profile: Profile::Deriver,
         votes: true,
         at_safe: None,
+        safe_heads: Arc::from([]),
         unix: Duration::from_secs(u64::from(u32::MAX)),
         source: "node".into(),
         confirmed: Instant::now(),

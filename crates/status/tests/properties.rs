@@ -175,6 +175,7 @@ impl World {
             profile: Profile::Deriver,
             votes: true,
             at_safe: None,
+            safe_heads: Arc::from([]),
             unix: std::time::Duration::from_secs(u64::from(u32::MAX)),
             source: format!("node {index}").into(),
             confirmed: self.now,

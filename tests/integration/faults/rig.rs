@@ -126,6 +126,7 @@ impl Rig {
                 node_poll_interval: Duration::from_secs(2),
                 sequencers: Vec::new(),
             },
+            safe_db: None,
             limits: Limits::default(),
             server: ServerConfig {
                 addr: ([127, 0, 0, 1], 0).into(),

@@ -117,6 +117,7 @@ impl Fixture {
             profile: Profile::Deriver,
             votes: true,
             at_safe: None,
+            safe_heads: Arc::from([]),
             unix: Duration::from_secs(u64::from(u32::MAX)),
             source: "http://l2.example:8545".into(),
             confirmed: Instant::now(),

@@ -1,6 +1,8 @@
 //! How an L2 view is judged and what of it is taken.
 
-use rollup::{L1BlockRef, L2BlockRef};
+use std::sync::Arc;
+
+use rollup::{L1BlockRef, L2BlockRef, SafeHead};
 
 use tokio::time::Instant;
 
@@ -125,6 +127,7 @@ impl StatusTracker {
             current_l1: resolved,
             tip: view.tip,
             old_l1: view.old_l1.clone(),
+            safe_heads: safe_heads(view, l1),
             derived_by,
             source: view.source.clone(),
             confirmed: view.derived_confirmed.unwrap_or(view.confirmed),
@@ -312,6 +315,13 @@ impl Taken {
         self.tip_source = other.tip_source.clone();
         self.tip_confirmed = other.tip_confirmed;
     }
+}
+
+/// What a view says of its safe heads. All or nothing: a record off our L1 leaves a gap that nobody could see.
+fn safe_heads(view: &L2View, l1: &L1View) -> Arc<[SafeHead]> {
+    let refs = &l1.refs;
+    let off = |record: &SafeHead| refs.at(record.l1_block.number).is_some_and(|ours| ours.id() != record.l1_block);
+    if view.safe_heads.iter().any(off) { Arc::from([]) } else { view.safe_heads.clone() }
 }
 
 /// The heads of a view that are set.

@@ -1,0 +1,198 @@
+//! What a rollup node says of its safe heads, walked back as its `current_l1` moves on.
+//!
+//! ```text
+//!  current_l1       a                       b         H(n) = optimism_safeHeadAtL1Block(n)
+//!  ──── known ──────┤                       │
+//!         last record ◀── H ── record ◀── H(b - 1)    each answer is exactly one record; the walk ends where it meets
+//!                                                     the last one known
+//! ```
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use tokio::time::{Instant, timeout};
+use upstream::{CallError, Client};
+
+/// Most questions for one view. A node that derives again may pass many batches between two of them.
+const MAX_ASKS: usize = 64;
+
+/// How long a view waits for its safe heads.
+const WALKING: Duration = Duration::from_secs(3);
+
+/// How many records are kept: some hours of batches.
+const MAX_KEPT: usize = 500;
+
+/// For how long a node may be unseen and yet be taken to have gone on. After a restart it derives a channel timeout of
+/// L1 blocks again, which takes longer than this; and only two restarts, the first without its database, leave a gap.
+const UNSEEN: Duration = Duration::from_secs(60);
+
+/// What is known of one node's safe heads.
+#[derive(Debug, Default)]
+pub(crate) struct SafeHeads {
+    seen: Option<Seen>,
+    /// Oldest first; complete from the first L1 block here to the one below `to`.
+    known: Arc<[SafeHead]>,
+}
+
+/// What has been seen of the node since its `current_l1` last went back.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The safe head at the beginning: what the node recorded up to there may have been before a gap.
+    since: BlockId,
+    /// The newest `current_l1`.
+    current_l1: BlockId,
+    /// Below this L1 block nothing is left to be asked.
+    to: u64,
+    at: Instant,
+}
+
+/// How a walk ends that has no records to show.
+enum Setback {
+    /// The node or our L1 did not answer, or not yet alike: ask again with the next view.
+    Later,
+    /// The node contradicts itself, or has no such database: what it says next is a new beginning.
+    Broken,
+}
+
+impl SafeHeads {
+    /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
+    ///
+    /// `genesis` is the L2 genesis block: it is safe from L1 block 0 on, as long as a node has nothing newer.
+    pub(crate) async fn at<F, Fut>(
+        &mut self,
+        client: &Client,
+        current_l1: BlockId,
+        safe: &L2BlockRef,
+        genesis: BlockId,
+        l1: &F,
+    ) -> Arc<[SafeHead]>
+    where
+        F: Fn(u64) -> Fut,
+        Fut: Future<Output = Option<L1BlockRef>>,
+    {
+        let nothing = Arc::from([]);
+        if current_l1.is_zero() || safe.is_zero() {
+            self.seen = None;
+            return nothing;
+        }
+        let mut seen = self.seen.filter(|seen| seen.went_on_to(current_l1)).unwrap_or_else(|| {
+            self.known = Arc::from([]);
+            Seen { since: safe.id(), current_l1, to: 0, at: Instant::now() }
+        });
+        (seen.current_l1, seen.at) = (current_l1, Instant::now());
+        self.seen = Some(seen);
+        if seen.to == current_l1.number {
+            return self.known.clone();
+        }
+        let newest = self.known.last().copied();
+        let unmoved = match newest {
+            Some(newest) => newest.safe_head == safe.id(),
+            // There is nothing to be learned but what may lie behind a gap.
+            None => seen.since == safe.id() && seen.since != genesis,
+        };
+        if unmoved {
+            self.advance(current_l1.number, Vec::new());
+            return self.known.clone();
+        }
+        let bottom = Bottom { newest, since: seen.since, genesis: (seen.since == genesis).then_some(genesis) };
+        let walk = walk(client, current_l1, safe.id(), &bottom, l1);
+        match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
+            Ok(records) => {
+                self.advance(current_l1.number, records);
+                self.known.clone()
+            }
+            Err(Setback::Later) => nothing,
+            Err(Setback::Broken) => {
+                self.known = Arc::from([]);
+                self.seen = Some(Seen { since: safe.id(), to: current_l1.number, ..seen });
+                nothing
+            }
+        }
+    }
+
+    /// Takes newer records, newest first: now all is known up to below `to`.
+    fn advance(&mut self, to: u64, newer: Vec<SafeHead>) {
+        if let Some(seen) = &mut self.seen {
+            seen.to = to;
+        }
+        if !newer.is_empty() {
+            let forget = (self.known.len() + newer.len()).saturating_sub(MAX_KEPT);
+            self.known = self.known.iter().copied().chain(newer.into_iter().rev()).skip(forget).collect();
+        }
+    }
+}
+
+impl Seen {
+    fn went_on_to(&self, current_l1: BlockId) -> bool {
+        (current_l1.number > self.current_l1.number || current_l1 == self.current_l1) && self.at.elapsed() < UNSEEN
+    }
+}
+
+/// Where a walk ends.
+struct Bottom {
+    /// The newest record known. It must be met.
+    newest: Option<SafeHead>,
+    /// With none, records of newer safe heads than this are taken: whatever gaps the node's own records have, it has
+    /// written those while it was watched.
+    since: BlockId,
+    /// And this block at L1 block 0, if the node had nothing else when it was first seen.
+    genesis: Option<BlockId>,
+}
+
+/// The records from below `current_l1` down to what is known, newest first.
+async fn walk<F, Fut>(
+    client: &Client,
+    current_l1: BlockId,
+    safe: BlockId,
+    bottom: &Bottom,
+    l1: &F,
+) -> Result<Vec<SafeHead>, Setback>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    let mut records: Vec<SafeHead> = Vec::new();
+    let mut next = current_l1.number.checked_sub(1);
+    while let Some(number) = next {
+        if records.len() == MAX_ASKS {
+            return Err(Setback::Broken);
+        }
+        let record: SafeHead = match client.call("optimism_safeHeadAtL1Block", [format!("{number:#x}")]).await {
+            Ok(record) => record,
+            // It has nothing as old as that.
+            Err(CallError::Rpc { .. }) if bottom.newest.is_none() && !records.is_empty() => break,
+            Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
+            Err(_) => return Err(Setback::Later),
+        };
+        if bottom.newest == Some(record) {
+            break;
+        }
+        let SafeHead { l1_block, safe_head } = record;
+        let in_order = match records.last() {
+            Some(newer) => safe_head.number < newer.safe_head.number,
+            None => safe_head.number < safe.number || safe_head == safe,
+        };
+        if l1_block.number > number || !in_order {
+            return Err(Setback::Broken);
+        }
+        match bottom.newest {
+            Some(newest) if l1_block.number <= newest.l1_block.number => return Err(Setback::Broken),
+            None if safe_head.number <= bottom.since.number
+                && (bottom.genesis != Some(safe_head) || l1_block.number > 0) =>
+            {
+                break;
+            }
+            _ => {}
+        }
+        if l1(l1_block.number).await.map(|ours| ours.id()) != Some(l1_block) {
+            return Err(Setback::Later);
+        }
+        records.push(record);
+        next = l1_block.number.checked_sub(1);
+    }
+    let now: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
+    if now.current_l1.number < current_l1.number {
+        return Err(Setback::Broken);
+    }
+    Ok(records)
+}

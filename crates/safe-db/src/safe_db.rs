@@ -1,0 +1,217 @@
+//! The database: opened, asked, and written in one transaction for each snapshot.
+
+use std::{
+    fmt, fs,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
+    backends::InMemoryBackend,
+};
+use rollup::{BlockId, SafeHead};
+use tracing::warn;
+
+use crate::{
+    LookupError, OpenError, RollupId, WriteError,
+    claim::{Claim, record},
+    tables::{COVERAGE, RECORDS, ROLLUP, Tables},
+};
+
+/// The file within the folder that is given.
+const FILE: &str = "safe-heads.redb";
+
+/// Under this name a file says whose it is; the version of the format is part of it.
+const IDENTITY: &str = "v1";
+
+/// A page cache that is small beside everything else in the process.
+const CACHE: usize = 16 << 20;
+
+/// What is no longer canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing.
+    Nothing,
+    /// Everything above this L1 block.
+    Above(BlockId),
+    /// Everything.
+    Everything,
+}
+
+/// Whether answers may be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Unchecked,
+    Checked,
+    Unwritten,
+}
+
+/// A database of safe heads. Copies of the handle are the same database; it is closed with the last of them.
+#[derive(Clone)]
+pub struct SafeDb {
+    db: Arc<Database>,
+    /// A std mutex: held for one read or write of a word.
+    standing: Arc<Mutex<Standing>>,
+}
+
+impl fmt::Debug for SafeDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SafeDb").field("standing", &*self.standing()).finish_non_exhaustive()
+    }
+}
+
+impl SafeDb {
+    /// Opens the database in a folder, or makes both.
+    ///
+    /// # Errors
+    /// As [`OpenError`] tells. A file that is damaged is never mended by guessing.
+    pub fn open(folder: &Path, rollup: &RollupId) -> Result<Self, OpenError> {
+        fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
+        let path = folder.join(FILE);
+        let unreadable = |error: String| OpenError::Unreadable { path: path.clone(), error };
+        // redb says of most damage what it is, and stumbles over the rest.
+        let opened = std::panic::catch_unwind(|| {
+            let db = builder().create(&path).map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
+                error => unreadable(error.to_string()),
+            })?;
+            if !make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
+                return Err(OpenError::OtherRollup { path: path.clone() });
+            }
+            Ok(db)
+        });
+        Ok(Self::of(opened.map_err(|_| unreadable("its structure is broken".into()))??))
+    }
+
+    /// A database that is gone with its last handle.
+    pub fn in_memory(rollup: &RollupId) -> Self {
+        Self::on(InMemoryBackend::new(), rollup).expect("memory neither fails nor is another rollup's")
+    }
+
+    /// A database on a backend of redb.
+    ///
+    /// # Errors
+    /// What redb says of it.
+    pub fn on(backend: impl StorageBackend, rollup: &RollupId) -> Result<Self, WriteError> {
+        let db = builder().create_with_backend(backend)?;
+        match make_ours(&db, rollup)? {
+            true => Ok(Self::of(db)),
+            false => Err(WriteError::Damaged("rollup")),
+        }
+    }
+
+    fn of(db: Database) -> Self {
+        Self { db: Arc::new(db), standing: Arc::new(Mutex::new(Standing::Unchecked)) }
+    }
+
+    /// What was safe once this L1 block was derived. It may read the disk.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells. That the block is below the published `current_l1` is the caller's to know.
+    pub fn safe_head_at(&self, number: u64) -> Result<SafeHead, LookupError> {
+        let ready = || match *self.standing() {
+            Standing::Checked => Ok(()),
+            Standing::Unchecked => Err(LookupError::Unchecked),
+            Standing::Unwritten => Err(LookupError::Unwritten),
+        };
+        ready()?;
+        let unreadable = |error: WriteError| LookupError::Unreadable(error.to_string());
+        let found = self.read(|tables| tables.safe_head(number)).map_err(unreadable)?;
+        // It may have been called in question meanwhile.
+        ready()?;
+        found.ok_or(LookupError::NotCovered)
+    }
+
+    /// The highest L1 block at or below this height whose hash is stored.
+    ///
+    /// # Errors
+    /// What redb says, or a damaged value.
+    pub fn stored(&self, number: u64) -> Result<Option<BlockId>, WriteError> {
+        self.read(|tables| tables.stored(number))
+    }
+
+    fn read<T>(
+        &self,
+        ask: impl FnOnce(
+            &Tables<redb::ReadOnlyTable<u64, &'static [u8]>, redb::ReadOnlyTable<u64, &'static [u8]>>,
+        ) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
+        let transaction = self.db.begin_read()?;
+        ask(&Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? })
+    }
+
+    /// Forgets what is no longer canonical and records a claim, durably and at once. What is stored is checked with it,
+    /// by the caller's word: from now on it is answered from. It waits for the disk.
+    ///
+    /// A claim that reaches down to what is covered extends it; any other begins an interval of its own. Where it
+    /// contradicts what is covered, neither is believed: that part is forgotten.
+    ///
+    /// # Errors
+    /// What redb says. Nothing has changed then, and nothing is answered until a write succeeds.
+    pub fn write(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
+        let written = self.transact(cut, claim);
+        *self.standing() = if written.is_ok() { Standing::Checked } else { Standing::Unwritten };
+        written
+    }
+
+    fn transact(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
+        let mut transaction = self.db.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        // After a crash the file is opened at once, however large it is.
+        transaction.set_quick_repair(true);
+        {
+            let mut tables =
+                Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
+            match cut {
+                Cut::Nothing => {}
+                Cut::Above(ancestor) => tables.cut(Some(ancestor))?,
+                Cut::Everything => tables.cut(None)?,
+            }
+            if let Some(claim) = claim {
+                record(&mut tables, claim)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Answers nothing until the next write that succeeds.
+    pub(crate) fn withhold(&self) {
+        *self.standing() = Standing::Unchecked;
+    }
+
+    /// Answers nothing until the next write that succeeds, for one has failed.
+    pub(crate) fn unwritten(&self) {
+        *self.standing() = Standing::Unwritten;
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // A word is whole at any time.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE);
+    builder.set_repair_callback(|_| warn!("the safe head database was not closed; checking it"));
+    builder
+}
+
+/// Makes a new database this rollup's. False if it is another's.
+fn make_ours(db: &Database, rollup: &RollupId) -> Result<bool, WriteError> {
+    let transaction = db.begin_write()?;
+    let ours = {
+        let mut table = transaction.open_table(ROLLUP)?;
+        let known = table.get(IDENTITY)?.map(|known| known.value() == rollup.encode());
+        if known.is_none() {
+            table.insert(IDENTITY, &rollup.encode()[..])?;
+        }
+        known.unwrap_or(true)
+    };
+    transaction.open_table(RECORDS)?;
+    transaction.open_table(COVERAGE)?;
+    transaction.commit()?;
+    Ok(ours)
+}
