@@ -324,6 +324,7 @@ fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             node_poll_interval: Duration::from_secs(2),
             sequencers: Vec::new(),
         },
+        safe_db: None,
         limits: limits(rig),
         server: ServerConfig { addr: ([127, 0, 0, 1], 0).into(), max_connections: 1, max_websockets: 1, max_batch: 1 },
         metrics: MetricsConfig::default(),
