@@ -15,7 +15,7 @@ mod client;
 mod file;
 mod parse;
 
-pub use client::{CheckArgs, GetArgs, NodeArgs};
+pub use client::{CheckArgs, GetArgs, NodeArgs, WatchArgs};
 pub use file::{Fault, FileError};
 pub use parse::{Origin, ParseError, Parsed, Setting, parse};
 
@@ -46,6 +46,8 @@ pub enum Command {
     /// Print one line about a rollup node, for scripts and health checks: exits with 0 when all is well, 1 when
     /// something is wrong, 2 on wrong usage.
     Check(CheckArgs),
+    /// Print one line per change of a rollup node's status until stopped: by the feed of an op-status, else by asking.
+    Watch(WatchArgs),
     /// Print a script that completes flags in a shell.
     Completions {
         /// The shell.

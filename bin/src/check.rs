@@ -122,7 +122,7 @@ fn lagging(status: &SyncStatus, lag: Lag, now: Duration) -> Option<Problem> {
 }
 
 /// Number and timestamp of a ref that is set.
-fn block(status: &SyncStatus, label: &str) -> Option<(u64, u64)> {
+pub(crate) fn block(status: &SyncStatus, label: &str) -> Option<(u64, u64)> {
     let l1 = |block: L1BlockRef| (!block.is_zero()).then_some((block.number, block.timestamp));
     let l2 = |block: L2BlockRef| (!block.is_zero()).then_some((block.number, block.timestamp));
     match label {

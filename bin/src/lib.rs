@@ -23,6 +23,7 @@ mod nodes;
 mod output;
 mod readiness;
 mod run;
+mod watch;
 
 pub use check::check;
 pub use config::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, UsageError};
@@ -35,6 +36,7 @@ pub use get::get;
 pub use log::init as init_log;
 pub use output::{completions, print};
 pub use run::{OpStatus, in_process, run};
+pub use watch::watch;
 
 /// The version as `optimism_version` and `/healthz` tell it.
 pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));

@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use op_status::{
     Config, Dev, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, doctor, effective, get, init_log, print, without_secrets,
+    check, completions, doctor, effective, get, init_log, print, watch, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -50,6 +50,12 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
         Command::Completions { shell } => print(&completions(shell))?,
         Command::Check(args) => return Ok(ExitCode::from(u8::from(!check(&args).await?))),
         Command::Doctor(args) => return Ok(ExitCode::from(u8::from(!doctor(&args).await?))),
+        Command::Watch(args) => {
+            tokio::select! {
+                ended = watch(&args) => ended?,
+                () = signals()? => {}
+            }
+        }
         Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
     Ok(ExitCode::SUCCESS)

@@ -6,14 +6,18 @@ use clap::CommandFactory;
 
 use crate::args::Cli;
 
-/// Prints to standard output at once. Colours reach a terminal only, and not where `NO_COLOR` is set. A reader that has
-/// seen enough is no error.
+/// Prints to standard output at once. A reader that has seen enough is no error.
 pub fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match write(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Writes to standard output at once. Colours reach a terminal only, and not where `NO_COLOR` is set.
+pub(crate) fn write(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// A script for a shell that completes the program's flags.

@@ -63,3 +63,20 @@ pub struct CheckArgs {
     #[arg(long, env = "OP_STATUS_TIMEOUT", value_name = "TIME", default_value = "3s", value_parser = interval)]
     pub timeout: Duration,
 }
+
+/// Flags of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Which server.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// How often a node without a feed is asked.
+    #[arg(long, env = "OP_STATUS_POLL_INTERVAL", value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub poll_interval: Duration,
+    /// Limit of each call, and pace of the pings that keep a feed alive.
+    #[arg(long, env = "OP_STATUS_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub timeout: Duration,
+}

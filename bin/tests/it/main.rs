@@ -7,3 +7,4 @@ mod get;
 mod logs;
 mod secrets;
 mod shared;
+mod watch;
