@@ -171,12 +171,13 @@ impl Stage {
                 let depth = depth.parse()?;
                 self.world.change(|chains| chains.reorg_l1(depth, depth + 1));
             }
-            ["l1", word] => self.world.change(|chains| Ok::<_, eyre::Report>(chains.l1_paused = paused(word)?))?,
-            ["sequencer", word] => {
-                self.world.change(|chains| Ok::<_, eyre::Report>(chains.sequencer_paused = paused(word)?))?;
-            }
-            ["batcher", word] => {
-                self.world.change(|chains| Ok::<_, eyre::Report>(chains.batcher_paused = paused(word)?))?;
+            [chain @ ("l1" | "sequencer" | "batcher"), word @ ("pause" | "go")] => {
+                let paused = word == "pause";
+                self.world.change(|chains| match chain {
+                    "l1" => chains.l1_paused = paused,
+                    "sequencer" => chains.sequencer_paused = paused,
+                    _ => chains.batcher_paused = paused,
+                });
             }
             ["server", "stop"] => self.stop().await?,
             ["server", "start"] => self.serve().await?,
@@ -209,14 +210,6 @@ fn chosen<'a>(nodes: &'a [Node], line: &str) -> eyre::Result<&'a [Node]> {
             nodes.get(index..=index).ok_or_eyre("there is no such node")
         }
         None => Ok(nodes),
-    }
-}
-
-fn paused(word: &str) -> eyre::Result<bool> {
-    match word {
-        "pause" => Ok(true),
-        "go" => Ok(false),
-        _ => bail!("pause or go"),
     }
 }
 
