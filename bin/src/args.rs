@@ -98,6 +98,11 @@ pub struct DevArgs {
     /// What else says so.
     #[command(flatten)]
     pub config: FileArgs,
+    /// Let something go wrong every half minute, for 20 s: an endpoint is gone, the L1 reorgs, nodes reset or hang, the
+    /// batcher pauses. Three L1 endpoints and three rollup nodes are simulated then. With --status.max-age 10s the last
+    /// trouble of each round makes the status stale.
+    #[arg(long = "chaos", env = "OP_STATUS_CHAOS")]
+    pub chaos: bool,
     /// The simulated chains.
     #[command(flatten)]
     pub dev: WorldArgs,

@@ -4,7 +4,8 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use devnet::{Listener, Node, Params, Role, World};
 use eyre::WrapErr;
-use futures::FutureExt;
+use futures::{FutureExt, future::try_join_all};
+use l2_ingest::CurrentL1;
 use rollup::RollupConfig;
 use status::Clock;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -12,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use upstream::{Endpoint, Options, tls_config};
 
 use crate::{
-    Config, L1Config, L2Config, OpStatus,
+    Config, L1Config, L2Config, OpStatus, RollupNode,
     args::{DevArgs, WorldArgs},
+    chaos::{Cast, chaos},
     config::{limits, metrics, server},
 };
 
@@ -29,6 +31,7 @@ pub struct Dev {
     world: World,
     clock: Clock,
     nodes: Vec<Listener>,
+    chaos: Option<Cast>,
     server: OpStatus,
 }
 
@@ -38,17 +41,22 @@ impl Dev {
         let clock = Clock::system();
         let world = World::new(params(&args.dev, clock));
         world.advance(clock.now().unix);
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let l1 = Listener::bind(Node::new(world.clone(), Role::L1), any).await.wrap_err("cannot start the L1")?;
-        let l2 = Listener::bind(Node::new(world.clone(), Role::ExecutionClient), any)
-            .await
-            .wrap_err("cannot start the execution client")?;
+        let chaos = args.chaos.then(|| Cast::new(world.clone()));
+        let one = |role| vec![Node::new(world.clone(), role)];
+        let l1 = listen(chaos.as_ref().map_or_else(|| one(Role::L1), |cast| cast.l1.clone())).await?;
+        let rollup_nodes = listen(chaos.as_ref().map(|cast| cast.rollup.clone()).unwrap_or_default()).await?;
+        let client = listen(if args.chaos { Vec::new() } else { one(Role::ExecutionClient) }).await?;
         let options = Options::new(tls_config(None)?);
+        let endpoint = |url: String| Endpoint::parse(&url, options.clone());
+        let node = |listener: &Listener| {
+            let endpoint = endpoint(listener.http_url())?;
+            eyre::Ok(RollupNode { endpoint, current_l1: CurrentL1::Node, follower: false })
+        };
         let rollup = world.read(|chains| chains.rollup_config().to_string());
         let server = OpStatus::start(Config {
             rollup: Arc::new(RollupConfig::from_json(&rollup)?),
             l1: L1Config {
-                endpoints: vec![Endpoint::parse(&l1.ws_url(), options.clone())?],
+                endpoints: l1.iter().map(|listener| endpoint(listener.ws_url())).collect::<Result<_, _>>()?,
                 trust_rpc: false,
                 http_poll_interval: None,
                 epoch_poll_interval: Some(Duration::from_secs(args.dev.l1_block_time)),
@@ -57,9 +65,9 @@ impl Dev {
                 confs: 0,
             },
             l2: L2Config {
-                execution_client: Some(Endpoint::parse(&l2.http_url(), options)?),
+                execution_client: client.first().map(|listener| endpoint(listener.http_url())).transpose()?,
                 poll_interval: None,
-                nodes: Vec::new(),
+                nodes: rollup_nodes.iter().map(node).collect::<Result<_, _>>()?,
                 node_poll_interval: Duration::from_secs(1),
                 sequencers: Vec::new(),
             },
@@ -71,7 +79,7 @@ impl Dev {
             seed: rand::random(),
         })
         .await?;
-        Ok(Self { world, clock, nodes: vec![l1, l2], server })
+        Ok(Self { world, clock, nodes: [l1, rollup_nodes, client].into_iter().flatten().collect(), chaos, server })
     }
 
     /// Where the server listens.
@@ -91,18 +99,27 @@ impl Dev {
 
     /// Lets the chains grow and serves them until `shutdown`.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
-        let Self { world, clock, nodes, server } = self;
+        let Self { world, clock, nodes, chaos: cast, server } = self;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for node in nodes {
             tasks.spawn(node.serve(stop.clone().cancelled_owned()));
         }
         tasks.spawn(stop.clone().run_until_cancelled_owned(grow(world, clock)).map(drop));
+        if let Some(cast) = cast {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(chaos(cast)).map(drop));
+        }
         let ended = server.run_until(shutdown).await;
         stop.cancel();
         tasks.join_all().await;
         ended
     }
+}
+
+async fn listen(nodes: Vec<Node>) -> eyre::Result<Vec<Listener>> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listeners = nodes.into_iter().map(|node| Listener::bind(node, any));
+    try_join_all(listeners).await.wrap_err("cannot start the simulated nodes")
 }
 
 async fn grow(world: World, clock: Clock) {

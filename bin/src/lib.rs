@@ -10,6 +10,7 @@
 //! true; wiring alone.
 
 pub mod args;
+mod chaos;
 pub mod check;
 mod config;
 mod dev;

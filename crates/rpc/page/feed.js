@@ -9,7 +9,8 @@ const ANSWER_WITHIN = 3000;
 const RETRY_AFTER = [250, 500, 1000, 2000];
 const WITHOUT_SOCKET = 60_000;
 
-// Follows for ever. `told` has `config`, `frame`, `snapshot`, `sources`, `history`, `reorg` and `link(how, error)`.
+// Follows for ever. `told` takes what comes, and how: `config`, `snapshot`, `frame`, `sources`, `history`, `reorg`, `link`;
+// and says `since` when history is not known to it.
 export async function follow(told) {
   let failures = 0;
   for (;;) {
@@ -110,10 +111,11 @@ async function overHttp(told) {
 
 async function askAll(ask, told) {
   told.config(await ask("optimism_rollupConfig"));
+  // Before anything newer is told, which would be all that is known.
+  const history = await unlessMissing(ask("opstatus_history", [{ since: told.since() }]));
+  if (history) told.history(history);
   told.snapshot(await ask("opstatus_snapshot"));
   told.sources(await ask("opstatus_sources"));
-  const history = await unlessMissing(ask("opstatus_history"));
-  if (history) told.history(history);
 }
 
 async function keepAsking(ask, told, wanted) {

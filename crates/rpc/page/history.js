@@ -13,12 +13,13 @@ export class History {
   reorgs = [];
   version = 0;
 
-  // What the server remembers: of this run of it, more than we saw.
+  // What the server remembers, which takes the place of what we saw at that time.
   load({ instance, changes }) {
-    const others = this.changes.filter((change) => change.instance !== instance);
-    const last = changes.at(-1)?.at_ms ?? 0;
+    if (!changes.length) return;
+    const [first, last] = [changes[0].at_ms, changes.at(-1).at_ms];
+    const older = this.changes.filter(({ at_ms }) => at_ms < first);
     const newer = this.changes.filter((change) => change.instance === instance && change.at_ms > last);
-    this.keep([...others, ...changes.map((change) => ({ ...change, instance })), ...newer]);
+    this.keep([...older, ...changes.map((change) => ({ ...change, instance })), ...newer]);
   }
 
   // What we see: a change is a new status, hold or readiness.
@@ -27,7 +28,7 @@ export class History {
     const last = this.changes.at(-1);
     const why = typeof held === "string" ? held : held?.reason ?? null;
     if (last?.instance === instance && last.sequence === sequence && last.held === why && last.ready === ready) return;
-    if (reorg && last?.instance === instance && l1_epoch > last.l1_epoch) this.addReorg(reorg, at_ms);
+    if (reorg && last?.instance === instance && l1_epoch > last.l1_epoch) this.addReorg({ ...reorg, instance, l1_epoch }, at_ms);
     const time = ({ number, timestamp }) => ({ number, timestamp });
     this.keep([...this.changes, {
       instance, at_ms, sequence, l1_epoch, l2_epoch, held: why, ready,
@@ -37,7 +38,8 @@ export class History {
   }
 
   addReorg(reorg, at_ms) {
-    if (!reorg.old_head || this.reorgs.some((known) => known.old_head.hash === reorg.old_head.hash)) return;
+    const known = ({ instance, l1_epoch }) => instance === reorg.instance && l1_epoch === reorg.l1_epoch;
+    if (!reorg.old_head || this.reorgs.some(known)) return;
     this.reorgs = [...this.reorgs, { ...reorg, at_ms }].slice(-64);
     this.version++;
   }
@@ -97,8 +99,8 @@ function buttons() {
   }
 }
 
-// Columns for the plots: time, then the series; null where nothing is known.
-function tabulate(changes) {
+// Columns for the plots of changes, oldest first: time, then the series; null where nothing is known.
+export function tabulate(changes) {
   const lag = [[], [], []];
   const interval = [[], [], []];
   let before = null;

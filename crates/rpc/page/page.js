@@ -42,6 +42,9 @@ const told = {
     model.sources = answer;
     wanted();
   },
+  since() {
+    return model.history.changes.at(-1)?.at_ms ?? 0;
+  },
   history(answer) {
     model.history.load(answer);
     wanted();

@@ -64,6 +64,7 @@ scene("heads move", [], async (page) => {
   for (const row of ["L1 head", "L2 unsafe", "L2 safe", "L2 finalized"]) {
     await moved(page, row, 1);
   }
+  assert.equal(await page.locator("#link").textContent(), "live");
   assert.equal(await page.locator("#chains .block").count() > 4, true);
   assert.deepEqual(await page.locator("#chains .block.unsafe .on").allTextContents(), ["unsafe"]);
   assert.equal(await page.locator("#chains .origin").count() > 1, true);
@@ -76,6 +77,10 @@ scene("a reorg is drawn as the branch that was dropped", [], async (page, world)
   await dropped.waitFor();
   assert.equal(await dropped.textContent(), "3 blocks dropped");
   await page.locator("#events li", { hasText: "L1 reorg: 3 blocks after" }).waitFor();
+  // What happened is the server's to remember.
+  await page.reload();
+  await page.locator("#events li", { hasText: "L1 reorg" }).waitFor();
+  assert.equal(await dropped.textContent(), "3 blocks dropped");
   // Once L1 has finalized the other branch it is history.
   await dropped.waitFor({ state: "detached" });
 });
@@ -181,6 +186,7 @@ scene("without WebSockets the page asks", [], async (page) => {
   await page.reload();
   await isWord(page, "Ready");
   await moved(page, "L2 unsafe", 2);
+  await page.waitForFunction(() => document.getElementById("link").textContent === "live, by server-sent events");
 });
 
 scene("keys reach everything", [], async (page) => {
