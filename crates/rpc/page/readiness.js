@@ -1,6 +1,6 @@
 // Whether the status can be relied on, in a word and a sentence.
 
-import { el, reason, say, sentence, span } from "./words.js";
+import { el, kind, say, sentence, span } from "./words.js";
 
 const LINKS = {
   connecting: ["unknown", "connecting"],
@@ -42,10 +42,9 @@ function judge({ snapshot, link }, now) {
   }
   const trouble = troubles(snapshot);
   if (snapshot.ready) {
-    if (!trouble.length) {
-      return { tone: "good", word: "Ready", sentences: ["every head is known and has been confirmed within its limit"] };
-    }
-    return { tone: "fair", word: "Ready, not everything is well", sentences: trouble };
+    if (trouble.length) return { tone: "fair", word: "Ready, not everything is well", sentences: [...trouble, ...waits(snapshot)] };
+    const sentences = ["every head is known and has been confirmed within its limit", ...waits(snapshot)];
+    return { tone: "good", word: "Ready", sentences };
   }
   const unset = snapshot.reasons.every(({ problem }) => problem === "unset");
   if (unset) {
@@ -59,11 +58,16 @@ function judge({ snapshot, link }, now) {
   return { tone: "bad", word: `Not ready: ${problem}`, sentences: [...messages, served, ...trouble] };
 }
 
+// Resolves by itself within moments, so nobody is to worry.
+function waits({ l1_reason, l2_reason }) {
+  return [l1_reason, l2_reason].filter((why) => why && kind(why.reason) === "wait").map((why) => `waiting: ${why.explanation}`);
+}
+
 function troubles({ held, l1_reason, l2_reason, notes, sources }) {
   const found = [];
-  if (held) found.push(`the derived heads are held for ${span(held.since_ms)}: ${held.explanation ?? reason(held.reason)}`);
+  if (held) found.push(`the derived heads are held for ${span(held.since_ms)}: ${held.explanation}`);
   for (const why of [l1_reason, l2_reason]) {
-    if (why && why.reason !== held?.reason) found.push(why.explanation ?? reason(why.reason));
+    if (why && kind(why.reason) !== "wait" && why.reason !== held?.reason) found.push(why.explanation);
   }
   for (const { label, message } of notes ?? []) found.push(`${label}: ${message}`);
   const unwell = (sources ?? []).filter(({ state }) => state !== "live");

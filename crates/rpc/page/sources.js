@@ -1,6 +1,6 @@
 // The endpoints, and what of their words was not taken as it came.
 
-import { REASONS, el, number, reason, say, sentence, span } from "./words.js";
+import { el, kind, number, reason, say, sentence, span } from "./words.js";
 
 const TONES = { live: "good", connecting: "fair", verifying: "fair", lagging: "fair" };
 
@@ -59,9 +59,9 @@ export function drawKept({ snapshot }) {
   if (list.dataset.key === key) return;
   list.dataset.key = key;
   const items = found.map(([name, count]) => {
-    const [kind] = REASONS[name] ?? ["wait"];
+    const what = kind(name);
     const now = current.has(name) ? " now" : "";
-    return el("li", { class: kind + now }, el("span", { class: "kind" }, kind + (now && ", now")), ` ${sentence(reason(name))} `, el("small", {}, `${number(count)} ×`));
+    return el("li", { class: what + now }, el("span", { class: "kind" }, what + (now && ", now")), ` ${sentence(reason(name))} `, el("small", {}, `${number(count)} ×`));
   });
   list.replaceChildren(...(items.length ? items : [el("li", { class: "none" }, "Everything was taken as it came.")]));
 }

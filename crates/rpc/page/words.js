@@ -46,6 +46,10 @@ export const REASONS = {
   l1_finalized_conflict: ["refusal", "the L1 contradicts the finalized L1 block served"],
 };
 
+export function kind(name) {
+  return REASONS[name]?.[0] ?? "wait";
+}
+
 export function reason(name) {
   return REASONS[name]?.[1] ?? name;
 }
