@@ -13,7 +13,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// For how long it is wrong.
 const TROUBLE: Duration = Duration::from_secs(20);
 
-/// How many blocks the L1 loses in its reorg.
+/// How many blocks a reorg costs.
 const DEPTH: u64 = 3;
 
 /// The simulated chains and the nodes that serve them.
@@ -36,7 +36,12 @@ const TROUBLES: [Trouble; 8] = [
     ("every rollup node resets", reset),
     ("the batcher pauses", |cast| cast.world.change(|chains| chains.batcher_paused = true)),
     ("a rollup node hangs", |cast| cast.rollup[0].set(Faults::stopped())),
-    ("the sequencer replaces its last blocks", |cast| cast.world.change(|chains| chains.reorg_l2(DEPTH))),
+    ("the sequencer takes its last blocks back and pauses", |cast| {
+        cast.world.change(|chains| {
+            chains.sequencer_paused = true;
+            chains.reorg_l2(DEPTH);
+        });
+    }),
     ("the L1 stands still", |cast| cast.world.change(|chains| chains.l1_paused = true)),
     ("every rollup node hangs", |cast| cast.rollup.iter().for_each(|node| node.set(Faults::stopped()))),
 ];
@@ -74,6 +79,7 @@ fn reset(cast: &Cast) {
 fn mend(cast: &Cast) {
     cast.world.change(|chains| {
         chains.batcher_paused = false;
+        chains.sequencer_paused = false;
         chains.l1_paused = false;
     });
     for node in cast.l1.iter().chain(&cast.rollup) {

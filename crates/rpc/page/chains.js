@@ -174,7 +174,7 @@ function branch(reorg, l1, width, wide) {
   return svg("g", { class: "dropped" },
     svg("path", { d: path }),
     svg("rect", { x, y, width: w, height: h, rx: 6 }),
-    svg("text", { class: "what", x: x + 10, y: y + 18 }, `${blocks(reorg.depth)} dropped`),
+    svg("text", { class: "what", x: x + 10, y: y + 18 }, wide ? `${blocks(reorg.depth)} dropped` : `${number(reorg.depth)} dropped`),
     svg("text", { class: "hash", x: x + 10, y: y + 35 }, first < last ? `${number(first)} – ${number(last)}` : `${number(last)} ${wide ? hash(reorg.old_head.hash) : ""}`));
 }
 

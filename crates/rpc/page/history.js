@@ -99,7 +99,8 @@ function buttons() {
   }
 }
 
-// Columns for the plots of changes, oldest first: time, then the series; null where nothing is known.
+// Columns for the plots of changes, oldest first: time, then the series; null where nothing is known. Lags are behind the
+// clock and not behind the newest L2 block, which may stand still itself.
 export function tabulate(changes) {
   const lag = [[], [], []];
   const interval = [[], [], []];
@@ -113,7 +114,7 @@ export function tabulate(changes) {
       push(interval, at - 0.001, null, null);
       heads = {};
     }
-    push(lag, at, change.unsafe_l2.timestamp - change.safe_l2.timestamp, change.unsafe_l2.timestamp - change.finalized_l2.timestamp);
+    push(lag, at, at - change.safe_l2.timestamp, at - change.finalized_l2.timestamp);
     const since = (name) => {
       const head = heads[name];
       if (head?.number === change[name].number) return undefined;
@@ -175,6 +176,7 @@ function make(dark) {
     series: [{}, ...series.map((one) => ({ ...one, paths }))],
     hooks: { drawClear: [(chart) => shade(chart, color)], draw: [(chart) => rule(chart, color)], setCursor: [readout] },
   });
+  // A lag holds from its change on, an interval until the head that ended it.
   const step = uPlot.paths.stepped({ align: 1 });
   const place = (id) => {
     const element = document.getElementById(id);
@@ -184,8 +186,8 @@ function make(dark) {
   charts = { dark, marks: { spans: [], points: [] } };
   const empty = () => [[], [], []];
   charts.lag = new uPlot(options(210, [line("safe", "--safe"), line("finalized", "--final", [8, 4])], step), empty(), place("lag-plot"));
-  charts.interval = new uPlot(options(150, [line("L1 head", "--head"), line("L2 head", "--unsafe", [3, 3])], uPlot.paths.linear()), empty(), place("interval-plot"));
-  const key = [["safe", "safe behind"], ["final dashed", "finalized behind"], ["head", "L1 head interval"], ["unsafe dotted", "L2 head interval"],
+  charts.interval = new uPlot(options(150, [line("L1 head", "--head"), line("L2 head", "--unsafe", [3, 3])], uPlot.paths.stepped({ align: -1 })), empty(), place("interval-plot"));
+  const key = [["safe", "age of safe"], ["final dashed", "age of finalized"], ["head", "L1 head interval"], ["unsafe dotted", "L2 head interval"],
     ["reorg", "reorg"], ["held", "held"], ["unready", "not ready"]];
   document.getElementById("key").replaceChildren(...key.map(([tone, text]) => el("li", {}, el("span", { class: `swatch ${tone}` }), text)));
 }
@@ -235,7 +237,7 @@ function readout(chart) {
 }
 
 function figures({ lag, interval }) {
-  const rows = [["Safe behind the newest L2 block", lag[1]], ["Finalized behind the newest L2 block", lag[2]],
+  const rows = [["Age of the safe L2 head", lag[1]], ["Age of the finalized L2 head", lag[2]],
     ["Between L1 heads", interval[1]], ["Between L2 heads", interval[2]]];
   const body = document.querySelector("#figures tbody");
   if (!body.children.length) {

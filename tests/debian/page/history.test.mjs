@@ -5,28 +5,29 @@ import { test } from "node:test";
 
 import { History, tabulate } from "./page/history.js";
 
+// At so many seconds; block n has the timestamp n.
 function change(at, unsafe, safe, instance = "a") {
-  const head = (number) => ({ number, timestamp: 1000 + 2 * number });
+  const head = (number) => ({ number, timestamp: number });
   return { instance, at_ms: at * 1000, sequence: at, held: null, ready: true, l1_epoch: 0, l2_epoch: 0, head_l1: head(1),
     unsafe_l2: head(unsafe), safe_l2: head(safe), finalized_l2: head(0) };
 }
 
-// The changes, then the columns expected: time, safe behind, finalized behind; and of the second plot the L2 head's.
+// The changes, then the columns expected: time, ages of safe and finalized; and time since the last L2 head.
 function check(changes, time, safe, finalized, interval) {
   const columns = tabulate(changes);
   assert.deepEqual(columns.lag, [time, safe, finalized]);
   assert.deepEqual(columns.interval[2], interval);
 }
 
-test("lags and intervals", () => {
+test("ages and intervals", () => {
   check([], [], [], [], []);
-  check([change(10, 5, 3), change(12, 6, 3), change(13, 6, 5)], [10, 12, 13], [4, 6, 2], [10, 12, 12], [undefined, 2, undefined]);
+  check([change(10, 9, 3), change(12, 11, 3), change(13, 11, 8)], [10, 12, 13], [7, 9, 5], [10, 12, 13], [undefined, 2, undefined]);
 });
 
 test("a long absence is a gap and not a line", () => {
-  check([change(10, 5, 3), change(70, 6, 3)], [10, 70], [4, 6], [10, 12], [undefined, 60]);
-  check([change(10, 5, 3), change(71, 6, 3)], [10, 70.999, 71], [4, null, 6], [10, null, 12], [undefined, null, undefined]);
-  check([change(10, 5, 3), change(12, 6, 3, "b")], [10, 11.999, 12], [4, null, 6], [10, null, 12], [undefined, null, undefined]);
+  check([change(10, 9, 3), change(70, 11, 3)], [10, 70], [7, 67], [10, 70], [undefined, 60]);
+  check([change(10, 9, 3), change(71, 11, 3)], [10, 70.999, 71], [7, null, 68], [10, null, 71], [undefined, null, undefined]);
+  check([change(10, 9, 3), change(12, 11, 3, "b")], [10, 11.999, 12], [7, null, 9], [10, null, 12], [undefined, null, undefined]);
 });
 
 test("what the server remembers takes the place of what was seen", () => {
