@@ -3,6 +3,7 @@
 mod chain;
 mod clients;
 mod doctor;
+mod documents;
 mod ethereumjs;
 mod faults;
 mod follow;

@@ -25,6 +25,7 @@ mod l2;
 pub mod npm;
 mod optimism;
 mod process;
+pub mod reference;
 mod rewriter;
 mod server;
 mod simulated;
