@@ -312,6 +312,15 @@ pub struct RpcArgs {
     #[arg(long = "rpc.max-connections", env = "OP_STATUS_RPC_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
+    /// How many connections of one address may be open, WebSockets among them; beyond, its own one idle for longest is
+    /// closed; 0 for no such limit: clients behind a proxy share an address.
+    #[arg(
+        long = "rpc.max-connections-per-address",
+        env = "OP_STATUS_RPC_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT",
+        default_value_t = 0
+    )]
+    pub max_connections_per_address: u32,
     /// How many WebSockets may be open.
     #[arg(
         long = "rpc.max-websockets",

@@ -89,6 +89,8 @@ pub struct ServerConfig {
     pub addr: SocketAddr,
     /// Open HTTP connections.
     pub max_connections: usize,
+    /// Open connections of one address; none for no such limit.
+    pub max_connections_per_address: Option<usize>,
     /// Open WebSockets.
     pub max_websockets: usize,
     /// Calls in a batch.
@@ -204,6 +206,8 @@ pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
     ServerConfig {
         addr: SocketAddr::new(args.addr, args.port),
         max_connections: args.max_connections as usize,
+        max_connections_per_address: (args.max_connections_per_address > 0)
+            .then_some(args.max_connections_per_address as usize),
         max_websockets: args.max_websockets as usize,
         max_batch: args.max_batch,
     }

@@ -3,8 +3,9 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, Outputs, OutputsConfig, Sequencers};
+use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rpc::NoOutput;
 use safe_db::SafeDb;
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::{sync::watch, task::spawn_blocking};
@@ -109,7 +110,10 @@ pub(crate) fn outputs(config: &Config, snapshots: &Snapshots) -> rpc::Outputs {
         let (outputs, snapshots) = (outputs.clone(), snapshots.clone());
         async move {
             let served = || snapshots.borrow().clone();
-            outputs.output_at(number, served).await.map_err(|error| error.to_string())
+            outputs.output_at(number, served).await.map_err(|error| match error {
+                OutputError::Busy => NoOutput::Busy(error.to_string()),
+                _ => NoOutput::Failed(error.to_string()),
+            })
         }
         .boxed()
     })

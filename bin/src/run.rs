@@ -166,6 +166,7 @@ fn server_config(config: &Config, snapshots: &Snapshots, exposition: &Exposition
         rollup_config: config.rollup.raw.clone(),
         version: VERSION.into(),
         max_connections: config.server.max_connections,
+        max_connections_per_address: config.server.max_connections_per_address,
         max_websockets: config.server.max_websockets,
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),

@@ -87,6 +87,7 @@ impl Rig {
             server: ServerConfig {
                 addr: ([127, 0, 0, 1], 0).into(),
                 max_connections: 1,
+                max_connections_per_address: None,
                 max_websockets: 1,
                 max_batch: 1,
             },

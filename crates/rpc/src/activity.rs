@@ -1,10 +1,6 @@
 //! What a connection is doing, and when it has done so for too long.
 
-use std::{
-    future::poll_fn,
-    sync::{Mutex, MutexGuard},
-    task::Poll,
-};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::{
     select,
@@ -21,26 +17,42 @@ pub(crate) enum Phase {
     Idle,
     /// Receiving a request's header.
     Header,
-    /// Receiving a request's body, or making the answer; these keep time themselves.
+    /// Receiving a request's body, which keeps time itself.
+    Body,
+    /// Making the answer, which keeps time itself.
     Busy,
     /// Sending events, until the client leaves.
     Streaming,
 }
 
-/// The phase of one connection and since when, shared between its socket, its service and [`overstayed`]. All three
-/// run in the connection's own task, so the lock is never contended.
+/// What one connection is doing, shared between its socket, its service, [`overstayed`] and [`crate::places`]. Only the
+/// last is not of the connection's own task, and it looks only when there is no place left.
 #[derive(Debug)]
 pub(crate) struct Activity {
     state: Mutex<State>,
     written: Notify,
+    /// Wakes [`overstayed`].
+    make_room: Notify,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     phase: Phase,
+    /// When it began to wait for the client.
     since: Instant,
     /// The client has not taken all of an answer yet.
     writing: bool,
+    /// Its place is needed.
+    leaving: bool,
+}
+
+/// How a connection waits for its client. The least is the one to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Waiting {
+    /// It is about to make room.
+    Leaving,
+    /// It has waited since then.
+    Since(Instant),
 }
 
 /// Why a connection must end.
@@ -48,30 +60,37 @@ struct State {
 pub(crate) enum Overstay {
     /// It has been in this phase for too long.
     Timeout(Phase),
-    /// It has been idle for longer than any other, and a new connection needs its place.
+    /// It has waited for longer than any other, and a new connection needs its place.
     Crowded,
 }
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        let state = State { phase: Phase::Idle, since: Instant::now(), writing: false };
-        Self { state: Mutex::new(state), written: Notify::new() }
+        let state = State { phase: Phase::Idle, since: Instant::now(), writing: false, leaving: false };
+        Self { state: Mutex::new(state), make_room: Notify::new(), written: Notify::new() }
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        self.update(|state| state.phase = phase);
+        let mut state = self.lock();
+        state.phase = phase;
+        if matches!(phase, Phase::Idle | Phase::Header) {
+            state.since = Instant::now();
+        }
     }
 
-    /// Becomes idle, unless something else than `phase` has begun.
-    pub(crate) fn leave(&self, phase: Phase) {
-        if self.get().phase == phase {
+    /// Becomes idle when an answer has been made, unless events follow.
+    pub(crate) fn answered(&self) {
+        if self.lock().phase != Phase::Streaming {
             self.enter(Phase::Idle);
         }
     }
 
     /// An answer waits for the client, or no longer does.
     pub(crate) fn writing(&self, writing: bool) {
-        self.update(|state| state.writing = writing);
+        {
+            let mut state = self.lock();
+            (state.writing, state.since) = (writing, Instant::now());
+        }
         if !writing {
             self.written.notify_one();
         }
@@ -79,7 +98,7 @@ impl Activity {
 
     /// Whether an answer waits for the client.
     pub(crate) fn is_writing(&self) -> bool {
-        self.get().writing
+        self.lock().writing
     }
 
     /// Resolves when nothing waits for the client.
@@ -91,19 +110,23 @@ impl Activity {
 
     /// Bytes have arrived: if a request was awaited, its header has begun.
     pub(crate) fn received(&self) {
-        if self.get().phase == Phase::Idle {
-            self.enter(Phase::Header);
+        let mut state = self.lock();
+        if state.phase == Phase::Idle {
+            (state.phase, state.since) = (Phase::Header, Instant::now());
         }
     }
 
-    fn update(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.lock();
-        change(&mut state);
-        state.since = Instant::now();
+    /// How it waits for its client, if it does.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        let State { phase, since, writing, leaving } = *self.lock();
+        let is_ours = matches!(phase, Phase::Busy | Phase::Streaming) && !writing;
+        (!is_ours).then_some(if leaving { Waiting::Leaving } else { Waiting::Since(since) })
     }
 
-    fn get(&self) -> State {
-        *self.lock()
+    /// Asks it to end; what it is answering by then is still answered.
+    pub(crate) fn make_room(&self) {
+        self.lock().leaving = true;
+        self.make_room.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -111,26 +134,27 @@ impl Activity {
     }
 }
 
-/// Resolves when the connection has waited for too long, or has waited for longest when `crowded` asks for a place:
-/// `Notify` wakes its waiters in order, and a connection lines up anew whenever it becomes idle.
-pub(crate) async fn overstayed(activity: &Activity, config: &Config, crowded: &Notify) -> Overstay {
+/// Resolves when the connection has waited for its client for too long, or has been asked to make room.
+///
+/// It is not woken by what the connection does: it looks as often as the shorter limit, so that a phase that began
+/// unnoticed cannot have ended before it looks again.
+pub(crate) async fn overstayed(activity: &Activity, config: &Config) -> Overstay {
+    let interval = config.idle_timeout.min(config.header_timeout);
     loop {
-        let state = activity.get();
-        // Needs no waker: the activity changes only while this very task polls the connection, just before this.
-        let changed = poll_fn(|_| if activity.get() == state { Poll::Pending } else { Poll::Ready(()) });
-        let limit = match state.phase {
-            Phase::Idle if !state.writing => config.idle_timeout,
-            Phase::Header if !state.writing => config.header_timeout,
-            _ => {
-                changed.await;
-                continue;
-            }
+        let State { phase, since, writing, .. } = *activity.lock();
+        let limit = match phase {
+            Phase::Idle if !writing => Some(since + config.idle_timeout),
+            Phase::Header if !writing => Some(since + config.header_timeout),
+            _ => None,
         };
+        let now = Instant::now();
+        if limit.is_some_and(|limit| limit <= now) {
+            return Overstay::Timeout(phase);
+        }
+        let next_look = now + interval;
         select! {
-            biased;
-            () = changed => {}
-            () = sleep_until(state.since + limit) => return Overstay::Timeout(state.phase),
-            () = crowded.notified() => return Overstay::Crowded,
+            () = activity.make_room.notified() => return Overstay::Crowded,
+            () = sleep_until(limit.map_or(next_look, |limit| limit.min(next_look))) => {}
         }
     }
 }
@@ -145,8 +169,8 @@ mod tests {
 
     /// Enters each phase for the given seconds, then says what `overstayed` has to say.
     async fn after(phases: &[(Phase, u64)]) -> Option<Overstay> {
-        let (activity, crowded, config) = (Activity::new(), Notify::new(), Config::default());
-        let mut overstayed = Box::pin(overstayed(&activity, &config, &crowded));
+        let (activity, config) = (Activity::new(), Config::default());
+        let mut overstayed = Box::pin(overstayed(&activity, &config));
         for (phase, seconds) in phases {
             activity.enter(*phase);
             // As when the connection's task is woken by its socket.
@@ -174,24 +198,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_one_idle_for_longest_makes_room() {
-        let (crowded, config) = (Notify::new(), Config::default());
-        let [oldest, active, newest] = [(); 3].map(|()| Activity::new());
-        let [mut a, mut b, mut c] =
-            [&oldest, &active, &newest].map(|activity| Box::pin(overstayed(activity, &config, &crowded)));
-        active.enter(Phase::Busy);
-        for future in [&mut a, &mut b, &mut c] {
-            assert_eq!(poll!(future), Poll::Pending);
+    async fn what_waits_for_its_client_can_make_room() {
+        use Phase::{Body, Busy, Header, Idle};
+        let (start, activity) = (Instant::now(), Activity::new());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let since = |seconds| Some(Waiting::Since(start + Duration::from_secs(seconds)));
+        assert_eq!(activity.waiting(), since(0));
+        for (phase, expected) in [(Header, since(1)), (Body, since(1)), (Busy, None), (Idle, since(1))] {
+            activity.enter(phase);
+            assert_eq!(activity.waiting(), expected, "{phase:?}");
         }
-        oldest.enter(Phase::Header);
-        tokio::time::advance(Duration::from_millis(1)).await;
-        oldest.enter(Phase::Idle);
-        assert_eq!(poll!(&mut a), Poll::Pending, "it lines up anew");
-        for (expected, future) in [(true, &mut c), (true, &mut a), (false, &mut b)] {
-            crowded.notify_one();
-            assert_eq!(poll!(future) == Poll::Ready(Overstay::Crowded), expected);
-        }
-        active.enter(Phase::Idle);
-        assert_eq!(poll!(&mut b), Poll::Ready(Overstay::Crowded), "the request for a place was kept");
+        activity.enter(Busy);
+        activity.writing(true);
+        assert_eq!(activity.waiting(), since(1));
+        activity.make_room();
+        assert_eq!(activity.waiting(), Some(Waiting::Leaving));
+        assert!(activity.waiting() < since(0));
+        assert_eq!(overstayed(&activity, &Config::default()).await, Overstay::Crowded);
     }
 }

@@ -33,7 +33,16 @@ pub type Endpoints = Arc<dyn Fn() -> Vec<Endpoint> + Send + Sync>;
 
 /// Looks up the output of an L2 block, or says why it cannot. It may ask upstreams, within a time and a number of its
 /// own. It is called only while a status is served that is known and fresh.
-pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, String>> + Send + Sync>;
+pub type Outputs = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<Output, NoOutput>> + Send + Sync>;
+
+/// Why there is no output, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoOutput {
+    /// Too many are being looked up; asking again in a second may help. Nothing is queued.
+    Busy(String),
+    /// Asking again will not help, or not soon.
+    Failed(String),
+}
 
 /// The metrics as text and its content type. It is given the `Accept` header of whoever asks, and must not block.
 pub type Metrics = Arc<dyn Fn(&str) -> (String, &'static str) + Send + Sync>;
@@ -82,6 +91,9 @@ pub struct Config {
     pub max_batch: u32,
     /// Most HTTP connections at once. At the limit the one that has been idle for longest makes room for a new one.
     pub max_connections: usize,
+    /// Most connections of one address at once, WebSockets among them; none for no such limit. At the limit the one that
+    /// has been idle for longest makes room, and where none is idle a new one is refused.
+    pub max_connections_per_address: Option<usize>,
     /// Most WebSockets and clients of `/events` at once. WebSockets are not counted among the HTTP connections, so that
     /// neither starves the other.
     pub max_websockets: usize,
@@ -121,6 +133,7 @@ impl Default for Config {
             max_batch: 100,
             // Together below the usual limit of 1,024 descriptors.
             max_connections: 512,
+            max_connections_per_address: None,
             max_websockets: 256,
             max_subscriptions: 16,
             header_timeout: Duration::from_secs(30),

@@ -154,7 +154,7 @@ impl Drop for Events {
         if self.activity.is_writing() {
             counters.slow_readers.increment();
         }
-        self.activity.leave(Phase::Streaming);
+        self.activity.enter(Phase::Idle);
     }
 }
 

@@ -64,6 +64,7 @@ mod opstatus;
 mod output;
 mod page;
 mod params;
+mod places;
 mod post;
 mod readiness;
 mod reorgs;
@@ -77,7 +78,7 @@ mod subscriptions;
 mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
-pub use config::{Config, Endpoint, Endpoints, Metrics, Outputs, SafeHeads, SequencerActive};
+pub use config::{Config, Endpoint, Endpoints, Metrics, NoOutput, Outputs, SafeHeads, SequencerActive};
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
 pub use fast_path::recognise;

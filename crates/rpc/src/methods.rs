@@ -13,7 +13,7 @@ use status::{Limits, Now, Snapshot, Snapshots};
 
 use crate::{
     Config,
-    etag::Answered,
+    etag::{Answered, Aside},
     history::History,
     opstatus::{SnapshotAnswer, SourceAnswer},
     output, params,
@@ -62,7 +62,7 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             let status = sync_status(&snapshot, answers.now(), answers.limits())?;
             if let Some(answered) = extensions.get::<Arc<Answered>>() {
                 // In a batch the first counts, and is not asked for.
-                let _ = answered.set(snapshot.id);
+                let _ = answered.set(Aside::Status(snapshot.id));
             }
             Ok::<_, ErrorObjectOwned>(status)
         })
@@ -70,8 +70,8 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     module
         .register_async_method(
             "optimism_outputAtBlock",
-            |params: Params<'static>, answers: Arc<Answers>, _| async move {
-                output::at_block(params.as_str(), &answers).await
+            |params: Params<'static>, answers: Arc<Answers>, extensions: Extensions| async move {
+                output::at_block(params.as_str(), &answers, &extensions).await
             },
         )
         .expect("every method has a name of its own");

@@ -1,9 +1,16 @@
 //! `optimism_outputAtBlock`.
 
-use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use std::sync::Arc;
+
+use jsonrpsee::{
+    Extensions,
+    types::{ErrorObject, ErrorObjectOwned},
+};
 use rollup::Output;
 
 use crate::{
+    NoOutput,
+    etag::{Answered, Aside},
     methods::{Answers, sync_status},
     params,
 };
@@ -11,8 +18,15 @@ use crate::{
 /// The code of geth's and op-node's plain errors.
 pub(crate) const PLAIN: i32 = -32000;
 
+/// The code of a limit that was reached: asking again later may help.
+const BUSY: i32 = -32005;
+
 /// The output of the block asked for. Without a status that is known and fresh there is none: it goes out with it.
-pub(crate) async fn at_block(params: Option<&str>, answers: &Answers) -> Result<Output, ErrorObjectOwned> {
+pub(crate) async fn at_block(
+    params: Option<&str>,
+    answers: &Answers,
+    extensions: &Extensions,
+) -> Result<Output, ErrorObjectOwned> {
     let number = params::one_uint64(params)?;
     let snapshot = answers.snapshot();
     sync_status(&snapshot, answers.now(), answers.limits())?;
@@ -23,5 +37,15 @@ pub(crate) async fn at_block(params: Option<&str>, answers: &Answers) -> Result<
     let Some(outputs) = &answers.config.outputs else {
         return Err(plain(format!("failed to get L2 output at block {number}: no source can be asked")));
     };
-    outputs(number).await.map_err(plain)
+    outputs(number).await.map_err(|failure| match failure {
+        NoOutput::Failed(why) => plain(why),
+        NoOutput::Busy(why) => {
+            answers.config.counters.shed_requests.increment();
+            if let Some(answered) = extensions.get::<Arc<Answered>>() {
+                // In a batch the first counts, and is not asked for.
+                let _ = answered.set(Aside::Busy);
+            }
+            ErrorObject::owned(BUSY, why, None::<()>)
+        }
+    })
 }

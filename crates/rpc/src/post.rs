@@ -1,8 +1,9 @@
 //! A JSON-RPC request over HTTP: everything about it that is not JSON-RPC. What a WebSocket carries is answered alike.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
+use futures::poll;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -19,18 +20,20 @@ use tracing::debug;
 
 use crate::{
     Config,
-    etag::{self, Answered},
+    activity::{Activity, Phase},
+    etag::{self, Answered, Aside},
     fast_path,
     jsonrpc::{JsonRpc, Silence},
     methods::Answers,
     router::{json, text},
+    server::Shared,
 };
 
 /// The content types geth accepts.
 const CONTENT_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
 
-pub(crate) async fn post(request: Request<Incoming>, jsonrpc: &JsonRpc, answers: &Answers) -> Response<HttpBody> {
-    let config = &answers.config;
+pub(crate) async fn post(request: Request<Incoming>, activity: &Activity, shared: &Shared) -> Response<HttpBody> {
+    let config = shared.config();
     let (parts, body) = request.into_parts();
     if body.size_hint().lower() > config.max_body.into() {
         return too_large(config);
@@ -38,12 +41,19 @@ pub(crate) async fn post(request: Request<Incoming>, jsonrpc: &JsonRpc, answers:
     if !is_json(&parts.headers) {
         return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid content type, only application/json is supported");
     }
-    let body = match timeout(config.body_timeout, read(body, config)).await {
+    let mut body = pin!(read(body, config));
+    // Mostly it came with the header, and there is no need for a timer.
+    let body = match poll!(body.as_mut()) {
+        Poll::Ready(body) => Ok(body),
+        Poll::Pending => timeout(config.body_timeout, body).await,
+    };
+    let body = match body {
         Ok(Ok(body)) => body,
         Ok(Err(refusal)) => return refusal,
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     };
-    answer(body, jsonrpc, answers).await
+    activity.enter(Phase::Busy);
+    answer(body, &shared.jsonrpc, &shared.answers).await
 }
 
 /// The answer to a body, or to a message of a WebSocket: empty where there is none.
@@ -67,9 +77,16 @@ pub(crate) async fn answer(body: Bytes, jsonrpc: &JsonRpc, answers: &Answers) ->
     match jsonrpc.clone().call(request).await {
         Ok(response) if response.extensions().get::<Silence>().is_some() => silence(&body),
         Ok(mut response) => {
-            // A batch has no identity.
-            if let Some(id) = answered.get().filter(|_| body[0] == b'{') {
-                response.headers_mut().insert(header::ETAG, etag::of(*id));
+            // What is true of one answer need not be of a batch.
+            match answered.get().filter(|_| body[0] == b'{') {
+                None => {}
+                Some(Aside::Status(id)) => {
+                    response.headers_mut().insert(header::ETAG, etag::of(*id));
+                }
+                Some(Aside::Busy) => {
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                }
             }
             response
         }
@@ -83,6 +100,9 @@ pub(crate) async fn answer(body: Bytes, jsonrpc: &JsonRpc, answers: &Answers) ->
 /// Whether the content type is one of JSON-RPC's, whatever its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(given)) = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
+    if given == CONTENT_TYPES[0] {
+        return true;
+    }
     let given = given.split(';').next().unwrap_or_default().trim();
     CONTENT_TYPES.iter().any(|known| given.eq_ignore_ascii_case(known))
 }

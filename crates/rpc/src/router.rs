@@ -3,30 +3,35 @@
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use jsonrpsee::server::{HttpBody, HttpRequest, ws::is_upgrade_request};
-use std::{sync::Arc, time::Duration};
-use tower_http::cors::{Any, CorsLayer};
+use std::sync::Arc;
 
 use crate::{
-    activity::Activity, events::events, get_status::get_status, page, post::post, readiness::Readiness, server::Shared,
-    websocket::upgrade,
+    activity::Phase, events::events, get_status::get_status, page, places::Place, post::post, readiness::Readiness,
+    server::Shared, websocket::upgrade,
 };
 
-/// Answers one HTTP request.
-pub(crate) async fn route(
-    request: HttpRequest<Incoming>,
-    activity: &Arc<Activity>,
-    shared: &Arc<Shared>,
-) -> Response<HttpBody> {
+/// Answers one HTTP request. Every web page may read the answer.
+pub(crate) async fn route(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<HttpBody> {
+    let mut response = answer_to(request, place, shared).await;
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<HttpBody> {
+    if request.method() == Method::POST && request.uri().path() == "/" {
+        return post(request, &place.activity, shared).await;
+    }
+    place.activity.enter(Phase::Busy);
     match (request.uri().path(), request.method()) {
-        ("/", _) if is_upgrade_request(&request) => upgrade(request, shared),
-        ("/", &Method::POST) => post(request, &shared.jsonrpc, &shared.answers).await,
+        (_, &Method::OPTIONS) => preflight(),
+        ("/", _) if is_upgrade_request(&request) => upgrade(request, place.address.clone(), shared),
         ("/", &Method::GET | &Method::HEAD) if page::is_wanted(request.headers()) => page(&request),
         // Load balancers ask this of op-node.
         ("/", &Method::GET | &Method::HEAD) => Response::default(),
         ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),
         ("/status", &Method::GET | &Method::HEAD) => get_status(request.headers(), &shared.answers),
         ("/status", _) => not_allowed("GET, HEAD, OPTIONS"),
-        ("/events", &Method::GET) => events(&request, activity, shared),
+        ("/events", &Method::GET) => events(&request, &place.activity, shared),
         ("/events", _) => not_allowed("GET, OPTIONS"),
         ("/healthz", _) => text(StatusCode::OK, shared.answers.config.version.clone()),
         ("/readyz", _) => {
@@ -54,14 +59,18 @@ fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<HttpBod
     answer(StatusCode::OK, content_type, body)
 }
 
-/// What op-node allows web pages: everything. All that is served here is public, and nothing can be changed, so a
-/// check of the Host header against DNS rebinding would protect nothing either.
-pub(crate) fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(Any)
-        .max_age(Duration::from_secs(600))
+/// What a web page asks before it asks. As by op-node, everything is allowed: all that is served here is public, and
+/// nothing can be changed, so a check of the Host header against DNS rebinding would protect nothing either.
+fn preflight() -> Response<HttpBody> {
+    let mut response = Response::default();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET,POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 pub(crate) fn not_allowed(allowed: &'static str) -> Response<HttpBody> {

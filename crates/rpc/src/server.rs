@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,6 +19,7 @@ use crate::{
     feed::{self, Feed},
     jsonrpc::{self, JsonRpc},
     methods::{self, Answers},
+    places::{Place, Places},
 };
 
 /// How long to wait when the machine cannot give us another socket: at once again would only burn a core.
@@ -66,10 +67,8 @@ pub(crate) struct Shared {
     pub(crate) feed: Feed,
     /// Places for WebSockets.
     pub(crate) websockets: Arc<Semaphore>,
-    /// Places for HTTP connections.
-    connections: Arc<Semaphore>,
-    /// Asks the connection that has been idle for longest to make room.
-    pub(crate) crowded: Notify,
+    /// Places for connections.
+    places: Arc<Places>,
     /// No more requests, please.
     pub(crate) stop: CancellationToken,
     /// The grace period is over.
@@ -107,8 +106,7 @@ impl Server {
             jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
             feed,
             websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
-            connections: Arc::new(Semaphore::new(answers.config.max_connections)),
-            crowded: Notify::new(),
+            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -137,8 +135,7 @@ impl Server {
             };
             let connection = shared.clone();
             shared.tasks.spawn(async move {
-                connection::serve(tcp, &connection).await;
-                drop(place);
+                connection::serve(tcp, place, &connection).await;
             });
         }
         drop(listener);
@@ -155,11 +152,14 @@ impl Server {
 }
 
 /// The next connection, once there is a place for it. While there is none, further clients wait in the kernel's queue.
-async fn accept(listener: &TcpListener, shared: &Shared) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, shared: &Shared) -> (TcpStream, Place) {
     let mut warned = false;
-    let tcp = loop {
+    loop {
         match listener.accept().await {
-            Ok((tcp, _)) => break tcp,
+            Ok((tcp, peer)) => match shared.places.take(peer.ip()).await {
+                Some(place) => return (tcp, place),
+                None => refuse(&tcp, shared),
+            },
             Err(error) if is_of_one_connection(&error) => debug!(%error, "a connection failed before it was accepted"),
             Err(error) => {
                 if !warned {
@@ -169,16 +169,17 @@ async fn accept(listener: &TcpListener, shared: &Shared) -> (TcpStream, OwnedSem
                 sleep(ACCEPT_PAUSE).await;
             }
         }
-    };
-    let connections = shared.connections.clone();
-    let place = match connections.clone().try_acquire_owned() {
-        Ok(place) => place,
-        Err(_) => {
-            shared.crowded.notify_one();
-            connections.acquire_owned().await.expect("this semaphore is never closed")
-        }
-    };
-    (tcp, place)
+    }
+}
+
+/// Tells a client, without waiting for its request, that its address has too many connections.
+fn refuse(tcp: &TcpStream, shared: &Shared) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+                            content-type: text/plain; charset=utf-8\r\ncontent-length: 40\r\n\r\n\
+                            too many connections from this address\r\n";
+    shared.config().counters.shed_requests.increment();
+    // It is empty, so this fits in; whoever has left already need not know.
+    let _ = tcp.try_write(ANSWER);
 }
 
 /// Whether accepting failed for a reason that says nothing about the next connection.

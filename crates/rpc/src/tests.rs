@@ -9,7 +9,7 @@ use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Config, SequencerActive,
+    Config, NoOutput, SequencerActive,
     feed::News,
     fixture::{endpoints, rollup_config, served, status, unix},
     history::History,
@@ -83,13 +83,15 @@ fn output(number: u64) -> Output {
 }
 
 /// The output of a block, an unfortunate one, or one that is not due for ever.
-fn looked_up(number: u64) -> Result<Output, String> {
+fn looked_up(number: u64) -> Result<Output, NoOutput> {
     const ABSENT: u64 = 127_120_299;
+    const CROWDED: u64 = 127_120_298;
     let errors = &openrpc()["components"]["errors"];
-    let error = |name: &str| Err(errors[name]["message"].as_str().unwrap().to_owned());
+    let message = |name: &str| errors[name]["message"].as_str().unwrap().to_owned();
     match number {
-        u64::MAX => error("OutputNotYet"),
-        ABSENT => error("OutputUnavailable"),
+        u64::MAX => Err(NoOutput::Failed(message("OutputNotYet"))),
+        ABSENT => Err(NoOutput::Failed(message("OutputUnavailable"))),
+        CROWDED => Err(NoOutput::Busy(message("OutputsBusy"))),
         _ => Ok(output(number)),
     }
 }

@@ -34,7 +34,9 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use crate::{post::answer, router::text, server::Shared, socket::Socket, subscriptions::Subscriptions};
+use crate::{
+    places::AddressPlace, post::answer, router::text, server::Shared, socket::Socket, subscriptions::Subscriptions,
+};
 
 /// How many calls of one client may wait for upstreams; beyond, nothing is read from it.
 const CALLS: usize = 4;
@@ -70,7 +72,11 @@ impl From<tungstenite::Error> for End {
 }
 
 /// Answers the handshake. The session that follows ends with the server at the latest.
-pub(crate) fn upgrade(mut request: Request<Incoming>, shared: &Arc<Shared>) -> Response<HttpBody> {
+pub(crate) fn upgrade(
+    mut request: Request<Incoming>,
+    address: Arc<AddressPlace>,
+    shared: &Arc<Shared>,
+) -> Response<HttpBody> {
     let response = match create_response_with_body(&request, HttpBody::empty) {
         Ok(response) => response,
         Err(error) => return text(StatusCode::BAD_REQUEST, error.to_string()),
@@ -82,7 +88,7 @@ pub(crate) fn upgrade(mut request: Request<Incoming>, shared: &Arc<Shared>) -> R
     let upgraded = hyper::upgrade::on(&mut request);
     let session = shared.clone();
     shared.tasks.spawn(async move {
-        let _place = place;
+        let _places = (place, address);
         let serve = async {
             match upgraded.await {
                 Ok(upgraded) => serve(upgraded, &session).await,

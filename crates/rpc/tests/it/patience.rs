@@ -1,15 +1,19 @@
 //! How long the server waits for clients, and who makes room for whom.
 
-use std::time::Duration;
+use std::{future::ready, sync::Arc, time::Duration};
 
-use rpc::Config;
+use rpc::{Config, Counters, NoOutput};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
+    sync::Notify,
     time::{Instant, interval, timeout},
 };
 
-use crate::client::{PATIENCE, Running, call, post, read_all, read_answer, result, serve, split, verbose};
+use crate::{
+    client::{PATIENCE, Running, call, post, read_all, read_answer, result, serve, split, verbose},
+    websocket::connect,
+};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -125,31 +129,113 @@ async fn the_longest_idle_connection_makes_room() {
     assert!(is_served(&mut first).await && is_served(&mut third).await);
 }
 
-/// As many connections as there are places, each of which never sends more than the start of a request.
+/// Many more connections than there are places, each of which keeps the server waiting in its own way.
 #[tokio::test]
-async fn half_requests_do_not_keep_others_out() {
-    let server = serve(|config| config.max_connections = 8).await;
-    let mut halves = Vec::new();
-    for _ in 0..20 {
-        let mut half = server.connect().await;
-        half.write_all(b"POST / HTTP/1.1\r\n").await.unwrap();
-        halves.push(half);
+async fn a_crowd_that_wants_nothing_does_not_keep_others_out() {
+    let body = EXPECTING.replace("Length: 2", "Length: 99999");
+    for start in ["", "POST / HTTP/1.1\r\n", &body] {
+        let server = serve(|config| config.max_connections = 8).await;
+        let mut crowd = Vec::new();
+        for _ in 0..10 {
+            for _ in 0..20 {
+                let mut one = server.connect().await;
+                // It may have made room already.
+                let _ = one.write_all(start.as_bytes()).await;
+                crowd.push(one);
+            }
+            assert_eq!(server.post(&call("optimism_version")).await.0, 200, "beside {start:?}");
+        }
     }
-    for _ in 0..20 {
+}
+
+/// Each of the crowd asks for 4 MiB after 4 MiB and reads nothing.
+#[tokio::test]
+async fn a_crowd_that_does_not_read_does_not_keep_others_out() {
+    let server = verbose(|config| config.max_connections = 4).await;
+    let request = post(&call("optimism_rollupConfig")).repeat(3);
+    let mut crowd = Vec::new();
+    for _ in 0..12 {
+        let mut one = server.connect().await;
+        one.write_all(request.as_bytes()).await.unwrap();
+        crowd.push(one);
         assert_eq!(server.post(&call("optimism_version")).await.0, 200);
     }
 }
 
 #[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let server = serve(|config| config.max_connections_per_address = Some(2)).await;
+    let mut first = idle(&server).await;
+    let mut second = idle(&server).await;
+    assert!(is_served(&mut first).await, "now the second has been idle for longer");
+    let mut third = idle(&server).await;
+    assert_eq!(read_all(&mut second).await, "", "it made room");
+    assert!(is_served(&mut first).await && is_served(&mut third).await);
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(server.addr).await.unwrap();
+    assert!(is_served(&mut other).await && is_served(&mut first).await && is_served(&mut third).await);
+}
+
+#[tokio::test]
+async fn an_address_whose_connections_are_all_wanted_gets_no_more() {
+    let counters = Arc::<Counters>::default();
+    let server = serve(|config| {
+        config.max_connections_per_address = Some(1);
+        config.counters = counters.clone();
+    })
+    .await;
+    let websocket = connect(&server).await;
+    let refused = read_all(&mut server.connect().await).await;
+    assert_eq!(split(&refused), (503, "too many connections from this address\r\n".to_owned()));
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    assert_eq!(counters.shed_requests.get(), 1);
+    drop(websocket);
+    let served = async { while server.try_post(&call("optimism_version")).await.is_none() {} };
+    timeout(PATIENCE, served).await.expect("a place is free once the WebSocket is gone");
+}
+
+/// What waits for upstreams is refused beyond a limit, not queued.
+#[tokio::test]
+async fn too_many_outputs_at_once_are_refused() {
+    let server = serve(|config| {
+        config.outputs = Some(Arc::new(|_| Box::pin(ready(Err(NoOutput::Busy("ask again".to_owned()))))));
+    })
+    .await;
+    let ask = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_outputAtBlock","params":["0x1"]}"#;
+    let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"ask again"}}"#;
+    let answer = server.exchange(post(ask).as_bytes()).await;
+    assert_eq!(split(&answer), (503, error.to_owned()));
+    assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    assert_eq!(server.post(&format!("[{ask}]")).await, (200, format!("[{error}]")));
+}
+
+#[tokio::test]
 async fn a_new_client_waits_while_every_place_is_busy() {
-    let server = serve(|config| config.max_connections = 1).await;
-    let mut first = busy(&server).await;
-    let version = call("optimism_version");
-    let second = server.post(&version);
-    let finish = async {
-        first.write_all(b"{}").await.unwrap();
-        split(&read_answer(&mut first).await).0
+    let (asked, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let server = serve(|config| {
+        let (asked, finish) = (asked.clone(), finish.clone());
+        config.max_connections = 1;
+        config.outputs = Some(Arc::new(move |_| {
+            let (asked, finish) = (asked.clone(), finish.clone());
+            Box::pin(async move {
+                asked.notify_one();
+                finish.notified().await;
+                Err(NoOutput::Failed("done".to_owned()))
+            })
+        }));
+    })
+    .await;
+    let ask = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_outputAtBlock","params":["0x1"]}"#;
+    let first = server.post(ask);
+    let second = async {
+        asked.notified().await;
+        let mut second = server.connect().await;
+        second.write_all(post(&call("optimism_version")).as_bytes()).await.unwrap();
+        finish.notify_one();
+        split(&read_answer(&mut second).await)
     };
-    let (second, first) = tokio::join!(second, finish);
-    assert_eq!((first, second.0), (200, 200));
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.1.ends_with(r#""message":"done"}}"#), "{first:?}");
+    assert_eq!(second.0, 200);
 }
