@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use jsonrpsee::server::HttpBody;
+use socket2::SockRef;
 use tokio::{
     net::TcpStream,
     select,
@@ -43,6 +44,10 @@ const CALLS: usize = 4;
 
 /// What is read at once. Requests are small, and there may be thousands of readers.
 const READ_BUFFER: usize = 1 << 10;
+
+/// What the kernel may hold for a client that does not read: a few frames, where it would take megabytes of them by
+/// itself, each older than the next.
+const SEND_BUFFER: usize = 32 << 10;
 
 /// Answers beyond this go out in pieces, so that no more than a piece is held twice.
 const FRAGMENT: usize = 64 << 10;
@@ -109,6 +114,8 @@ async fn serve(upgraded: Upgraded, shared: &Arc<Shared>) {
         .max_message_size(max_message)
         .max_frame_size(max_message);
     let tcp = parts.io.into_inner().into_tcp();
+    // A socket that refuses this is served all the same.
+    let _ = SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER);
     let socket = WebSocketStream::from_partially_read(tcp, parts.read_buf.into(), Role::Server, Some(config)).await;
     let mut session = Session { socket, shared, subscriptions: Subscriptions::new(shared.clone()) };
     let Err(end) = session.run().await;

@@ -147,6 +147,19 @@ async fn stopping_waits_no_longer_than_the_grace_for_a_client_that_does_not_read
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_flood_of_pings_is_not_answered_for_ever() {
+    let server = serve(|config| config.write_timeout = Duration::from_millis(100)).await;
+    let mut client = server.connect().await;
+    client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    ping.extend_from_slice(&[b'x'; 125]);
+    let pings = ping.repeat(100);
+    let ping_on = async { while client.write_all(&pings).await.is_ok() {} };
+    timeout(PATIENCE, ping_on).await.expect("the connection is closed");
+    assert_eq!(server.counters.slow_readers.get(), 1);
+}
+
 /// A masked text frame, the mask being zero.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
