@@ -10,7 +10,8 @@ use crate::args::{Format, Level, LogArgs};
 use pace::Pace;
 
 /// Our own crates speak at the level asked for; libraries only when something is wrong.
-const OURS: [&str; 8] = ["op_status", "status", "l1_ingest", "l2_ingest", "rpc", "metrics", "upstream", "devnet"];
+const OURS: [&str; 9] =
+    ["op_status", "status", "l1_ingest", "l2_ingest", "safe_db", "rpc", "metrics", "upstream", "devnet"];
 
 /// Sets up logging for the process. A second call changes nothing.
 pub fn init(args: &LogArgs) {
