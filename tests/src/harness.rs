@@ -255,5 +255,5 @@ fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<C
     let quick = QUICK.into_iter().filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));
     let cli = Cli::try_parse_from(required.into_iter().chain(quick).chain(flags.iter().copied()))?;
     let Command::Run(args) = cli.command else { bail!("not the command run") };
-    Ok(Config::from_args(&args)?)
+    Ok(Config::from_args(&args)?.with_safe_db(&args)?)
 }

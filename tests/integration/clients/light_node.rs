@@ -5,7 +5,7 @@
 
 use alloy_primitives::B256;
 use rollup::{BlockId, L2BlockRef, SyncStatus};
-use tests::{JsonRpc, Rewriter, rewrite_status, wait_until};
+use tests::{Harness, JsonRpc, Optimism, Rewriter, rewrite_status, wait_until};
 
 use super::{Failure, RollupClient, Stage, assert_fails, failure};
 use crate::rollup_node::restarted;
@@ -114,6 +114,26 @@ async fn every_status_can_be_taken() -> eyre::Result<()> {
         stage.finish().await?;
     }
     Ok(())
+}
+
+/// In the execution-client profile too: its `current_l1` is a lower bound, and a canonical block.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_client_alone_will_do() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    chains.advance(12).await?;
+    let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &chains.l2.node.http_url(), &[]).await?;
+    server.wait_for(&chains.status().await?).await?;
+    for rules in [OpNode, Kona] {
+        let (l1, l2) = (chains.l1.rpc.clone(), chains.l2.node.rpc.clone());
+        let source = RollupClient::dial(&server.url("")).await?;
+        let mut node = Follower { rules, source, l1, l2, finalized: BlockId::default() };
+        for _ in 0..5 {
+            chains.advance(1).await?;
+            let taken = node.follow().await?;
+            assert!(taken.current_l1.number < taken.head_l1.number, "a lower bound");
+        }
+    }
+    server.finish(&chains.truth().await?).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@
 mod active_provider;
 mod batcher;
 mod batching;
+mod challenger;
 mod core_utils;
 mod dispute_mon;
 mod light_node;
@@ -61,7 +62,12 @@ struct Stage {
 
 impl Stage {
     async fn set(flags: &[&str]) -> eyre::Result<Self> {
-        let mut chains = Simulated::start(PARAMS, 40).await?;
+        Self::of_age(40, flags).await
+    }
+
+    /// On an L1 of so many blocks.
+    async fn of_age(l1_blocks: u64, flags: &[&str]) -> eyre::Result<Self> {
+        let mut chains = Simulated::start(PARAMS, l1_blocks).await?;
         let (node, url) = chains.rollup_node().await?;
         let (_, honest) = chains.rollup_node().await?;
         let always = ["--l1", &chains.l1_urls[0], "--rollup", &url];
