@@ -90,3 +90,36 @@ fn completions_know_the_flags() {
     }
     assert_eq!(op_status(&["completions", "tcsh"], &[]).status.code(), Some(2));
 }
+
+#[test]
+fn safe_heads_need_a_node_that_knows_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("db");
+    let run = |l2: &[&str]| {
+        let path = path.to_str().expect("a path");
+        let base = ["run", "--network", "op-sepolia", "--l1", "ws://127.0.0.1:1", "--safedb.path", path];
+        let told = op_status(&[&base[..], l2].concat(), &[]);
+        assert_eq!(told.status.code(), Some(2), "{l2:?}");
+        text(&told.stderr)
+    };
+    for l2 in [
+        &["--l2", "http://127.0.0.1:1"][..],
+        &["--rollup.follower", "http://127.0.0.1:1"],
+        &["--rollup", "http://127.0.0.1:1", "--rollup.current-l1", "origin"],
+    ] {
+        let error = run(l2);
+        assert!(error.contains("--safedb.path: nobody here can say what was safe at an L1 block"), "{error}");
+    }
+    assert!(!path.exists(), "nothing is made for nothing");
+    std::fs::create_dir(&path).expect("a folder");
+    std::fs::write(path.join("safe-heads.redb"), "not a database").expect("written");
+    let error = run(&["--rollup", "http://127.0.0.1:1"]);
+    assert!(error.contains("if it is damaged, move it away"), "{error}");
+}
+
+#[test]
+fn an_empty_path_is_no_database() {
+    let flags = ["config", "--network", "op-sepolia", "--l1", "ws://l1", "--l2", "http://l2", "--safedb.path", ""];
+    let told = op_status(&flags, &[]);
+    assert!(told.status.success(), "{}", text(&told.stderr));
+}

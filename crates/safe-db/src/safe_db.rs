@@ -6,18 +6,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-    backends::InMemoryBackend,
-};
-use rollup::{BlockId, SafeHead};
-use tracing::warn;
-
 use crate::{
     LookupError, OpenError, RollupId, WriteError,
     claim::{Claim, record},
     tables::{COVERAGE, RECORDS, ROLLUP, Tables},
 };
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
+    backends::InMemoryBackend,
+};
+use rollup::{BlockId, SafeHead};
 
 /// The file within the folder that is given.
 const FILE: &str = "safe-heads.redb";
@@ -70,18 +68,14 @@ impl SafeDb {
         fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
         let path = folder.join(FILE);
         let unreadable = |error: String| OpenError::Unreadable { path: path.clone(), error };
-        // redb says of most damage what it is, and stumbles over the rest.
-        let opened = std::panic::catch_unwind(|| {
-            let db = builder().create(&path).map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
-                error => unreadable(error.to_string()),
-            })?;
-            if !make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
-                return Err(OpenError::OtherRollup { path: path.clone() });
-            }
-            Ok(db)
-        });
-        Ok(Self::of(opened.map_err(|_| unreadable("its structure is broken".into()))??))
+        let db = builder().create(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
+            error => unreadable(error.to_string()),
+        })?;
+        match make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
+            true => Ok(Self::of(db)),
+            false => Err(OpenError::OtherRollup { path: path.clone() }),
+        }
     }
 
     /// A database that is gone with its last handle.
@@ -158,8 +152,6 @@ impl SafeDb {
     fn transact(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
         let mut transaction = self.db.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
-        // After a crash the file is opened at once, however large it is.
-        transaction.set_quick_repair(true);
         {
             let mut tables =
                 Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
@@ -195,7 +187,8 @@ impl SafeDb {
 fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE);
-    builder.set_repair_callback(|_| warn!("the safe head database was not closed; checking it"));
+    // Reads all of it, some tens of megabytes for each year. What was damaged must not be answered from.
+    builder.set_check_integrity_on_open(true);
     builder
 }
 

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
 use status::{
     Chain, Clock, Derived, Event, InstanceId, L1View, L2View, Limits, Outcome, Profile, Reason, Rules, Schedule,
     Snapshot, StatusTracker, Tip,
@@ -892,4 +892,34 @@ fn staleness_names_the_label_its_age_and_the_limit() {
     let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
     assert_eq!(unset.stale(Clock::system().now(), &Limits::default()), None, "all zero is not stale");
     assert!(unset.unready(Clock::system().now(), &Limits::default()).is_some());
+}
+
+/// What a node says of its safe heads goes with its derived half: taken, held and fallen back to with it.
+#[test]
+fn safe_heads_are_those_of_the_derived_half() {
+    let record =
+        |branch, number: u64| SafeHead { l1_block: l1(branch, number).id(), safe_head: l2(branch, number).id() };
+    let said = |view: L2View, records: &[SafeHead]| L2View { safe_heads: records.into(), ..view };
+    #[track_caller]
+    fn check(fold: &Fold, expected: &[SafeHead]) {
+        assert_eq!(*fold.last.safe_heads, *expected);
+        let refs = fold.last.l1.as_ref().expect("it is set");
+        assert_eq!(refs.head(), fold.last.status.head_l1, "the chain it is true on");
+    }
+    let mut fold = Fold::settled();
+    check(&fold, &[]);
+    let first = [record(0, 50), record(0, 98), record(0, 104)];
+    fold.node(said(view(0, 106, 150, 202, 216), &first), Outcome::Changed, [110, 106, 150, 202, 216]);
+    check(&fold, &first);
+    // Deriving again: held, whatever it says.
+    let rewinding = said(view(0, 90, 150, 180, 216), &first[..1]);
+    fold.node(rewinding, Outcome::Waiting(Reason::Rewinding), [110, 106, 150, 202, 216]);
+    check(&fold, &first);
+    // One record off our L1 leaves a gap among the others.
+    let off = said(view(0, 107, 150, 204, 216), &[record(0, 98), record(1, 106)]);
+    fold.node(off, Outcome::Changed, [110, 107, 150, 204, 216]);
+    check(&fold, &[]);
+    let second = [record(0, 98), record(0, 104), record(0, 107)];
+    fold.node(said(view(0, 108, 150, 206, 216), &second), Outcome::Changed, [110, 108, 150, 206, 216]);
+    check(&fold, &second);
 }

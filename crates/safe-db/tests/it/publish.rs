@@ -1,0 +1,231 @@
+//! What is durable when, seen from the disk.
+
+use std::{
+    future::{Ready, ready},
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use redb::{StorageBackend, backends::InMemoryBackend};
+use rollup::{L1BlockRef, SafeHead};
+use safe_db::{LookupError, RollupId, SafeDb, publish};
+use status::{Chain, InstanceId, Snapshot, Snapshots};
+use tokio::{
+    sync::{mpsc, watch},
+    task::yield_now,
+};
+
+use crate::{l1, record};
+
+/// A disk that notes which `current_l1` readers saw whenever something became durable, and that may break.
+#[derive(Debug)]
+struct Disk {
+    memory: InMemoryBackend,
+    readers: Snapshots,
+    synced: Arc<Mutex<Vec<u64>>>,
+    broken: Arc<AtomicBool>,
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        self.synced.lock().unwrap().push(self.readers.borrow().status.current_l1.number);
+        self.memory.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.memory.write(offset, data)
+    }
+}
+
+struct World {
+    db: SafeDb,
+    decided: mpsc::Sender<Arc<Snapshot>>,
+    readers: Snapshots,
+    synced: Arc<Mutex<Vec<u64>>>,
+    broken: Arc<AtomicBool>,
+    publisher: tokio::task::JoinHandle<()>,
+    sequence: u64,
+}
+
+/// Branches share the L1 below 100.
+fn block(branch: u8, number: u64) -> L1BlockRef {
+    let id = |number: u64| l1(if number < 100 { 0 } else { branch }, number);
+    L1BlockRef { hash: id(number).hash, number, parent_hash: id(number.saturating_sub(1)).hash, timestamp: number * 12 }
+}
+
+fn chain(branch: u8, head: u64) -> Chain {
+    let mut chain = Chain::new(block(branch, 80));
+    assert!((81..=head).all(|number| chain.extend(block(branch, number))));
+    chain
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "the publisher runs beside the test")]
+    fn new(old: impl Fn(u64) -> Option<L1BlockRef> + Send + Sync + 'static) -> Self {
+        let (publish_to, readers) = watch::channel(Arc::new(Snapshot::unset(InstanceId(1))));
+        let (synced, broken) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let disk = Disk {
+            memory: InMemoryBackend::new(),
+            readers: readers.clone(),
+            synced: Arc::clone(&synced),
+            broken: broken.clone(),
+        };
+        let db = SafeDb::on(disk, &RollupId::default()).unwrap();
+        let (decided, queue) = mpsc::channel(8);
+        let look_up = move |number| -> Ready<Option<L1BlockRef>> { ready(old(number)) };
+        let publisher = tokio::spawn(publish(db.clone(), queue, publish_to, look_up));
+        Self { db, decided, readers, synced, broken, publisher, sequence: 0 }
+    }
+
+    /// Decides a snapshot and waits until readers have it, and for what becomes durable after.
+    async fn decide(&mut self, branch: u8, current_l1: u64, records: &[SafeHead]) {
+        self.sequence += 1;
+        self.synced.lock().unwrap().clear();
+        let mut snapshot = Snapshot::unset(InstanceId(1));
+        snapshot.id.sequence = self.sequence;
+        snapshot.status.current_l1 = block(branch, current_l1);
+        snapshot.l1 = Some(Arc::new(chain(branch, 130)));
+        snapshot.safe_heads = records.into();
+        self.decided.send(Arc::new(snapshot)).await.unwrap();
+        let sequence = self.sequence;
+        self.readers.wait_for(|snapshot| snapshot.id.sequence == sequence).await.unwrap();
+        while self.decided.capacity() < self.decided.max_capacity() {
+            yield_now().await;
+        }
+    }
+
+    /// Repeats a snapshot until the database answers.
+    async fn checked(&mut self, branch: u8, current_l1: u64, records: &[SafeHead]) {
+        while self.db.safe_head_at(0) == Err(LookupError::Unchecked) {
+            self.decide(branch, current_l1, records).await;
+            yield_now().await;
+        }
+        self.decide(branch, current_l1, records).await;
+    }
+
+    /// Which `current_l1` readers saw when the last decision was written; waits for that if there was nothing yet.
+    async fn seen_by_disk(&self) -> Vec<u64> {
+        loop {
+            let mut seen = self.synced.lock().unwrap().clone();
+            seen.dedup();
+            if !seen.is_empty() {
+                return seen;
+            }
+            yield_now().await;
+        }
+    }
+}
+
+const OLD: [u64; 3] = [90, 99, 104];
+
+fn records(branch: u8, numbers: &[u64]) -> Vec<SafeHead> {
+    let branch = |number: u64| if number < 100 { 0 } else { branch };
+    numbers.iter().map(|number| record(branch(*number), *number, *number * 10)).collect()
+}
+
+#[tokio::test]
+async fn records_are_durable_before_the_status_that_implies_them() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.decide(0, 106, &records(0, &OLD)).await;
+    assert_eq!(world.seen_by_disk().await, [100], "readers still saw the status before");
+    assert_eq!(world.db.safe_head_at(105), Ok(record(0, 104, 1040)));
+    world.decide(0, 106, &records(0, &OLD)).await;
+    assert_eq!(*world.synced.lock().unwrap(), [0; 0], "nothing new, nothing written");
+}
+
+#[tokio::test]
+async fn current_l1_is_lowered_before_records_are_forgotten() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 106, &records(0, &OLD)).await;
+    assert_eq!(world.db.safe_head_at(105), Ok(record(0, 104, 1040)));
+    world.decide(1, 100, &records(0, &[90, 99])).await;
+    assert_eq!(world.seen_by_disk().await, [100], "readers saw the lower one already");
+    while world.db.safe_head_at(104).is_ok() {
+        yield_now().await;
+    }
+    assert_eq!(world.db.safe_head_at(99), Ok(record(0, 99, 990)));
+    assert_eq!(world.db.safe_head_at(100), Err(LookupError::NotCovered));
+    // The same L1, but the status falls back: as after a vote that overrules the safe head.
+    world.decide(1, 96, &records(0, &[90])).await;
+    assert_eq!(world.seen_by_disk().await, [96]);
+    while world.db.safe_head_at(96).is_ok() {
+        yield_now().await;
+    }
+    assert_eq!(world.db.safe_head_at(95), Ok(record(0, 90, 900)));
+}
+
+#[tokio::test]
+async fn a_reorg_that_raises_current_l1_replaces_records_at_once() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 106, &records(0, &OLD)).await;
+    world.decide(1, 110, &records(1, &[90, 99, 102])).await;
+    assert_eq!(world.seen_by_disk().await, [106]);
+    for number in 102..110 {
+        assert_eq!(world.db.safe_head_at(number), Ok(record(1, 102, 1020)));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_answered_until_l1_has_been_compared() {
+    let known = Arc::new(AtomicBool::new(false));
+    let reachable = known.clone();
+    let mut world = World::new(move |number| reachable.load(Ordering::SeqCst).then(|| block(0, number)));
+    // From before: its end is below what the chain retains, and nobody can be asked yet.
+    let claim = safe_db::Claim { records: records(0, &[40, 60]).into(), to: l1(0, 70) };
+    world.db.write(safe_db::Cut::Nothing, Some(&claim)).unwrap();
+    let publisher_has_not_checked = |world: &World| world.db.safe_head_at(65);
+    assert!(publisher_has_not_checked(&world).is_ok(), "by the caller's word");
+    for _ in 0..5 {
+        world.decide(0, 100, &records(0, &[90, 99])).await;
+        assert_eq!(world.db.safe_head_at(95), Err(LookupError::NotCovered), "nothing is recorded unchecked");
+    }
+    known.store(true, Ordering::SeqCst);
+    while world.db.safe_head_at(95).is_err() {
+        world.decide(0, 100, &records(0, &[90, 99])).await;
+        yield_now().await;
+    }
+    assert_eq!(world.db.safe_head_at(65), Ok(record(0, 60, 600)));
+    assert_eq!(world.db.safe_head_at(80), Err(LookupError::NotCovered), "the gap");
+}
+
+#[tokio::test]
+async fn a_broken_disk_stops_the_answers_and_not_the_status() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.broken.store(true, Ordering::SeqCst);
+    for current_l1 in 101..110 {
+        world.decide(0, current_l1, &records(0, &OLD)).await;
+        assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten));
+    }
+}
+
+#[tokio::test]
+async fn it_ends_with_the_last_decision_published() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.decide(0, 106, &records(0, &OLD)).await;
+    let World { db, decided, readers, publisher, .. } = world;
+    drop(decided);
+    publisher.await.unwrap();
+    assert_eq!(readers.borrow().status.current_l1.number, 106);
+    assert_eq!(db.safe_head_at(105), Ok(record(0, 104, 1040)));
+}
