@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{Rewriter, rewrite_status, wait_until};
 
-use super::{Failure, RollupClient, Stage, assert_fails, failure};
+use super::{Failure, Rewrite, RollupClient, Stage, assert_fails, failure};
 use crate::rollup_node::{restarted, settle};
 
 /// A proposal to be defended or disputed.
@@ -151,7 +151,7 @@ async fn bad_answers_are_what_it_fails_by() -> eyre::Result<()> {
     let (mut stage, _folder) = recording(40).await?;
     let [game, ahead, wrong] = games(&stage).await?;
     let url = stage.server.url("");
-    let with = async |rewrite: Box<dyn Fn(&str, &mut Value) + Send + Sync>, game: &Game| -> Result<(), Failure> {
+    let with = async |rewrite: Rewrite, game: &Game| -> Result<(), Failure> {
         let proxy = Rewriter::start(url.clone(), rewrite).await.map_err(|error| Failure(error.to_string()))?;
         play(&proxy.url(), game, times(5)).await
     };

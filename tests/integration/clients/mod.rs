@@ -27,6 +27,9 @@ use tokio::net::TcpStream;
 
 use crate::{rollup_node::settle, simulated::PARAMS};
 
+/// What is made of an answer to a method, so that it is a bad one.
+type Rewrite = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
+
 /// What a client says when it cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(String);

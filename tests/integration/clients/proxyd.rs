@@ -11,10 +11,8 @@ use rollup::{L2BlockRef, SyncStatus};
 use serde_json::{Value, json};
 use tests::{Rewriter, rewrite_status, wait_until};
 
-use super::{Failure, RollupClient, Stage, assert_fails, failure};
+use super::{Failure, Rewrite, RollupClient, Stage, assert_fails, failure};
 use crate::rollup_node::{restarted, settle};
-
-type Rewrite = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
 
 /// How many blocks `current_l1` may trail `head_l1`.
 const LAG: u64 = 10;
