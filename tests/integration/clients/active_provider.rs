@@ -110,7 +110,7 @@ async fn one_of_two_servers_is_found_as_long_as_a_sequencer_is_active() -> eyre:
 /// A server whose status is too old does not call itself the one to use.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_server_is_passed_over() -> eyre::Result<()> {
-    let (stage, _sequencers, [mut first, mut second]) = pair(&["--status.max-age=2s"]).await?;
+    let (stage, _sequencers, [mut first, mut second]) = pair(&["--status.max-age=5s"]).await?;
     let urls = [first.url(""), second.url("")];
     let mut provider = Provider::new(&urls).await?;
     assert_eq!(provider.current, 0);

@@ -22,7 +22,7 @@ use devnet::Node;
 use rollup::{BlockId, Output, SyncStatus};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tests::{Harness, Simulated, Truth, http_client};
+use tests::{Harness, Simulated, Truth, http_client, wait_until};
 use tokio::net::TcpStream;
 
 use crate::{rollup_node::settle, simulated::PARAMS};
@@ -77,6 +77,18 @@ impl Stage {
         let mut server = Harness::with_flags(&chains.rollup_json, &[&always, flags].concat()).await?;
         settle(&chains, &mut server).await?;
         Ok(Self { chains, node, url, honest, server })
+    }
+
+    /// Makes an L1 block, of which the server then knows, as of the L2 blocks that came with it.
+    async fn advance(&self) -> eyre::Result<()> {
+        self.chains.advance(1);
+        let truth = self.chains.world.read(|chains| chains.status());
+        let rpc = self.server.rpc();
+        wait_until("the newest heads", async || {
+            let status: SyncStatus = serde_json::from_value(rpc.call("optimism_syncStatus", json!([])).await?)?;
+            Ok(((status.head_l1, status.unsafe_l2) == (truth.head_l1, truth.unsafe_l2)).then_some(()))
+        })
+        .await
     }
 
     async fn finish(self) -> eyre::Result<()> {

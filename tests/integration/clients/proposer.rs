@@ -20,8 +20,8 @@ enum Mode {
 }
 use Mode::{DisputeGame, OutputOracle};
 
-/// How often op-proposer looks whether L1 has moved, before ten minutes are over.
-const POLLS: u32 = 50;
+/// How many L1 blocks may come before a proposer gives up: some, in ten minutes.
+const POLLS: u32 = 10;
 
 struct Proposer<'a> {
     mode: Mode,
@@ -61,6 +61,14 @@ impl Proposer<'_> {
     /// Sends a proposal when its own L1 has passed the one of the status; the contract looks at what it may.
     async fn send(&mut self, output: Output, mine: impl AsyncFn() -> eyre::Result<()>) -> Result<(), Failure> {
         let SyncStatus { head_l1, current_l1, .. } = output.sync_status;
+        let number = output.block_ref.number;
+        if self.proposed.last().is_some_and(|last| *last > number) {
+            return failure("proposes an older block again");
+        }
+        let truth = self.honest.output_at(number).await?;
+        if truth.output_root != output.output_root || truth.sync_status.finalized_l2.number < number {
+            return failure("loses its bond: the block is not final, or the root is not its own");
+        }
         let mut polls = 0;
         let head = loop {
             let head = self.l1_block("latest").await?.number;
@@ -82,14 +90,6 @@ impl Proposer<'_> {
                 return failure("L2OutputOracle: block hash does not match the hash at the expected height");
             }
         }
-        let number = output.block_ref.number;
-        if self.proposed.last().is_some_and(|last| *last > number) {
-            return failure("proposes an older block again");
-        }
-        let truth = self.honest.output_at(number).await?;
-        if truth.output_root != output.output_root || truth.sync_status.finalized_l2.number < number {
-            return failure("loses its bond: the block is not final, or the root is not its own");
-        }
         self.proposed.push(number);
         Ok(())
     }
@@ -99,20 +99,17 @@ impl Proposer<'_> {
     }
 }
 
-/// A dozen rounds; L1 blocks come when the proposer waits for them, or else between two rounds.
+/// A dozen rounds, an L1 block for each and those the proposer waits for.
 async fn play(mode: Mode, stage: &Stage, url: &str, mut steer: impl FnMut(u32)) -> Result<Vec<u64>, Failure> {
     let (honest, rollup) = (RollupClient::dial(&stage.honest).await?, RollupClient::dial(url).await?);
     let l1 = JsonRpc::new(&stage.chains.l1_urls[1]);
     let mut proposer = Proposer { mode, rollup, l1, honest: &honest, proposed: Vec::new() };
-    let mine = async || {
-        stage.chains.advance(1);
-        Ok(())
-    };
+    let mine = async || stage.advance().await;
     for round in 0..12 {
         steer(round);
-        match proposer.fetch().await? {
-            Some(output) => proposer.send(output, mine).await?,
-            None => stage.chains.advance(1),
+        mine().await.map_err(|error| Failure(error.to_string()))?;
+        if let Some(output) = proposer.fetch().await? {
+            proposer.send(output, mine).await?;
         }
     }
     Ok(proposer.proposed)
@@ -186,7 +183,7 @@ async fn bad_answers_are_what_it_fails_by() {
     let none = |status: &mut SyncStatus| status.finalized_l2 = L2BlockRef::default();
     assert_fails(play_with_status(DisputeGame, none).await, "Skipping proposal");
     let asked = AtomicU64::new(0);
-    let back = move |status: &mut SyncStatus| status.finalized_l2.number -= asked.fetch_add(1, Relaxed);
+    let back = move |status: &mut SyncStatus| status.finalized_l2.number -= asked.fetch_add(20, Relaxed);
     assert_fails(play_with_status(DisputeGame, back).await, "proposes an older block again");
 
     for mode in [DisputeGame, oracle] {
