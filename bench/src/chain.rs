@@ -1,0 +1,90 @@
+//! The simulated upstreams of the op-status that is measured, in a thread of their own.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::mpsc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use devnet::{Listener, Node, Params, Role, World};
+use tempfile::NamedTempFile;
+
+/// How far in the past the chains begin, so that they can run ahead of time without leaving the present.
+const LEAD: Duration = Duration::from_secs(3 * 3600);
+
+/// An L1 and an execution client that serve one world. They serve until the program ends.
+pub(crate) struct Chain {
+    pub(crate) world: World,
+    pub(crate) l1: Node,
+    pub(crate) l2: Node,
+    rollup: NamedTempFile,
+    l1_address: SocketAddr,
+    l2_address: SocketAddr,
+}
+
+impl Chain {
+    /// Chains that are 64 L1 blocks long, and do not grow by themselves.
+    pub(crate) fn start(params: Params) -> eyre::Result<Self> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let world = World::new(Params { genesis_time: (now - LEAD).as_secs(), retain: 1000, ..params });
+        let mut rollup = NamedTempFile::new()?;
+        write!(rollup, "{}", world.read(devnet::Chains::rollup_config))?;
+        let (l1, l2) = (Node::new(world.clone(), Role::L1), Node::new(world.clone(), Role::ExecutionClient));
+        let (send, urls) = mpsc::channel();
+        let nodes = [l1.clone(), l2.clone()];
+        thread::Builder::new().name("upstreams".into()).spawn(move || serve(nodes, &send))?;
+        let [l1_address, l2_address] = urls.recv()??;
+        let chain = Self { world, l1, l2, rollup, l1_address, l2_address };
+        chain.grow(64);
+        Ok(chain)
+    }
+
+    /// Lets so many L1 slots pass, with the L2 blocks that belong into them.
+    pub(crate) fn grow(&self, l1_blocks: u64) {
+        let slots = |chains: &devnet::Chains| Duration::from_secs(l1_blocks * chains.params().l1_block_time);
+        let now = self.world.read(|chains| chains.now() + slots(chains));
+        self.world.advance(now);
+    }
+
+    /// The flags with which op-status follows this over WebSocket, and serves on a free port, as much as is asked of it.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        self.flags_over("ws")
+    }
+
+    /// The same over HTTP.
+    pub(crate) fn http_flags(&self) -> Vec<String> {
+        self.flags_over("http")
+    }
+
+    fn flags_over(&self, scheme: &str) -> Vec<String> {
+        let rollup = self.rollup.path().display();
+        [
+            format!("--rollup.config={rollup}"),
+            format!("--l1={scheme}://{}", self.l1_address),
+            format!("--l2={scheme}://{}", self.l2_address),
+            "--rpc.port=0".into(),
+            "--rpc.max-websockets=10000".into(),
+            "--status.max-head-age=0s".into(),
+            "--log.level=error".into(),
+        ]
+        .into()
+    }
+}
+
+fn serve(nodes: [Node; 2], urls: &mpsc::Sender<std::io::Result<[SocketAddr; 2]>>) {
+    let serve = async {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let [l1, l2] = nodes;
+        let (l1, l2) = (Listener::bind(l1, any).await?, Listener::bind(l2, any).await?);
+        // Whoever started this waits for them.
+        let _ = urls.send(Ok([l1.address(), l2.address()]));
+        futures::join!(l1.serve(std::future::pending()), l2.serve(std::future::pending()));
+        Ok(())
+    };
+    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|it| it.block_on(serve));
+    if let Err(error) = ended {
+        let _ = urls.send(Err(error));
+    }
+}
