@@ -23,6 +23,8 @@ where
     F: Fn(u64) -> Fut + Send + Sync,
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
+    // A handle may have been answered from in an earlier life.
+    db.withhold();
     let mut publisher = Publisher { db, readers, canonical_on: None, current_l1: 0, recorded: None, failed: false };
     let mut checking: Option<BoxFuture<'_, Checked>> = None;
     loop {
