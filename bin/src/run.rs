@@ -125,6 +125,7 @@ fn exposition(config: &Config, snapshots: &Snapshots) -> Exposition {
         limits: config.limits,
         counters: Arc::default(),
         endpoints: endpoints(config),
+        safe_db: config.safe_db.clone(),
         version: VERSION.into(),
     }
 }

@@ -9,6 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use rpc::Counters;
+use safe_db::SafeDb;
 use status::{Clock, Layer, Limits, Now, Snapshot, Snapshots};
 use upstream::Endpoint;
 
@@ -27,6 +28,8 @@ pub struct Exposition {
     pub counters: Arc<Counters>,
     /// The endpoints followed.
     pub endpoints: Arc<[(Layer, Endpoint)]>,
+    /// The safe head database, if there is one.
+    pub safe_db: Option<SafeDb>,
     /// The program's version.
     pub version: String,
 }

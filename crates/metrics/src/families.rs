@@ -86,6 +86,7 @@ families! {
     FRAMES = Counter "op_status_frames" [] "Frames handed to subscribers";
     SLOW_READERS = Counter "op_status_slow_readers" [] "Clients closed because they did not read in time";
     SHED = Counter "op_status_shed_requests" [] "Connections and requests turned away because a limit was reached";
+    SAFE_DB_WRITES = Counter "op_status_safe_db_writes" ["result"] "Writes to the safe head database: written, or failed";
 }
 
 #[cfg(test)]

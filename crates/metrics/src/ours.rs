@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use safe_db::{SafeDb, Writes};
 use status::{Health, Layer, Reason, SourceState, Unready};
 use tokio::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::{
     exposition::{Page, Scrape},
     families::{
         AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, LIMIT, NOT_TAKEN, READY, REASON, REFUSED,
-        SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
+        SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
     },
     traffic::layer_name,
 };
@@ -27,7 +28,10 @@ pub(crate) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     page.single(&SUBSCRIBERS, counters.subscribers.get() as f64)?;
     page.single(&FRAMES, counters.frames.get() as f64)?;
     page.single(&SLOW_READERS, counters.slow_readers.get() as f64)?;
-    page.single(&SHED, counters.shed_requests.get() as f64)
+    page.single(&SHED, counters.shed_requests.get() as f64)?;
+    let writes = scrape.from.safe_db.as_ref().map(SafeDb::writes);
+    let results = |Writes { written, failed }| [(["written"], written as f64), (["failed"], failed as f64)];
+    page.family(&SAFE_DB_WRITES, writes.map(results).into_iter().flatten())
 }
 
 fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {

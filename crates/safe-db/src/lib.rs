@@ -32,4 +32,4 @@ pub use codec::{decode_block, decode_record, encode_block, encode_record};
 pub use error::{LookupError, OpenError, WriteError};
 pub use publish::publish;
 pub use rollup_id::RollupId;
-pub use safe_db::{Cut, SafeDb};
+pub use safe_db::{Cut, SafeDb, Writes};

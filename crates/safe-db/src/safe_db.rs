@@ -3,7 +3,10 @@
 use std::{
     fmt, fs,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
@@ -51,6 +54,17 @@ pub struct SafeDb {
     db: Arc<Database>,
     /// A std mutex: held for one read or write of a word.
     standing: Arc<Mutex<Standing>>,
+    /// Writes that succeeded, and that failed.
+    writes: Arc<[AtomicU64; 2]>,
+}
+
+/// Writes since the database was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writes {
+    /// That are on disk.
+    pub written: u64,
+    /// That failed and changed nothing.
+    pub failed: u64,
 }
 
 impl fmt::Debug for SafeDb {
@@ -96,7 +110,7 @@ impl SafeDb {
     }
 
     fn of(db: Database) -> Self {
-        Self { db: Arc::new(db), standing: Arc::new(Mutex::new(Standing::Unchecked)) }
+        Self { db: Arc::new(db), standing: Arc::new(Mutex::new(Standing::Unchecked)), writes: Arc::default() }
     }
 
     /// What was safe once this L1 block was derived. It may read the disk.
@@ -146,7 +160,14 @@ impl SafeDb {
     pub fn write(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
         let written = self.transact(cut, claim);
         *self.standing() = if written.is_ok() { Standing::Checked } else { Standing::Unwritten };
+        self.writes[usize::from(written.is_err())].fetch_add(1, Ordering::Relaxed);
         written
+    }
+
+    /// How often it has been written.
+    pub fn writes(&self) -> Writes {
+        let [written, failed] = &*self.writes;
+        Writes { written: written.load(Ordering::Relaxed), failed: failed.load(Ordering::Relaxed) }
     }
 
     fn transact(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {

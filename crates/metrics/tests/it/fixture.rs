@@ -7,6 +7,7 @@ use devnet::{Node, Params, Role, World};
 use metrics::{Exposition, Format};
 use openmetrics_parser::{MetricNumber, OpenMetricsValue, openmetrics::parse_openmetrics};
 use rollup::{L1BlockRef, L2BlockRef};
+use safe_db::{RollupId, SafeDb};
 use serde_json::{Value, json};
 use status::{
     Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Profile, Rules, Snapshot,
@@ -62,6 +63,7 @@ impl Fixture {
                 (Layer::L1, asked("ws://l1.example:8546", Role::L1, "eth_chainId").await),
                 (Layer::L2, asked("http://l2.example:8545", Role::ExecutionClient, "admin_unknown").await),
             ]),
+            safe_db: Some(SafeDb::in_memory(&RollupId::from(&rollup::network("op-mainnet").unwrap()))),
             version: "v1.2.3".into(),
         };
         Self { tracker, publish, exposition }
