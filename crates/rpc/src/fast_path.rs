@@ -52,6 +52,10 @@ pub fn recognise(body: &[u8]) -> Option<&str> {
         #[serde(borrow)]
         params: Option<&'a RawValue>,
     }
+    // serde would also take an array of the members in order, which is a batch.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
     let request: Request<'_> = serde_json::from_str(str::from_utf8(body).ok()?).ok()?;
     let params = request.params.map_or("[]", RawValue::get);
     if request.method != "optimism_syncStatus" || params != "[]" && params::none(Some(params)).is_err() {
