@@ -9,11 +9,22 @@ use thiserror::Error;
 
 /// Why a block is not believed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(crate) enum HeaderError {
+pub enum HeaderError {
+    /// It is not the JSON of a block.
     #[error("a block cannot be read: {0}")]
     Malformed(String),
+    /// It is the JSON of another block than it says.
     #[error("block {number} is said to be {stated}, but its header hashes to {computed}{}", newer(unknown))]
-    WrongHash { number: u64, stated: B256, computed: B256, unknown: Vec<String> },
+    WrongHash {
+        /// The number it states.
+        number: u64,
+        /// The hash it states.
+        stated: B256,
+        /// The hash of its header.
+        computed: B256,
+        /// Its fields that are newer than this program.
+        unknown: Vec<String>,
+    },
 }
 
 fn newer(unknown: &[String]) -> String {
@@ -34,7 +45,10 @@ struct Ref {
 }
 
 /// Reads a block. `null` and a zero hash are no block. Unless trusted, the hash must be that of the header.
-pub(crate) fn read(json: &RawValue, trust_rpc: bool) -> Result<Option<L1BlockRef>, HeaderError> {
+///
+/// # Errors
+/// [`HeaderError`] says what is wrong with it.
+pub fn read(json: &RawValue, trust_rpc: bool) -> Result<Option<L1BlockRef>, HeaderError> {
     // The text may quote what came.
     let malformed = |error: serde_json::Error| HeaderError::Malformed(error.to_string().chars().take(200).collect());
     let Some(block) = serde_json::from_str::<Option<Ref>>(json.get()).map_err(malformed)? else { return Ok(None) };

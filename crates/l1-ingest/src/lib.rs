@@ -47,6 +47,8 @@ mod watch;
 
 pub use agree::{Agreement, Decided, Observation, Standing, agree};
 pub use config::Config;
+#[doc(hidden)]
+pub use header::{HeaderError, read as read_header};
 pub use lookup::L1;
 pub use verify::probe;
 pub use watch::watch;
