@@ -31,8 +31,9 @@ fn lines(told: &Output, keys: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_flag_beats_the_environment_and_that_the_file() {
-    let file =
-        file("network = 'op-mainnet'\nlog.level = 'warn'\nl1.url = 'ws://file'\nl2.url = 'ws://file'\nrpc.port = 1");
+    let file = file(
+        "network = 'op-mainnet'\nlog.level = 'warn'\nl1.url = 'ws://file'\nl2.url = 'ws://file'\nrpc.max-connections = 9",
+    );
     let environment = [
         ("OP_STATUS_CONFIG", file.path().to_str().expect("a path")),
         ("OP_STATUS_L1_ETH_RPC", "ws://environment"),
@@ -43,12 +44,12 @@ fn a_flag_beats_the_environment_and_that_the_file() {
         r#"network = "op-mainnet" # file"#,
         r#"url = ["ws://flag"] # flag"#,
         r#"url = "ws://environment" # environment OP_STATUS_L2_ENGINE_RPC"#,
-        r#"addr = "127.0.0.1" # default"#,
-        "port = 1 # file",
+        "max-connections = 9 # file",
+        "max-websockets = 256 # default",
         "max-batch = 7 # flag",
         r#"level = "warn" # file"#,
     ];
-    assert_eq!(lines(&told, &["network", "url", "addr", "port", "max-batch", "level"]), expected);
+    assert_eq!(lines(&told, &["network", "url", "max-connections", "max-websockets", "max-batch", "level"]), expected);
 }
 
 #[test]
