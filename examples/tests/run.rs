@@ -1,5 +1,7 @@
 //! Both examples against a simulated L1 on loopback: they run, and say what they should.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr},
