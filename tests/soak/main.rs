@@ -61,13 +61,13 @@ async fn run(args: &Args) -> eyre::Result<()> {
     chains.advance(10).await?;
     let folder = TempDir::new()?;
     let server = start(&chains, &folder, args.subscribers).await?;
-    let (allowed, changed) = watch::channel(Allowed { reorgs: 0, stale: true });
+    let (allowed, changed) = watch::channel(Allowed::default());
     let (sender, watched) = watch::channel(Watched::default());
     let mut tasks = JoinSet::new();
     tasks.spawn(watch(format!("http://{}", server.addr), changed, sender));
     let subscribers = Subscribers::open(server.addr, args.subscribers).await?;
     let mut trouble = Trouble::default();
-    let mut samples = Vec::new();
+    let (mut samples, mut told) = (Vec::new(), 0);
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let started = Instant::now();
@@ -78,6 +78,9 @@ async fn run(args: &Args) -> eyre::Result<()> {
             bail!("after {:?}: {violation}", started.elapsed());
         }
         if tick % 60 == 0 {
+            let (_, frames) = subscribers.count();
+            ensure!(frames > told, "subscribers have been told nothing for a minute");
+            told = frames;
             samples.push(sample(&server, &subscribers, &trouble)?);
         }
         if started.elapsed() >= Duration::from_secs(args.minutes * 60) {

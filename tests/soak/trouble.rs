@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use status::Layer;
 use tests::{Allowed, Chain, Optimism};
 use tokio::sync::watch;
 
@@ -13,8 +14,8 @@ pub(crate) struct Trouble {
     reorgs: u64,
     restarts: u64,
     freezes: u64,
-    /// Since when a node is frozen.
-    frozen: Option<u64>,
+    /// Whose node is frozen, and since when.
+    frozen: Option<(Layer, u64)>,
 }
 
 impl fmt::Display for Trouble {
@@ -28,11 +29,14 @@ impl Trouble {
     /// A second: an L1 block with its L2 blocks, or trouble. Depths, victims and pauses take turns.
     pub(crate) async fn next(&mut self, chains: &mut Optimism, allowed: &watch::Sender<Allowed>) -> eyre::Result<()> {
         self.seconds += 1;
-        if let Some(since) = self.frozen {
+        if let Some((layer, since)) = self.frozen {
             if self.seconds - since < 10 {
                 return Ok(());
             }
-            chains.l1.resume()?;
+            match layer {
+                Layer::L1 => chains.l1.resume()?,
+                Layer::L2 => chains.l2.node.resume()?,
+            }
             self.frozen = None;
         }
         match self.seconds % 120 {
@@ -45,7 +49,7 @@ impl Trouble {
             65 => {
                 chains.l1.pause()?;
                 self.freezes += 1;
-                self.frozen = Some(self.seconds);
+                self.frozen = Some((Layer::L1, self.seconds));
                 return Ok(());
             }
             95 => {
@@ -55,10 +59,11 @@ impl Trouble {
                 self.restarts += 1;
             }
             110 => {
-                chains.l2.node.save().await?;
-                chains.l2.node.kill()?;
-                chains.l2.node.restart(Chain::Saved).await?;
-                self.restarts += 1;
+                // Its state does not bring back the genesis of a rollup this long, so it is only stopped.
+                chains.l2.node.pause()?;
+                self.freezes += 1;
+                self.frozen = Some((Layer::L2, self.seconds));
+                return Ok(());
             }
             _ => {}
         }
