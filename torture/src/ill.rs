@@ -137,7 +137,7 @@ impl Ill {
             19 => Self::StaleLocal,
             20..24 => Self::Rewind,
             24..26 => Self::Lonely,
-            26..29 => Self::Late(rng.random_range(1..20)),
+            26..29 => Self::Late(rng.random_range(1..40)),
             29..31 => Self::HeadAsCurrent,
             31..39 => {
                 let count = rng.random_range(1..3);
@@ -198,10 +198,11 @@ impl Twist {
     fn random(rng: &mut StdRng) -> Self {
         let field = rng.random_range(0..L1_FIELDS + L2_FIELDS);
         let few = |rng: &mut StdRng| {
-            let size = if rng.random_bool(0.7) { rng.random_range(1..8) } else { rng.random_range(1..200_000) };
+            let most = [8, 100, 200_000][rng.random_range(0..3)];
+            let size = rng.random_range(1..most);
             if rng.random_bool(0.5) { size } else { -size }
         };
-        let how = match rng.random_range(0..12) {
+        let how = match rng.random_range(0..15) {
             0..2 => How::Hash,
             2..4 => How::Number(few(rng)),
             4..6 => How::Block(few(rng)),

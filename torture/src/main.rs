@@ -1,5 +1,7 @@
 //! The command line of the torture run.
 
+mod sabotage;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -31,6 +33,9 @@ struct Args {
     /// Find the fewest faults with which this seed still fails.
     #[arg(long)]
     minimize: Option<u64>,
+    /// In a build with --cfg sabotage: run with each deliberate bug, which must be found within --seeds.
+    #[arg(long)]
+    sabotage: bool,
     /// Threads, each with a runtime of its own; as many as there are cores if left out.
     #[arg(long)]
     threads: Option<usize>,
@@ -38,6 +43,9 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.sabotage {
+        return sabotage::check(&args);
+    }
     let violations = match (args.minimize, args.replay) {
         (Some(seed), _) => minimize(seed),
         (None, Some(seed)) => replay(seed, args.keep.as_deref()),
@@ -53,17 +61,16 @@ fn say(text: &str) {
 
 fn many(args: &Args) -> u64 {
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let next = AtomicU64::new(args.from);
-    let end = args.from + args.seeds;
+    let known = regressions();
+    let seeds: Vec<u64> = known.iter().copied().chain(args.from..args.from + args.seeds).collect();
+    let next = AtomicU64::new(0);
     let (violations, judged, recovered) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&seed) = usize::try_from(index).ok().and_then(|index| seeds.get(index)) else { return };
                     let outcome = run(&Plan::of(seed));
                     judged.fetch_add(outcome.judged, Ordering::Relaxed);
                     recovered.fetch_add(u64::from(outcome.recovered), Ordering::Relaxed);
@@ -77,8 +84,47 @@ fn many(args: &Args) -> u64 {
     });
     let violations = violations.into_inner();
     say(&format!("statuses judged {}, recoveries judged {}", judged.into_inner(), recovered.into_inner()));
-    say(&format!("seeds {} violations {violations}", args.seeds));
+    say(&format!("seeds {} violations {violations}", seeds.len()));
     violations
+}
+
+/// The seeds that once failed.
+fn regressions() -> Vec<u64> {
+    let lines = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+/// The lowest seed that fails, and how, if any does; seeds below it have all been run.
+#[cfg(sabotage)]
+fn first_violation(args: &Args) -> Option<(u64, String)> {
+    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let (next, end) = (AtomicU64::new(args.from), AtomicU64::new(args.from + args.seeds));
+    let found = std::sync::Mutex::new(None::<(u64, String)>);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    if let Some(violation) = run(&Plan::of(seed)).violation {
+                        end.fetch_min(seed, Ordering::Relaxed);
+                        let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        if found.as_ref().is_none_or(|(known, _)| seed < *known) {
+                            *found = Some((seed, violation.what));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(sabotage)]
+fn shorten(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
 }
 
 fn tell(seed: u64, violation: &Violation, lines: usize) {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rollup::{BlockId, L1BlockRef};
-use status::{Chain, L1View, SourceName};
+use status::{Bug, Chain, L1View, SourceName};
 use tokio::time::Instant;
 
 /// How many blocks behind the head decided an endpoint is said to lag.
@@ -70,7 +70,7 @@ pub fn agree(observations: &[Observation], configured: usize, decided: Option<&D
         let decided = Decided { view: one.view(), held_by: vec![one.source.clone()] };
         return Agreement { decided: Some(decided), standing: vec![Standing::Agrees] };
     }
-    let quorum = configured / 2 + 1;
+    let quorum = if Bug::L1Quorum.bites() { 1 } else { configured / 2 + 1 };
     let Some(expelled) = contradictions(observations, quorum) else {
         let standing = vec![Standing::Conflicts; observations.len()];
         let halted = |decided: &Decided| {
@@ -157,7 +157,7 @@ fn contradictions(observations: &[Observation], quorum: usize) -> Option<Vec<boo
 
 /// The highest block that most live endpoints have, unless that takes back what most of all configured do not deny.
 fn head(voters: &[&Observation], quorum: usize, decided: Option<&Decided>) -> Option<L1View> {
-    let live = voters.len() / 2 + 1;
+    let live = if Bug::L1Live.bites() { 1 } else { voters.len() / 2 + 1 };
     let holders = |block: BlockId| voters.iter().filter(move |voter| voter.refs.contains(block));
     let shared =
         |voter: &&Observation| voter.refs.iter().rev().find(|block| holders(block.id()).count() >= live).copied();

@@ -61,7 +61,7 @@ pub fn read(json: &RawValue, trust_rpc: bool) -> Result<Option<L1BlockRef>, Head
         parent_hash: block.parent_hash,
         timestamp: block.timestamp.to(),
     };
-    if trust_rpc {
+    if trust_rpc || status::Bug::HeaderHash.bites() {
         return Ok(Some(block));
     }
     let header: Header = serde_json::from_str(json.get()).map_err(malformed)?;

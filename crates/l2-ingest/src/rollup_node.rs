@@ -6,7 +6,7 @@ use futures::Stream;
 use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead};
 use serde::Deserialize;
 use serde_json::Value;
-use status::{Derived, Event, Health, L2View, Profile, Tip};
+use status::{Bug, Derived, Event, Health, L2View, Profile, Tip};
 use tokio::{sync::Mutex, time::timeout};
 use upstream::{CallError, Client};
 
@@ -136,6 +136,7 @@ where
         };
         let derived = Derived {
             current_l1: match self.node.current_l1 {
+                CurrentL1::Node if Bug::HeadAsCurrent.bites() => status.head_l1.id(),
                 CurrentL1::Node => status.current_l1.id(),
                 CurrentL1::Origin => status.safe_l2.l1_origin,
             },

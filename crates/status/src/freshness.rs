@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Now, Reason, Snapshot};
+use crate::{Bug, Now, Reason, Snapshot};
 
 /// When to fail closed.
 #[derive(Clone, Copy, Debug)]
@@ -54,17 +54,20 @@ impl Snapshot {
     /// Why this snapshot must not be served as the present status, if so. The all-zero status is never stale.
     pub fn stale(&self, now: Now, limits: &Limits) -> Option<Stale> {
         let over = |label, age: Duration, limit: Duration| (age > limit).then_some(Stale { label, age, limit });
-        if !self.is_set() {
+        if !self.is_set() || Bug::Staleness.bites() {
             return None;
         }
         let since = |instant| now.instant.saturating_duration_since(instant);
         let head = self.confirmed.head_l1.and_then(|at| over("head_l1", since(at), limits.max_age));
         let l2 = self.confirmed.tip.max(self.confirmed.derived);
         let l2 = l2.and_then(|at| over("l2_view", since(at), limits.max_age));
-        let held = self.held.and_then(|held| over("derived", since(held.since), limits.max_hold));
+        let held = self.held.filter(|_| !Bug::HoldLimit.bites());
+        let held = held.and_then(|held| over("derived", since(held.since), limits.max_hold));
         let frozen = || {
             let age = now.unix.saturating_sub(Duration::from_secs(self.status.head_l1.timestamp));
-            (!limits.max_head_age.is_zero()).then(|| over("head_l1_timestamp", age, limits.max_head_age)).flatten()
+            (!limits.max_head_age.is_zero() && !Bug::FrozenHead.bites())
+                .then(|| over("head_l1_timestamp", age, limits.max_head_age))
+                .flatten()
         };
         if let Some(tied) = self.tied {
             return Some(Stale { label: "safe_l2", age: since(tied), limit: Duration::ZERO });

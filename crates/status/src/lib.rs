@@ -23,6 +23,7 @@ mod history;
 mod place;
 mod reason;
 mod ring;
+mod sabotage;
 mod snapshot;
 mod tracker;
 mod view;
@@ -34,6 +35,8 @@ pub use freshness::{Limits, Stale, Unready};
 pub use history::{Label, MAX_REORGS, PastReorg, ReorgDepths, Since};
 pub use place::{Place, within_conf_depth};
 pub use reason::{Counts, Reason};
+#[doc(hidden)]
+pub use sabotage::Bug;
 pub use snapshot::{Confirmed, Heard, Held, InstanceId, Provenance, Snapshot, SnapshotId};
 pub use tracker::{Outcome, Rules, Schedule, StatusTracker};
 pub use view::{Derived, Event, Health, L1View, L2View, Layer, Profile, SourceName, SourceState, Tip};

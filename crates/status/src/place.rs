@@ -2,7 +2,7 @@
 
 use rollup::{BlockId, L1BlockRef};
 
-use crate::L1View;
+use crate::{Bug, L1View};
 
 /// The answer to "may a status that names this L1 block be served?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl L1View {
         let ours =
             self.refs.at(block.number).or_else(|| evidence.iter().find(|known| known.number == block.number).copied());
         match ours {
-            Some(known) if known.hash == block.hash => Place::Canonical(known),
+            Some(known) if known.hash == block.hash || Bug::Hashes.bites() => Place::Canonical(known),
             Some(_) => Place::Fork,
             None => Place::Unknown,
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use self::nodes::Nodes;
 use crate::{
-    Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, MAX_REORGS, PastReorg,
+    Bug, Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, MAX_REORGS, PastReorg,
     Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
 };
 
@@ -278,8 +278,11 @@ impl StatusTracker {
             next.since = last.since.next(&last.status, &next.status, &next.confirmed);
         }
         if next.differs(last) {
-            next.id = SnapshotId { sequence: last.id.sequence + 1, ..last.id };
-            next.json = prepare(&next.status);
+            let rises = last.id.sequence == 0 || !Bug::Sequence.bites();
+            next.id = SnapshotId { sequence: last.id.sequence + u64::from(rises), ..last.id };
+            if last.id.sequence == 0 || !Bug::Bytes.bites() {
+                next.json = prepare(&next.status);
+            }
         }
         self.decided = Arc::new(next);
         self.snapshot()
@@ -295,7 +298,7 @@ impl StatusTracker {
                 l1.safe = served.l1.safe;
             }
             if let Some(reorg) = reorg {
-                self.l1_epoch += 1;
+                self.l1_epoch += u64::from(!Bug::L1Epoch.bites());
                 self.reorg_depths.add(reorg.depth);
                 // Whatever else is folded before it, the next snapshot is the first to show this.
                 let sequence = self.decided.id.sequence + 1;
@@ -303,7 +306,7 @@ impl StatusTracker {
                 let forgotten = (self.reorgs.len() + 1).saturating_sub(MAX_REORGS);
                 self.reorgs = self.reorgs[forgotten..].iter().copied().chain([past]).collect();
             }
-            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
+            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip) && !Bug::L2Epoch.bites());
             changed = served.status() != Served { l1: l1.clone(), view: view.clone() }.status();
         }
         self.served = Some(Served { l1, view });

@@ -613,6 +613,18 @@ fn a_vote_for_an_orphaned_branch_is_a_vote_for_nothing_yet() {
     fold.node(of("a", view(1, 110, 150, 201, 220)), Outcome::Changed, [111, 110, 150, 201, 220]);
 }
 
+#[test]
+fn no_follower_stands_in_for_derivers_whose_words_a_reorg_took_away() {
+    let mut fold = three();
+    let follower = |view| L2View { profile: Profile::Follower, votes: false, ..of("f", view) };
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 104, 150, 198, 215]);
+    fold.node(follower(view(1, 111, 150, 202, 220)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(1, 110, 150, 201, 220)), Outcome::Waiting(Reason::Outvoted), [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(1, 110, 150, 201, 220)), Outcome::Changed, [111, 110, 150, 201, 220]);
+}
+
 /// What two of three tell otherwise is not served, be it the parent of the block.
 #[test]
 fn a_new_safe_block_that_most_deny_is_never_served() {

@@ -25,6 +25,8 @@ pub struct Evidence {
     pub nodes: Vec<NodeSeat>,
     /// The execution client, where it is followed.
     pub client: Option<NodeSeat>,
+    /// L1 confirmations asked for.
+    pub confs: u64,
     /// Milliseconds since the start.
     pub now: u64,
     /// When the server started.
@@ -81,6 +83,7 @@ impl Evidence {
             l1: (0..shape.l1).map(|_| L1Seat { well_since: Some(0), ..L1Seat::default() }).collect(),
             nodes: (0..shape.nodes).map(node).collect(),
             client: shape.client.then(client),
+            confs: shape.confs,
             now: 0,
             started: 0,
         }

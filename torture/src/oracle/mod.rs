@@ -120,11 +120,11 @@ impl Oracle {
         }
         let last = last.filter(|last| last.sequence > 0);
         let old = last.as_ref().map(|last| last.status).unwrap_or_default();
-        self.misled |= rules::l1(&old, status, &truth, &self.evidence)?;
+        let l1 = rules::l1(&old, status, &truth, &self.evidence)?;
         rules::on_l1(status, &truth)?;
         let lies = rules::l2(&old, status, &truth, &self.evidence).wrap_err("L2")?;
-        self.disputed = lies.disputed.then(|| self.disputed.unwrap_or(now));
-        self.misled |= lies.misled;
+        self.disputed = (lies.disputed || l1.disputed).then(|| self.disputed.unwrap_or(now));
+        self.misled |= lies.misled || l1.misled;
         if let Some(last) = &last {
             rules::moved(last, published, &truth, &self.evidence, self.misled)?;
         }

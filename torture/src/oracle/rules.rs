@@ -55,14 +55,16 @@ pub fn whole_and_ordered(status: &SyncStatus) -> Result<()> {
     Ok(())
 }
 
-/// Head and labels of L1 are what a quorum held. Returns whether a quorum lied about what is final.
-pub fn l1(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evidence) -> Result<bool> {
+/// Head and labels of L1 are what a quorum held.
+pub fn l1(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evidence) -> Result<Lies> {
     for (name, block) in l1_refs(new).into_iter().filter(|(_, block)| !block.hash.is_zero()) {
         ensure!(truth.l1(block.hash) == Some(block), "{name} {block:?} never existed");
     }
+    let mut lies = Lies { misled: !truth.is_final(new.finalized_l1), disputed: false };
     if new.head_l1 != old.head_l1 {
         let (hold, do_not) = evidence.holders(new.head_l1.id(), truth);
-        ensure!(hold > do_not, "head_l1 {} was held by {hold} endpoints and not by {do_not}", new.head_l1.number);
+        lies.disputed = hold == do_not;
+        ensure!(hold >= do_not, "head_l1 {} was held by {hold} endpoints and not by {do_not}", new.head_l1.number);
     }
     if new.safe_l1 != old.safe_l1 && !new.safe_l1.hash.is_zero() && new.safe_l1 != new.finalized_l1 {
         let (hold, do_not) = evidence.call_safe(new.safe_l1.id(), truth);
@@ -73,7 +75,7 @@ pub fn l1(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         ensure!(calls >= quorum, "finalized_l1 {} was called so by {calls} of {quorum}", new.finalized_l1.number);
     }
     ensure!(new.current_l1_finalized == new.finalized_l1, "current_l1_finalized is not finalized_l1");
-    Ok(!truth.is_final(new.finalized_l1))
+    Ok(lies)
 }
 
 /// What is derived rests on the L1 served with it.
@@ -119,6 +121,9 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         new.safe_l2.number,
         new.local_safe_l2.number
     );
+    let confirmed = new.current_l1.number + evidence.confs <= new.head_l1.number;
+    let back = new.current_l1.number <= old.current_l1.number;
+    ensure!(confirmed || back || new.current_l1.number == 0, "current_l1 {} is not confirmed", new.current_l1.number);
     if !by_origin {
         let (reached, not) = evidence.voters(|said| said.current_l1.number >= new.current_l1.number);
         ensure!(
@@ -192,7 +197,7 @@ fn finalized(
     if !exists || !is_final {
         let (say, do_not) = evidence.derivers(|_, said| said.finalized_l2 == block);
         ensure!(
-            say > do_not,
+            say >= do_not,
             "finalized_l2 {block:?} is not final, {} is at L1 block {}; {say} said so and {do_not} did not",
             most.unwrap_or_default().number,
             new.finalized_l1.number

@@ -3,7 +3,7 @@
 use rollup::{BlockId, L1BlockRef};
 
 use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, nodes::Ballot};
-use crate::{Heard, L1View, Layer, Place, Profile, Reason};
+use crate::{Bug, Heard, L1View, Layer, Place, Profile, Reason};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
@@ -37,7 +37,7 @@ impl StatusTracker {
         }
         // Nor can what an execution client said before the reorg be told from what it says after.
         self.waiting.retain(|view| view.profile != Profile::ExecutionClient);
-        self.orphaned = self.served.is_some();
+        self.orphaned = self.served.is_some() && !Bug::Orphans.bites();
         let settled = self.settle();
         if self.orphaned {
             self.l2_reason = Some(Reason::NoViewOnNewL1);
@@ -116,6 +116,9 @@ impl StatusTracker {
 
 /// Why this L1 cannot be the one known before, or no L1 at all.
 fn contradiction(known: Option<&L1View>, view: &L1View) -> Option<Reason> {
+    if Bug::FinalizedConflict.bites() {
+        return None;
+    }
     if view.contradicted {
         return Some(Reason::L1FinalizedConflict);
     }
@@ -135,6 +138,9 @@ fn contradiction(known: Option<&L1View>, view: &L1View) -> Option<Reason> {
 
 /// Keeps labels from going back without a reorg, and from being forgotten.
 fn keep_labels(known: &L1View, view: &mut L1View) -> Option<Reason> {
+    if Bug::Labels.bites() {
+        return None;
+    }
     let mut reason = None;
     if !known.finalized.is_zero() && view.finalized.number < known.finalized.number {
         reason = Some(Reason::L1LabelBack);

@@ -7,7 +7,7 @@ use rollup::{L1BlockRef, L2BlockRef, SafeHead};
 use tokio::time::Instant;
 
 use super::{Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins};
-use crate::{Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, Rules, SourceName, Tip};
+use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, Rules, SourceName, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
@@ -91,7 +91,7 @@ impl StatusTracker {
         if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_DRIFT) {
             return Some(Reason::FromTheFuture);
         }
-        if view.is_set() && !ordered(&view.derived, &view.tip) {
+        if view.is_set() && !ordered(&view.derived, &view.tip) && !Bug::Ordering.bites() {
             return Some(Reason::Disordered);
         }
         if self.rules.schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
@@ -111,7 +111,8 @@ impl StatusTracker {
         }
         let Derived { current_l1, finalized, safe, .. } = &view.derived;
         let Some(l1) = &self.l1 else { return Verdict::Queue(Reason::NoL1) };
-        let resolved = match place(view, l1, self.rules.l1_confs) {
+        let confs = if Bug::ConfDepth.bites() { 0 } else { self.rules.l1_confs };
+        let resolved = match place(view, l1, confs) {
             Ok(resolved) => resolved,
             Err(verdict) => return verdict,
         };
@@ -145,10 +146,10 @@ impl StatusTracker {
                 taken.tip_confirmed = served.tip_confirmed;
             }
         }
-        if view.is_outvoted(self.reached()) {
+        if view.is_outvoted(self.reached()) && !Bug::Majority.bites() {
             return Verdict::Queue(Reason::Outvoted);
         }
-        if self.is_denied(view) {
+        if self.is_denied(view) && !Bug::SafeConflict.bites() {
             return Verdict::Refuse(Reason::SafeConflict);
         }
         let finality_ahead = self.finality_ahead(l1, finalized);
@@ -158,7 +159,7 @@ impl StatusTracker {
                 if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
             return verdict;
         };
-        if !self.orphaned && !self.overruled && self.contradicts_safe(view) {
+        if !self.orphaned && !self.overruled && self.contradicts_safe(view) && !Bug::SafeConflict.bites() {
             return Verdict::Refuse(Reason::SafeConflict);
         }
         if let Err(verdict) = self.above_floor(served, &taken.derived) {
@@ -167,7 +168,7 @@ impl StatusTracker {
         let held = &served.view.derived.finalized;
         let reason = if finality_ahead && finalized != held {
             Some(Reason::FinalityAhead)
-        } else if finalized.number < held.number {
+        } else if finalized.number < held.number && !Bug::FinalizedFloor.bites() {
             Some(Reason::FinalizedBehind)
         } else {
             None
@@ -209,7 +210,7 @@ impl StatusTracker {
     /// Whether more is claimed to be final than our L1 bears out: an origin above its finalized block, or a block above
     /// the safe head of the earliest view past that block, which holds all that was derived up to it.
     fn finality_ahead(&self, l1: &L1View, claim: &L2BlockRef) -> bool {
-        if l1.finalized.is_zero() || claim.hash == self.rules.genesis_l2.hash {
+        if l1.finalized.is_zero() || Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
             return false;
         }
         let bound = self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
@@ -220,13 +221,13 @@ impl StatusTracker {
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
     fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
         let floor = &served.view.derived;
-        if self.contradicts_finalized(new) {
+        if self.contradicts_finalized(new) && !Bug::FinalizedFloor.bites() {
             return Err(Verdict::Refuse(Reason::FinalizedConflict));
         }
         if !in_order(&floor.finalized, &new.safe) {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
-        if new.is_below(floor) && !self.orphaned && !self.overruled {
+        if new.is_below(floor) && !self.orphaned && !self.overruled && !Bug::Floor.bites() {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())
@@ -286,11 +287,15 @@ impl StatusTracker {
         }
         let follows = !self.orphaned
             && !view.tip.unsafe_l2.is_zero()
-            && in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2)
+            && (in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2) || Bug::TipBelowSafe.bites())
             && !self.tip_is_older(&served.view, &view.tip, &view.source, view.confirmed);
         if follows && let Some(served) = &mut self.served {
-            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip));
+            self.l2_epoch += u64::from(goes_back(&served.view.tip, &view.tip) && !Bug::L2Epoch.bites());
             served.view.tip = view.tip;
+            if Bug::OneHalf.bites() && reason == Reason::Rewinding {
+                let current_l1 = served.view.derived.current_l1;
+                served.view.derived = Derived { current_l1, ..view.derived };
+            }
             served.view.tip_source = view.source.clone();
             served.view.tip_confirmed = view.confirmed;
             self.retained.push(served.view.clone());

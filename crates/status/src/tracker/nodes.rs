@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
-use crate::{Derived, L2View, Profile, Reason, SourceName};
+use crate::{Bug, Derived, L2View, Profile, Reason, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
 const MAX_TIP_LAG: u64 = 8;
@@ -73,11 +73,20 @@ impl StatusTracker {
         self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.is_set() && self.untrue(view).is_none())
     }
 
+    /// The views of which an L1 reorg took away what they rest on: their sources are about to speak again, have reached
+    /// nothing until then, and nobody of a lower kind stands in for them.
+    fn unheard(&self) -> impl Iterator<Item = &L2View> {
+        let orphaned = |view: &&L2View| {
+            Some(view.confirmed) <= self.reorged && view.is_set() && self.untrue(view) == Some(Reason::L1Fork)
+        };
+        self.nodes.heard_within(self.rules.fresh_for).filter(orphaned)
+    }
+
     /// The source that speaks: of the highest kind there is, abreast of its like, borne out by most, and at or above
     /// the floor. It goes on speaking while that holds; else the one with the lowest `current_l1` takes over, for it
     /// needs least trust.
     pub(super) fn choose(&self) -> Option<SourceName> {
-        let kind = self.sound().map(|view| view.profile).min()?;
+        let kind = self.sound().chain(self.unheard()).map(|view| view.profile).min()?;
         if kind == Profile::ExecutionClient && self.within_patience(self.node_believed) {
             return None;
         }
@@ -86,13 +95,15 @@ impl StatusTracker {
         let of_one_mind = |view: &&&L2View| {
             self.contradicts_safe(view) == self.overruled
                 && !self.contradicts_finalized(&view.derived)
-                && !self.is_denied(view)
+                && (!self.is_denied(view) || Bug::SafeConflict.bites())
         };
         let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
         let floor = self.served.as_ref().map(|served| served.view.derived).unwrap_or_default();
-        let above = |view: &&&L2View| !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor));
+        let above = |view: &&&L2View| {
+            (!view.is_outvoted(reached) || Bug::Majority.bites()) && (self.overruled || !view.derived.is_below(&floor))
+        };
         let derived = |view: &&&L2View| view.derived.current_l1.number;
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
         // What a node says itself is more than the lower bound that stands for another's current_l1.
@@ -122,14 +133,7 @@ impl StatusTracker {
         }
         let voters = self.sound().filter(|view| view.counts());
         let mut reached: Vec<_> = voters.map(|view| view.derived.current_l1.number).collect();
-        // Whoever has not spoken since an L1 reorg took away what it said is about to, and has reached nothing yet.
-        let unheard = |view: &&L2View| {
-            view.counts()
-                && Some(view.confirmed) <= self.reorged
-                && view.is_set()
-                && self.untrue(view) == Some(Reason::L1Fork)
-        };
-        reached.extend(self.nodes.heard_within(self.rules.fresh_for).filter(unheard).map(|_| 0));
+        reached.extend(self.unheard().filter(|view| view.counts()).map(|_| 0));
         reached.sort_unstable_by(|a, b| b.cmp(a));
         reached.get(reached.len() / 2).copied()
     }

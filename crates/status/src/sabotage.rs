@@ -1,0 +1,121 @@
+//! Deliberate bugs, to see that the torture run finds them. Each is a guard left out, picked when the program runs.
+//! Only a build with `--cfg sabotage` can pick one; in any other, nothing of this remains.
+
+use std::fmt;
+
+/// A guard that is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bug {
+    /// Heads may be out of order.
+    Ordering = 1,
+    /// Any block at its height is canonical.
+    Hashes,
+    /// Nothing is ever too old.
+    Staleness,
+    /// An L1 that stands still is fresh.
+    FrozenHead,
+    /// A hold has no limit.
+    HoldLimit,
+    /// An L1 reorg raises no epoch.
+    L1Epoch,
+    /// A tip that goes back raises no epoch.
+    L2Epoch,
+    /// What is lower is served.
+    Floor,
+    /// Of a rewinding source the safe head is served and `current_l1` is held.
+    OneHalf,
+    /// A tip is followed below the local-safe head held.
+    TipBelowSafe,
+    /// Most derivers need not have reached `current_l1`.
+    Majority,
+    /// Confirmations are not waited for.
+    ConfDepth,
+    /// Finality is not checked against L1.
+    FinalityAhead,
+    /// Finalized heads of L2 go back.
+    FinalizedFloor,
+    /// Another block than most have is served.
+    SafeConflict,
+    /// After an L1 reorg the old view is served on the new head.
+    Orphans,
+    /// L1 labels go back.
+    Labels,
+    /// Finalized blocks of L1 may contradict each other.
+    FinalizedConflict,
+    /// A changed status goes out with the old number.
+    Sequence,
+    /// A changed status goes out with the old JSON.
+    Bytes,
+    /// One L1 endpoint is a quorum.
+    L1Quorum,
+    /// One live L1 endpoint extends the head.
+    L1Live,
+    /// A header's hash is believed.
+    HeaderHash,
+    /// The L1 head of a rollup node stands for its `current_l1`.
+    HeadAsCurrent,
+}
+
+impl Bug {
+    /// Every bug.
+    pub const ALL: [Self; 24] = [
+        Self::Ordering,
+        Self::Hashes,
+        Self::Staleness,
+        Self::FrozenHead,
+        Self::HoldLimit,
+        Self::L1Epoch,
+        Self::L2Epoch,
+        Self::Floor,
+        Self::OneHalf,
+        Self::TipBelowSafe,
+        Self::Majority,
+        Self::ConfDepth,
+        Self::FinalityAhead,
+        Self::FinalizedFloor,
+        Self::SafeConflict,
+        Self::Orphans,
+        Self::Labels,
+        Self::FinalizedConflict,
+        Self::Sequence,
+        Self::Bytes,
+        Self::L1Quorum,
+        Self::L1Live,
+        Self::HeaderHash,
+        Self::HeadAsCurrent,
+    ];
+
+    /// Whether this is the bug that was picked.
+    #[cfg(not(sabotage))]
+    pub const fn bites(self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+#[cfg(sabotage)]
+mod picked {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Bug;
+
+    static PICKED: AtomicU8 = AtomicU8::new(0);
+
+    impl Bug {
+        /// From now on this bug is there, in the whole process; none is a program without bugs.
+        pub fn pick(bug: Option<Self>) {
+            PICKED.store(bug.map_or(0, |bug| bug as u8), Ordering::Relaxed);
+        }
+
+        /// Whether this is the bug that was picked.
+        pub fn bites(self) -> bool {
+            PICKED.load(Ordering::Relaxed) == self as u8
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The mutation check: each deliberate bug must be found.
+
+use std::process::ExitCode;
+
+use crate::Args;
+
+/// Without `--cfg sabotage` there are no bugs to pick.
+#[cfg(not(sabotage))]
+pub(crate) fn check(_: &Args) -> ExitCode {
+    crate::say("build with RUSTFLAGS='--cfg sabotage' for this");
+    ExitCode::FAILURE
+}
+
+/// Runs seeds with each bug until one fails, and tells which.
+#[cfg(sabotage)]
+pub(crate) fn check(args: &Args) -> ExitCode {
+    use status::Bug;
+
+    let mut missed = 0;
+    for bug in Bug::ALL {
+        Bug::pick(Some(bug));
+        match crate::first_violation(args) {
+            Some((seed, what)) => crate::say(&format!("{bug:<18} seed {seed:>4}  {}", crate::shorten(&what, 90))),
+            None => {
+                missed += 1;
+                crate::say(&format!("{bug:<18} NOT FOUND in {} seeds", args.seeds));
+            }
+        }
+    }
+    Bug::pick(None);
+    crate::say(&format!("bugs {} missed {missed}", Bug::ALL.len()));
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
