@@ -95,6 +95,11 @@ impl Electorate {
         }
     }
 
+    /// How many are there or may still come.
+    pub(crate) fn awaited(&self) -> usize {
+        self.seats.iter().filter(|seat| !seat.is(Health::WrongChain) && !self.absent(seat)).count()
+    }
+
     /// Notes how those that voted stand.
     pub(crate) fn judge(&mut self, observations: &[Observation], standing: &[Standing]) {
         for seat in &mut self.seats {
@@ -163,11 +168,12 @@ mod tests {
             }
             electorate.hear(state(1, Health::Unreachable));
             check(&electorate, 1 + usize::from(came), 2);
+            assert_eq!(electorate.awaited(), 2, "it may still come");
             let gone = electorate.next_absence().expect("it will be given up");
             assert_eq!(gone, Instant::now() + PATIENCE);
             tokio::time::sleep_until(gone).await;
             check(&electorate, 1, 1);
-            assert_eq!(electorate.next_absence(), None);
+            assert_eq!((electorate.awaited(), electorate.next_absence()), (1, None));
             electorate.hear(state(1, Health::Live));
             electorate.hear(said(1));
             check(&electorate, 2, 2);

@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt, future::OptionFuture, stream::FuturesUnordered}
 use status::{Event, L1View};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use crate::{Config, Decided, L1, agree, electorate::Electorate, endpoint::Follower};
+use crate::{Agreement, Config, Decided, L1, Standing, agree, electorate::Electorate, endpoint::Follower};
 
 /// How many reports may wait; endpoints wait beyond.
 const REPORTS: usize = 16;
@@ -34,7 +34,12 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
                 Some(()) = absence => {}
             }
             let observations = electorate.observations();
-            let agreement = agree(&observations, electorate.configured(), decided.as_ref());
+            let agreement = if decided.is_none() && observations.len() * 2 <= electorate.awaited() {
+                // The first to be heard may be on a chain of its own.
+                Agreement { decided: None, standing: vec![Standing::Agrees; observations.len()] }
+            } else {
+                agree(&observations, electorate.configured(), decided.as_ref())
+            };
             electorate.judge(&observations, &agreement.standing);
             if let Some(new) = agreement.decided {
                 let view = new.view.clone();

@@ -174,7 +174,8 @@ fn conf_depth_gates_current_l1_alone() {
 #[test]
 fn a_source_that_derives_again_moves_neither_half_back() {
     let mut fold = Fold::settled();
-    let since = fold.now;
+    // As old as its last confirmation, a second before.
+    let since = fold.now - Duration::from_secs(1);
     let rewinding = Outcome::Waiting(Reason::Rewinding);
     fold.node(view(0, 80, 150, 150, 216), rewinding, [110, 105, 150, 200, 216]); // restart: safe falls to finalized
     fold.l1(0, 111, Outcome::Changed, [111, 105, 150, 200, 216]);
@@ -611,6 +612,19 @@ fn a_vote_for_an_orphaned_branch_is_a_vote_for_nothing_yet() {
     fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 104, 150, 198, 215]);
     fold.node(of("c", view(1, 111, 150, 202, 220)), Outcome::Waiting(Reason::Outvoted), [110, 104, 150, 198, 215]);
     fold.node(of("a", view(1, 110, 150, 201, 220)), Outcome::Changed, [111, 110, 150, 201, 220]);
+}
+
+/// A node that calls its L1 head `current_l1` is found out by those that had derived more from less.
+#[test]
+fn what_most_had_derived_from_less_is_not_left_out() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    for node in ["b", "c"] {
+        fold.node(of(node, view(0, 105, 150, 202, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+        fold.node(of(node, view(0, 106, 150, 202, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    }
+    fold.node(of("a", view(0, 106, 150, 198, 215)), Outcome::Changed, [110, 106, 150, 202, 215]);
 }
 
 #[test]

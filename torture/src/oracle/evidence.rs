@@ -14,7 +14,7 @@ const REMEMBERED: u64 = 150_000;
 const SURE: u64 = 90_000;
 
 /// How many milliseconds after its start the server may not have heard everybody.
-const STARTING: u64 = 12_000;
+const STARTING: u64 = 2_000;
 
 /// What everybody showed.
 #[derive(Debug, Default)]

@@ -231,7 +231,9 @@ pub fn moved(last: &Published, next: &Published, truth: &Truth<'_>, evidence: &E
     if epochs == 1 && reorged {
         tells_of(last, next, truth)?;
     }
-    if epochs == 0 && !misled {
+    // What most derivers no longer have is given up without an L1 reorg.
+    let overruled = truth.is_l2_gone(old.safe_l2);
+    if epochs == 0 && !misled && !overruled {
         for (name, old, new) in [
             ("safe_l1", old.safe_l1.id(), new.safe_l1.id()),
             ("current_l1", old.current_l1.id(), new.current_l1.id()),

@@ -31,6 +31,11 @@ impl Truth<'_> {
                 && self.world.read(|chains| chains.l1_block(block.number)) == Some(block)
     }
 
+    /// Whether the true L2 has another block at its height.
+    pub fn is_l2_gone(&self, block: L2BlockRef) -> bool {
+        self.world.read(|chains| chains.l2_block(block.number)).is_some_and(|there| there != block)
+    }
+
     /// Any L1 block that ever was.
     pub fn l1(&self, hash: B256) -> Option<L1BlockRef> {
         self.find(|chains| chains.l1_by_hash(hash))

@@ -282,7 +282,8 @@ impl StatusTracker {
         self.l2_reason = Some(reason);
         let Some(served) = &self.served else { return };
         if self.held.is_none_or(|held| held.reason != reason) {
-            let since = self.held.map_or(view.confirmed, |held| held.since);
+            // It is as old as its last confirmation, however long nobody spoke before this.
+            let since = self.held.map_or(served.view.confirmed, |held| held.since);
             self.held = Some(Held { reason, since });
         }
         let follows = !self.orphaned

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollup::BlockId;
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
@@ -18,6 +19,8 @@ const MAX_L1_LAG: u64 = 10;
 pub(super) struct Nodes {
     /// By name, so that nothing depends on who came first.
     views: Vec<L2View>,
+    /// Of each source what it had derived, up to which L1 block, before it came to the block its newest view names.
+    past: Vec<(SourceName, BlockId, u64)>,
     now: Option<Instant>,
     /// When the first view came.
     since: Option<Instant>,
@@ -30,7 +33,14 @@ impl Nodes {
         self.tick(view.confirmed);
         self.since.get_or_insert(view.confirmed);
         match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
-            Ok(index) => self.views[index] = view.clone(),
+            Ok(index) => {
+                let Derived { current_l1, safe, .. } = self.views[index].derived;
+                if current_l1 != view.derived.current_l1 {
+                    self.past.retain(|(source, ..)| *source != view.source);
+                    self.past.push((view.source.clone(), current_l1, safe.number));
+                }
+                self.views[index] = view.clone();
+            }
             Err(index) => self.views.insert(index, view.clone()),
         }
         self.quorate |= self.views.iter().filter(|view| view.counts()).count() * 2 > voters;
@@ -49,6 +59,7 @@ impl Nodes {
     /// A source that is known to be gone is not waited for.
     pub(super) fn forget(&mut self, source: &SourceName) {
         self.views.retain(|view| view.source != *source);
+        self.past.retain(|(known, ..)| known != source);
     }
 
     fn heard_within(&self, age: Duration) -> impl Iterator<Item = &L2View> {
@@ -163,12 +174,33 @@ impl StatusTracker {
     pub(super) fn is_denied(&self, view: &L2View) -> bool {
         let heads = |view: &L2View| [view.derived.safe, view.derived.finalized];
         let derivers = || self.sound().filter(|peer| peer.profile == Profile::Deriver && peer.source != view.source);
+        if view.counts() {
+            let reached = |peer: &&L2View| peer.derived.current_l1.number >= view.derived.current_l1.number;
+            let voters = derivers().filter(|peer| peer.counts()).filter(reached);
+            let (deny, agree): (Vec<_>, Vec<_>) = voters.partition(|peer| self.derived_otherwise(peer, view));
+            if deny.len() >= 2 && deny.len() > agree.len() + 1 {
+                return true;
+            }
+        }
         view.profile == Profile::Deriver
             && heads(view).into_iter().any(|head| {
                 let there = |peer: &L2View| heads(peer).into_iter().find(|known| known.number == head.number);
                 let (agree, deny): (Vec<_>, Vec<_>) = derivers().filter_map(there).partition(|known| *known == head);
                 deny.len() >= 2 && deny.len() > agree.len() + 1
             })
+    }
+
+    /// Whether a node had derived more from less of our L1, or less from more of it, than a view says: both cannot be,
+    /// and a `current_l1` too high for its safe head makes batchers submit again.
+    fn derived_otherwise(&self, node: &L2View, view: &L2View) -> bool {
+        let Derived { current_l1, safe, .. } = &view.derived;
+        let canonical = |block: &BlockId| self.canonical(*block, &[]);
+        let past = self.nodes.past.iter().filter(|(source, block, _)| *source == node.source && canonical(block));
+        let past = past.map(|(_, block, safe)| (block.number, *safe));
+        let mut pairs = past.chain([(node.derived.current_l1.number, node.derived.safe.number)]);
+        pairs.any(|(block, derived)| {
+            block < current_l1.number && derived > safe.number || block > current_l1.number && derived < safe.number
+        })
     }
 
     /// Whether it has another block where the safe head served is, as far as it says.
