@@ -137,9 +137,14 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
             said.safe_l2 == new.safe_l2 && (by_origin || said.current_l1.number >= new.current_l1.number)
         };
         let (say, do_not) = evidence.derivers(|_, said| same(said));
-        ensure!(say >= do_not, "{untrue}; {say} said so and {do_not} did not");
+        // How much of the L1 block at current_l1 is derived is the word of whoever speaks, until another is past it.
+        let past = evidence.last_said(|_, said| said.current_l1.number > new.current_l1.number);
+        let early = past.is_none()
+            && truth.l2(new.safe_l2.hash) == Some(new.safe_l2)
+            && new.safe_l2.number > old.safe_l2.number;
+        ensure!(say >= do_not || early, "{untrue}; {say} said so and {do_not} did not");
         lies.disputed |= say == do_not;
-        lies.misled |= say > do_not;
+        lies.misled |= say > do_not || early;
     }
     finalized(old, new, truth, evidence, lies)
 }

@@ -11,6 +11,10 @@ use crate::{Bug, Derived, L2View, Profile, Reason, SourceName};
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
 const MAX_TIP_LAG: u64 = 8;
 
+/// For how many L1 blocks it is remembered what each source had derived: a view may wait for as long for its
+/// confirmations.
+const MAX_PAST: usize = 16;
+
 /// How many L1 blocks a source may have derived less than the others before another speaks for it: proxyd's limit.
 const MAX_L1_LAG: u64 = 10;
 
@@ -19,7 +23,7 @@ const MAX_L1_LAG: u64 = 10;
 pub(super) struct Nodes {
     /// By name, so that nothing depends on who came first.
     views: Vec<L2View>,
-    /// Of each source what it had derived, up to which L1 block, before it came to the block its newest view names.
+    /// What each source had derived up to which L1 block, before its newest view; oldest first.
     past: Vec<(SourceName, BlockId, u64)>,
     now: Option<Instant>,
     /// When the first view came.
@@ -36,8 +40,10 @@ impl Nodes {
             Ok(index) => {
                 let Derived { current_l1, safe, .. } = self.views[index].derived;
                 if current_l1 != view.derived.current_l1 {
-                    self.past.retain(|(source, ..)| *source != view.source);
                     self.past.push((view.source.clone(), current_l1, safe.number));
+                    let own = self.past.iter().filter(|(source, ..)| *source == view.source).count();
+                    let oldest = self.past.iter().position(|(source, ..)| *source == view.source);
+                    oldest.filter(|_| own > MAX_PAST).map(|oldest| self.past.remove(oldest));
                 }
                 self.views[index] = view.clone();
             }
