@@ -253,17 +253,22 @@ impl Evidence {
         (say, sure_not)
     }
 
-    /// How many derivers that vote have said something for which this holds, and how many that are well have not.
-    pub fn voters(&self, holds: impl Fn(&SyncStatus) -> bool) -> (usize, usize) {
-        let (mut say, mut sure_not) = (0, 0);
+    /// How many derivers that vote have reached the `current_l1` of a status, and how many that are well have not. Who
+    /// follows a newer L1 than the one served does not count.
+    pub fn voters(&self, status: &SyncStatus, truth: &Truth<'_>) -> (usize, usize) {
+        let (mut reached, mut sure_not) = (0, 0);
         for seat in self.nodes.iter().filter(|seat| seat.votes) {
-            if seat.last_said(&|_, said| holds(said)).is_some_and(|at| at >= self.started) {
-                say += 1;
-            } else if self.is_sure(seat.well_since) {
+            let has = |_: &NodeSeat, said: &SyncStatus| said.current_l1.number >= status.current_l1.number;
+            let newest = seat.said.last().map(|(_, said)| said.current_l1.id()).unwrap_or_default();
+            if seat.last_said(&has).is_some_and(|at| at >= self.started) {
+                reached += 1;
+            } else if self.is_sure(seat.well_since)
+                && (truth.on_branch(status.head_l1.id(), newest) || !truth.is_canonical(newest))
+            {
                 sure_not += 1;
             }
         }
-        (say, sure_not)
+        (reached, sure_not)
     }
 
     /// Whether most L1 endpoints, and most sources of L2, have been well for so long that all is known from them.

@@ -125,7 +125,7 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
     let back = new.current_l1.number <= old.current_l1.number;
     ensure!(confirmed || back || new.current_l1.number == 0, "current_l1 {} is not confirmed", new.current_l1.number);
     if !by_origin {
-        let (reached, not) = evidence.voters(|said| said.current_l1.number >= new.current_l1.number);
+        let (reached, not) = evidence.voters(new, truth);
         ensure!(
             reached > not || not == 0,
             "current_l1 {} was reached by {reached} and not by {not}",
@@ -137,14 +137,20 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
             said.safe_l2 == new.safe_l2 && (by_origin || said.current_l1.number >= new.current_l1.number)
         };
         let (say, do_not) = evidence.derivers(|_, said| same(said));
-        // How much of the L1 block at current_l1 is derived is the word of whoever speaks, until another is past it.
-        let past = evidence.last_said(|_, said| said.current_l1.number > new.current_l1.number);
-        let early = past.is_none()
-            && truth.l2(new.safe_l2.hash) == Some(new.safe_l2)
-            && new.safe_l2.number > old.safe_l2.number;
-        ensure!(say >= do_not || early, "{untrue}; {say} said so and {do_not} did not");
-        lies.disputed |= say == do_not;
-        lies.misled |= say > do_not || early;
+        // Two nodes that had derived more from less, less from more, or another block at this height, knew better. Where
+        // there are none, how much of the L1 block at current_l1 is derived is the word of whoever speaks.
+        let knew_better = |said: &SyncStatus| {
+            let (theirs, ours) = (said.current_l1.number, new.current_l1.number);
+            truth.on_branch(new.head_l1.id(), said.current_l1.id())
+                && (theirs < ours && said.safe_l2.number > new.safe_l2.number
+                    || theirs > ours && said.safe_l2.number < new.safe_l2.number
+                    || said.safe_l2.number == new.safe_l2.number && said.safe_l2 != new.safe_l2)
+        };
+        let (contradict, _) = evidence.derivers(|seat, said| seat.votes && knew_better(said));
+        let undeniable = contradict < 2 || contradict <= say;
+        ensure!(undeniable, "{untrue}; {say} said so, {do_not} did not, and {contradict} knew better");
+        lies.disputed |= say > 0 && say == do_not;
+        lies.misled = true;
     }
     finalized(old, new, truth, evidence, lies)
 }
@@ -169,7 +175,9 @@ fn derived(status: &SyncStatus, by_origin: bool, truth: &Truth<'_>) -> Result<()
         );
     }
     // Where `current_l1` is the origin of the safe head, more is derived than it says.
-    let bound = if by_origin { status.head_l1 } else { current };
+    // The L1 of an execution client's node may be ahead of ours.
+    let head = truth.head_above(status.head_l1);
+    let bound = if by_origin { head } else { current };
     let most = truth.safe_after(bound.hash).ok_or_eyre("current_l1 has never been derived")?;
     ensure!(
         safe.number < most.number || safe.id() == most.id(),
@@ -201,8 +209,13 @@ fn finalized(
     let is_final = most.is_none_or(|most| block.number < most.number || block.id() == most.id());
     if !exists || !is_final {
         let (say, do_not) = evidence.derivers(|_, said| said.finalized_l2 == block);
+        // Between the blocks that others have told of, its hash is the word of whoever speaks.
+        let told = evidence.last_said(|_, said| {
+            [said.safe_l2, said.finalized_l2].iter().any(|there| there.number == block.number && *there != block)
+        });
+        let undeniable = told.is_none() && most.is_none_or(|most| block.number < most.number);
         ensure!(
-            say >= do_not,
+            say >= do_not || undeniable,
             "finalized_l2 {block:?} is not final, {} is at L1 block {}; {say} said so and {do_not} did not",
             most.unwrap_or_default().number,
             new.finalized_l1.number

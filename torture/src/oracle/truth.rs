@@ -18,6 +18,17 @@ impl Truth<'_> {
         std::iter::once(self.world).chain(self.others).find_map(|world| world.read(&ask))
     }
 
+    /// The true L1 head if this one is below it, else this one.
+    pub fn head_above(&self, head: L1BlockRef) -> L1BlockRef {
+        let newest = self.world.read(|chains| chains.head_l1());
+        if self.on_branch(newest.id(), head.id()) { newest } else { head }
+    }
+
+    /// Whether this is a block of the true L1 of this moment.
+    pub fn is_canonical(&self, block: BlockId) -> bool {
+        self.world.read(|chains| chains.l1_block(block.number)).is_some_and(|there| there.hash == block.hash)
+    }
+
     /// The number of the newest L1 block that is final, or was before the labels moved back.
     pub fn finalized_l1(&self) -> u64 {
         self.world

@@ -182,9 +182,10 @@ impl StatusTracker {
         let derivers = || self.sound().filter(|peer| peer.profile == Profile::Deriver && peer.source != view.source);
         if view.counts() {
             let reached = |peer: &&L2View| peer.derived.current_l1.number >= view.derived.current_l1.number;
-            let voters = derivers().filter(|peer| peer.counts()).filter(reached);
-            let (deny, agree): (Vec<_>, Vec<_>) = voters.partition(|peer| self.derived_otherwise(peer, view));
-            if deny.len() >= 2 && deny.len() > agree.len() + 1 {
+            let voters = derivers().filter(|peer| peer.counts());
+            let (deny, others): (Vec<_>, Vec<_>) = voters.partition(|peer| self.derived_otherwise(peer, view));
+            let agree = others.iter().filter(|peer| reached(peer)).count();
+            if deny.len() >= 2 && deny.len() > agree + 1 {
                 return true;
             }
         }
