@@ -1,6 +1,5 @@
 # The page in Chromium, on a world that is steered. Pictures of each state go to <target folder>/page/shots.
 
-cargo build --quiet --package tests --bin page-world
 programs="${OP_STATUS%/*}"
 home="${programs%/*}/page"
 rm -rf "$home"/page "$home"/*.mjs
