@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::target::{LIMIT, STATUS, Target, hear, request, split};
+use crate::target::{LIMIT, STATUS, Target, persistent, request, split};
 
 #[track_caller]
 fn expect(answer: &(u16, String), code: u16, part: &str) -> eyre::Result<String> {
@@ -69,11 +69,16 @@ pub(crate) async fn pipelined(target: Target) -> eyre::Result<String> {
     let calls = 1_000;
     let all = (0..calls).flat_map(|id| {
         let call = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"optimism_version"}}"#);
-        request(call.as_bytes(), "application/json")
+        persistent(call.as_bytes())
     });
     let mut client = target.connect().await?;
     client.write_all(&all.collect::<Vec<_>>()).await?;
-    let answers = hear(&mut client).await;
+    let mut answers = Vec::new();
+    let marks = |answers: &[u8]| String::from_utf8_lossy(answers).matches(r#""id":"#).count();
+    while (marks(&answers) < calls || !answers.ends_with(b"}"))
+        && timeout(LIMIT, client.read_buf(&mut answers)).await?? > 0
+    {}
+    let answers = String::from_utf8_lossy(&answers);
     let ids: Vec<_> = answers.match_indices(r#""id":"#).map(|(at, key)| &answers[at + key.len()..]).collect();
     ensure!(ids.len() == calls, "{} answers to {calls} requests", ids.len());
     let in_order = ids.iter().enumerate().all(|(id, rest)| rest.starts_with(&format!("{id},")));

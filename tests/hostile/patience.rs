@@ -99,7 +99,7 @@ pub(crate) async fn out_of_descriptors(_: Target) -> eyre::Result<String> {
 }
 
 async fn ask(client: &mut TcpStream) -> eyre::Result<()> {
-    client.write_all(&crate::target::request(STATUS.as_bytes(), "application/json")).await?;
+    client.write_all(&crate::target::persistent(STATUS.as_bytes())).await?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"}}") {
         ensure!(timeout(LIMIT, client.read_buf(&mut answer)).await?? > 0, "closed");

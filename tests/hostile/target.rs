@@ -29,7 +29,7 @@ impl Target {
         TcpStream::connect(self.addr).await.wrap_err("cannot connect")
     }
 
-    /// What the server says to these bytes until it closes, or until nothing more came for a second.
+    /// What the server says to these bytes until it closes.
     pub(crate) async fn say(&self, bytes: &[u8]) -> eyre::Result<String> {
         let mut client = self.connect().await?;
         // A server that has heard enough answers and closes before all is said.
@@ -48,23 +48,26 @@ impl Target {
     }
 }
 
-/// Everything until the end, or until nothing more came for a second.
-pub(crate) async fn hear(client: &mut TcpStream) -> String {
+/// Everything until the end, or until nothing came for longer than a server may take.
+async fn hear(client: &mut TcpStream) -> String {
     let mut heard = Vec::new();
-    let mut buffer = vec![0; 64 << 10];
-    let mut patience = LIMIT;
-    while let Ok(Ok(read @ 1..)) = timeout(patience, client.read(&mut buffer)).await {
-        patience = Duration::from_secs(1);
-        heard.extend_from_slice(&buffer[..read]);
-    }
+    while let Ok(Ok(1..)) = timeout(LIMIT, client.read_buf(&mut heard)).await {}
     String::from_utf8_lossy(&heard).into_owned()
 }
 
+/// A request after which the connection is closed.
 pub(crate) fn request(body: &[u8], content_type: &str) -> Vec<u8> {
+    post(body, &format!("Content-Type: {content_type}\r\nConnection: close"))
+}
+
+/// A request after which the connection stays.
+pub(crate) fn persistent(body: &[u8]) -> Vec<u8> {
+    post(body, "Content-Type: application/json")
+}
+
+fn post(body: &[u8], headers: &str) -> Vec<u8> {
     let length = body.len();
-    let head = format!(
-        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
-    );
+    let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{headers}\r\nContent-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
