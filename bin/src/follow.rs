@@ -6,9 +6,9 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
 use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
-use safe_db::SafeDb;
+use safe_db::{SafeDb, wait_for};
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::sync::watch;
 use upstream::Endpoint;
 
 use crate::{Config, WrongChain, feed::feed};
@@ -136,7 +136,7 @@ pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
     Arc::new(move |number| {
         let db = db.clone();
         async move {
-            let found = spawn_blocking(move || db.safe_head_at(number)).await;
+            let found = wait_for(move || db.safe_head_at(number)).await;
             found.map_or_else(
                 |_| Err("the safe head database is broken".into()),
                 |found| found.map_err(|e| e.to_string()),

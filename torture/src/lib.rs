@@ -13,6 +13,7 @@
 //!
 //! Deliberately absent: sockets and bytes (the tests of `upstream` and `rpc` have them), and real nodes (`tests`).
 
+pub mod disk;
 pub mod ill;
 pub mod oracle;
 pub mod plan;

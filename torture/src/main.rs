@@ -64,7 +64,7 @@ fn many(args: &Args) -> u64 {
     let known = regressions();
     let seeds: Vec<u64> = known.iter().copied().chain(args.from..args.from + args.seeds).collect();
     let next = AtomicU64::new(0);
-    let (violations, judged, recovered) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let [violations, judged, looked_up, recovered] = [(); 4].map(|()| AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -73,6 +73,7 @@ fn many(args: &Args) -> u64 {
                     let Some(&seed) = usize::try_from(index).ok().and_then(|index| seeds.get(index)) else { return };
                     let outcome = run(&Plan::of(seed));
                     judged.fetch_add(outcome.judged, Ordering::Relaxed);
+                    looked_up.fetch_add(outcome.looked_up, Ordering::Relaxed);
                     recovered.fetch_add(u64::from(outcome.recovered), Ordering::Relaxed);
                     if let Some(violation) = &outcome.violation {
                         violations.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +84,12 @@ fn many(args: &Args) -> u64 {
         }
     });
     let violations = violations.into_inner();
-    say(&format!("statuses judged {}, recoveries judged {}", judged.into_inner(), recovered.into_inner()));
+    say(&format!(
+        "statuses judged {}, safe heads {}, recoveries {}",
+        judged.into_inner(),
+        looked_up.into_inner(),
+        recovered.into_inner()
+    ));
     say(&format!("seeds {} violations {violations}", seeds.len()));
     violations
 }
@@ -142,12 +148,14 @@ fn replay(seed: u64, keep: Option<&[usize]>) -> u64 {
     let plan = if let Some(keep) = keep { plan.keep(keep) } else { plan };
     say(&format!("{:#?}", plan.shape));
     plan.faults.iter().for_each(|fault| say(&fault.to_string()));
-    let Outcome { violation, digest, judged, recovered } = run(&plan);
+    let Outcome { violation, digest, judged, looked_up, recovered } = run(&plan);
     if let Some(violation) = &violation {
         tell(seed, violation, usize::MAX);
     }
     let violations = u64::from(violation.is_some());
-    say(&format!("digest {digest:016x}, statuses judged {judged}, recovery judged {recovered}"));
+    say(&format!(
+        "digest {digest:016x}, statuses judged {judged}, safe heads {looked_up}, recovery judged {recovered}"
+    ));
     say(&format!("seeds 1 violations {violations}"));
     violations
 }

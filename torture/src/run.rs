@@ -13,12 +13,14 @@ use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
 use rollup::{RollupConfig, SyncStatus};
 use rpc::InProcess;
+use safe_db::RollupId;
 use serde_json::{Value, json};
 use status::{Clock, Limits, Snapshot, Snapshots};
 use tokio::time::{Instant, sleep_until};
 use upstream::{Endpoint, Options, tls_config};
 
 use crate::{
+    disk::Disk,
     oracle::{Answered, Oracle, Published, Reorg},
     plan::{LENGTH, Plan, What},
     rig::Rig,
@@ -39,6 +41,8 @@ pub struct Outcome {
     pub digest: u64,
     /// How many statuses were judged.
     pub judged: u64,
+    /// How many safe heads were answered and judged.
+    pub looked_up: u64,
     /// Whether everything was well at the end, and judged to be.
     pub recovered: bool,
 }
@@ -79,6 +83,7 @@ struct Run<'a> {
     starts: (u64, i64),
     instances: u64,
     start: Instant,
+    disk: Disk,
     digest: DefaultHasher,
     history: Vec<String>,
     last: (u64, u64),
@@ -96,6 +101,7 @@ impl<'a> Run<'a> {
             starts: (0, 0),
             instances: 0,
             start: Instant::now(),
+            disk: Disk::empty(),
             digest: DefaultHasher::new(),
             history: Vec::new(),
             last: (0, 0),
@@ -116,7 +122,13 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        Outcome { violation, digest: self.digest.finish(), judged: self.oracle.judged, recovered: self.recovered }
+        Outcome {
+            violation,
+            digest: self.digest.finish(),
+            judged: self.oracle.judged,
+            looked_up: self.oracle.looked_up,
+            recovered: self.recovered,
+        }
     }
 
     /// From one look at the clock to the next.
@@ -160,7 +172,8 @@ impl<'a> Run<'a> {
         let unix = self.rig.start() + Duration::from_millis(now);
         let skew = Duration::from_secs(self.starts.1.unsigned_abs());
         let clock = Clock::starting_at(if self.starts.1 < 0 { unix - skew } else { unix + skew });
-        let config = config(&self.rig, self.plan.seed.wrapping_add(self.instances), clock);
+        let mut config = config(&self.rig, self.plan.seed.wrapping_add(self.instances), clock);
+        config.safe_db = self.rig.shape.safe_db.then(|| self.disk.open(&RollupId::from(&*config.rollup)));
         let (parts, snapshots) = op_status::follow(&config);
         let rpc = op_status::in_process(&config, &snapshots);
         let parts = try_join_all(parts).map(|ended| Err(eyre!("the program ended: {ended:?}"))).boxed_local();
@@ -219,6 +232,15 @@ impl<'a> Run<'a> {
             None => Answered::Status(serde_json::from_value(answer["result"].clone()).wrap_err("a status")?),
         };
         self.oracle.answered(&answered, &self.rig, now)?;
+        if self.rig.shape.safe_db && now % 5000 == TICK - 1 {
+            // Around current_l1, and anywhere below.
+            let (below, far) = (now / 5000 % 7, (now / 5000).is_multiple_of(2));
+            let current = self.oracle.current_l1();
+            let number = if far { current.saturating_sub(below * 5) } else { (current + 2).saturating_sub(below) };
+            let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;
+            answer.to_string().hash(&mut self.digest);
+            self.oracle.safe_head(number, &answer, &self.rig)?;
+        }
         self.recovered |= self.oracle.must_be_well(now);
         self.oracle.well(&answered, &self.rig, now)
     }

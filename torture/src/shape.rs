@@ -18,6 +18,8 @@ pub struct Shape {
     pub origin: bool,
     /// Whether there is an execution client.
     pub client: bool,
+    /// Whether there is a SafeDB.
+    pub safe_db: bool,
     /// L1 confirmations before `current_l1` is published.
     pub confs: u64,
     /// Seconds for which a derived half may be held.
@@ -46,7 +48,7 @@ impl Shape {
     /// The shape of a seed.
     pub fn random(rng: &mut StdRng) -> Self {
         let pick = |rng: &mut StdRng, from: &[usize]| from[rng.random_range(0..from.len())];
-        let nodes = pick(rng, &[0, 1, 2, 3, 3, 3, 3, 4, 5]);
+        let nodes = pick(rng, &[0, 1, 1, 2, 3, 3, 3, 3, 4, 5]);
         Self {
             params: params(rng.random_range(0..KINDS)),
             l1: pick(rng, &[1, 2, 3, 3, 3, 3, 4, 5]),
@@ -54,6 +56,7 @@ impl Shape {
             follower: nodes > 1 && rng.random_ratio(1, 5),
             origin: nodes > 0 && rng.random_ratio(1, 6),
             client: nodes == 0 || rng.random_ratio(1, 3),
+            safe_db: nodes > 0 && rng.random_ratio(2, 5),
             confs: pick(rng, &[0, 0, 0, 2]) as u64,
             max_hold: pick(rng, &[120, 1800]) as u64,
         }

@@ -26,6 +26,7 @@ mod publish;
 mod rollup_id;
 mod safe_db;
 mod tables;
+mod wait;
 
 pub use claim::Claim;
 pub use codec::{decode_block, decode_record, encode_block, encode_record};
@@ -33,3 +34,4 @@ pub use error::{LookupError, OpenError, WriteError};
 pub use publish::publish;
 pub use rollup_id::RollupId;
 pub use safe_db::{Cut, SafeDb, Writes};
+pub use wait::wait_for;

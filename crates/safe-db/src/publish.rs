@@ -5,10 +5,10 @@ use std::{future::Future, sync::Arc};
 use futures::future::BoxFuture;
 use rollup::{BlockId, L1BlockRef};
 use status::{Chain, Decided, Snapshot};
-use tokio::{select, sync::watch, task::spawn_blocking};
+use tokio::{select, sync::watch};
 use tracing::{error, info};
 
-use crate::{Claim, Cut, SafeDb, WriteError, check::check};
+use crate::{Claim, Cut, SafeDb, WriteError, check::check, wait_for};
 
 /// Forwards every decided snapshot to the readers, in order, until there will be none. Then everything is written.
 ///
@@ -128,7 +128,7 @@ impl Publisher {
 
     async fn commit(&mut self, cut: Cut, claim: Option<Claim>, chain: Arc<Chain>) {
         let (db, claimed) = (self.db.clone(), claim.clone());
-        let written = spawn_blocking(move || db.write(cut, claimed.as_ref())).await;
+        let written = wait_for(move || db.write(cut, claimed.as_ref())).await;
         match written.unwrap_or_else(|_| Err(WriteError::Panicked)) {
             Ok(()) => {
                 if std::mem::take(&mut self.failed) {

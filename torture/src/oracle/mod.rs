@@ -7,6 +7,7 @@ pub mod truth;
 
 use eyre::{Result, WrapErr, ensure};
 use rollup::{BlockId, SyncStatus};
+use serde_json::Value;
 
 use self::{evidence::Evidence, truth::Truth};
 use crate::{plan::HEALED, rig::Rig};
@@ -69,8 +70,12 @@ pub struct Oracle {
     /// Whether a lie was served that nobody could have known for one: then nothing need become well.
     misled: bool,
     max_hold: u64,
+    /// When an L1 reorg was last told: an older view may have come back with it.
+    reorged: u64,
     /// How many statuses were judged.
     pub judged: u64,
+    /// How many safe heads were answered and judged.
+    pub looked_up: u64,
 }
 
 impl Oracle {
@@ -82,7 +87,9 @@ impl Oracle {
             disputed: None,
             misled: false,
             max_hold: rig.shape.max_hold * 1000,
+            reorged: 0,
             judged: 0,
+            looked_up: 0,
         }
     }
 
@@ -105,6 +112,9 @@ impl Oracle {
         self.evidence.note(rig, now);
         let truth = Truth { world: &rig.world, others: &rig.others };
         let last = self.last.replace(published.clone());
+        if last.as_ref().is_some_and(|last| last.l1_epoch != published.l1_epoch) {
+            self.reorged = now;
+        }
         let news = last.as_ref().is_none_or(|last| last.status != published.status);
         if let Some(last) = &last {
             rules::identity(last, published)?;
@@ -133,6 +143,7 @@ impl Oracle {
 
     /// Judges an answer.
     pub fn answered(&mut self, answer: &Answered, rig: &Rig, now: u64) -> Result<()> {
+        self.evidence.note(rig, now);
         let status = match answer {
             Answered::Error(code) => {
                 ensure!(*code == -32002, "an error of code {code}");
@@ -155,15 +166,35 @@ impl Oracle {
         let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
         ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
         let derived = |_: &evidence::NodeSeat, said: &SyncStatus| said.safe_l2.hash == status.safe_l2.hash;
-        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started);
+        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started).max(self.reorged);
         let held = now - said;
-        ensure!(held <= self.max_hold + MAX_AGE + SLACK, "a safe head is served that nobody has told for {held} ms");
+        ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
         ensure!(age <= 300_000 + SLACK, "a head is served whose time is {age} ms ago");
         if let Some(since) = self.disputed {
             ensure!(now - since <= SLACK, "a status is served that one of two derivers contradicts");
         }
         Ok(())
+    }
+
+    /// The `current_l1` published last.
+    pub fn current_l1(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.status.current_l1.number)
+    }
+
+    /// Judges an answer to `optimism_safeHeadAtL1Block`: the true history, or an error that is no guess.
+    pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig) -> Result<()> {
+        if let Some(error) = answer.get("error") {
+            ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
+            return Ok(());
+        }
+        if self.misled {
+            return Ok(());
+        }
+        self.looked_up += 1;
+        let truth = Truth { world: &rig.world, others: &rig.others };
+        let status = self.last.as_ref().map(|last| last.status).unwrap_or_default();
+        rules::safe_head(number, &answer["result"], &status, &truth)
     }
 
     /// Whether by now everything has to be as if nothing had happened.

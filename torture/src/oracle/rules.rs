@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use eyre::{OptionExt, Result, ensure};
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use serde_json::Value;
 
 use super::{Published, evidence::Evidence, truth::Truth};
 use crate::rig::Rig;
@@ -284,6 +285,25 @@ fn tells_of(last: &Published, next: &Published, truth: &Truth<'_>) -> Result<()>
     let expected = (old.id(), depth, ancestor);
     ensure!(told == expected, "the reorg told is {told:?} and not {expected:?}");
     ensure!(truth.on_branch(new.id(), reorg.new_head), "the reorg told is to {:?}, {new:?} is served", reorg.new_head);
+    Ok(())
+}
+
+/// The safe head at an L1 block below `current_l1` is that of the L1 served.
+pub fn safe_head(number: u64, answer: &Value, status: &SyncStatus, truth: &Truth<'_>) -> Result<()> {
+    let told: SafeHead = serde_json::from_value(answer.clone())?;
+    let current = status.current_l1.number;
+    ensure!(number < current, "safeHeadAtL1Block({number}) is answered, and current_l1 is {current}");
+    let asked = truth.ancestor(status.head_l1.id(), number).ok_or_eyre("no such L1 block")?;
+    let safe = truth.safe_after(asked.hash).ok_or_eyre("never derived")?.id();
+    let mut first = asked;
+    while let Some(parent) = truth.l1(first.parent_hash).filter(|_| first.number > 0) {
+        if truth.safe_after(parent.hash).is_none_or(|below| below.id() != safe) {
+            break;
+        }
+        first = parent;
+    }
+    let expected = SafeHead { l1_block: first.id(), safe_head: safe };
+    ensure!(told == expected, "safeHeadAtL1Block({number}) is {told:?} and not {expected:?}");
     Ok(())
 }
 

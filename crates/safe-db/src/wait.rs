@@ -1,0 +1,18 @@
+//! Where the disk is waited for.
+
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::{JoinError, spawn_blocking},
+};
+
+/// Runs what may wait for the disk on a thread that may wait. Where one thread does everything, as in simulations, it runs
+/// there and then: runs would differ by how quick another thread is.
+///
+/// # Errors
+/// When it panicked on another thread.
+pub async fn wait_for<T: Send + 'static>(disk: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => Ok(disk()),
+        _ => spawn_blocking(disk).await,
+    }
+}
