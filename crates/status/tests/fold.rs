@@ -627,6 +627,19 @@ fn what_most_had_derived_from_less_is_not_left_out() {
     fold.node(of("a", view(0, 106, 150, 198, 215)), Outcome::Changed, [110, 106, 150, 202, 215]);
 }
 
+/// What one of three calls final is held until another does.
+#[test]
+fn finality_is_what_most_derivers_have_reached() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(0, 104, 150, 198, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(0, 104, 170, 198, 216)), Outcome::Changed, [110, 104, 150, 198, 216]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead));
+    fold.node(of("b", view(0, 104, 172, 198, 216)), Outcome::Unchanged, [110, 104, 150, 198, 216]);
+    fold.node(of("a", view(0, 104, 170, 198, 217)), Outcome::Changed, [110, 104, 170, 198, 217]);
+}
+
 #[test]
 fn no_follower_stands_in_for_derivers_whose_words_a_reorg_took_away() {
     let mut fold = three();

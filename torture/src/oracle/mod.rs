@@ -70,8 +70,8 @@ pub struct Oracle {
     /// Whether a lie was served that nobody could have known for one: then nothing need become well.
     misled: bool,
     max_hold: u64,
-    /// When an L1 reorg was last told: an older view may have come back with it.
-    reorged: u64,
+    /// When another derived half was last published; it may have waited for our L1, or an L1 reorg brought it back.
+    derived_at: u64,
     /// How many statuses were judged.
     pub judged: u64,
     /// How many safe heads were answered and judged.
@@ -87,7 +87,7 @@ impl Oracle {
             disputed: None,
             misled: false,
             max_hold: rig.shape.max_hold * 1000,
-            reorged: 0,
+            derived_at: 0,
             judged: 0,
             looked_up: 0,
         }
@@ -112,8 +112,8 @@ impl Oracle {
         self.evidence.note(rig, now);
         let truth = Truth { world: &rig.world, others: &rig.others };
         let last = self.last.replace(published.clone());
-        if last.as_ref().is_some_and(|last| last.l1_epoch != published.l1_epoch) {
-            self.reorged = now;
+        if last.as_ref().is_none_or(|last| last.status.safe_l2 != published.status.safe_l2) {
+            self.derived_at = now;
         }
         let news = last.as_ref().is_none_or(|last| last.status != published.status);
         if let Some(last) = &last {
@@ -166,7 +166,7 @@ impl Oracle {
         let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
         ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
         let derived = |_: &evidence::NodeSeat, said: &SyncStatus| said.safe_l2.hash == status.safe_l2.hash;
-        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started).max(self.reorged);
+        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
         let held = now - said;
         ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);

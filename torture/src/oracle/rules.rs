@@ -241,7 +241,8 @@ pub fn moved(last: &Published, next: &Published, truth: &Truth<'_>, evidence: &E
     ensure!(!reorged || epochs > 0, "head_l1 went back without an epoch");
     // What came and went before anybody looked is two epochs.
     // Nor can it be known of a chain that was not seen down to the old head.
-    let unknown = next.reorg.is_some_and(|reorg| reorg.ancestor.is_none());
+    let from_here = |head: BlockId| head == last.status.head_l1.id();
+    let unknown = next.reorg.is_some_and(|reorg| reorg.ancestor.is_none() || !from_here(reorg.old_head));
     ensure!(reorged || epochs != 1 || unknown, "an L1 epoch for nothing");
     if reorged {
         let (deny, quorum) = (evidence.deny(old.head_l1.id(), truth), evidence.quorum());

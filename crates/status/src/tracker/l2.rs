@@ -207,7 +207,7 @@ impl StatusTracker {
         own.filter(stands).max_by_key(|claim| claim.number).copied()
     }
 
-    /// Whether more is claimed to be final than our L1 bears out: an origin above its finalized block, or a block above
+    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out: an origin above its finalized block, or a block above
     /// the safe head of the earliest view past that block, which holds all that was derived up to it.
     fn finality_ahead(&self, l1: &L1View, claim: &L2BlockRef) -> bool {
         if l1.finalized.is_zero() || Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
@@ -216,6 +216,7 @@ impl StatusTracker {
         let bound = self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
         claim.l1_origin.number > l1.finalized.number
             || bound.is_some_and(|view| view.derived.safe.number < claim.number)
+            || self.finalized_by_few(claim)
     }
 
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollup::BlockId;
+use rollup::{BlockId, L2BlockRef};
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
@@ -155,6 +155,13 @@ impl StatusTracker {
         reached.get(reached.len() / 2).copied()
     }
 
+    /// Whether no more than half of the sound derivers have this or more finalized.
+    pub(super) fn finalized_by_few(&self, claim: &L2BlockRef) -> bool {
+        let derivers: Vec<_> = self.sound().filter(|view| view.profile == Profile::Deriver).collect();
+        let reached = derivers.iter().filter(|view| view.derived.finalized.number >= claim.number).count();
+        !derivers.is_empty() && reached * 2 <= derivers.len()
+    }
+
     /// Counts the derivers that hold and that contradict the safe head served.
     pub(super) fn ballot(&self) -> Ballot {
         let Some(served) = self.served.as_ref().map(|served| served.view.derived.safe.id()) else {
@@ -181,10 +188,9 @@ impl StatusTracker {
         let heads = |view: &L2View| [view.derived.safe, view.derived.finalized];
         let derivers = || self.sound().filter(|peer| peer.profile == Profile::Deriver && peer.source != view.source);
         if view.counts() {
-            let reached = |peer: &&L2View| peer.derived.current_l1.number >= view.derived.current_l1.number;
             let voters = derivers().filter(|peer| peer.counts());
             let (deny, others): (Vec<_>, Vec<_>) = voters.partition(|peer| self.derived_otherwise(peer, view));
-            let agree = others.iter().filter(|peer| reached(peer)).count();
+            let agree = others.iter().filter(|peer| peer.derived.safe == view.derived.safe).count();
             if deny.len() >= 2 && deny.len() > agree + 1 {
                 return true;
             }
