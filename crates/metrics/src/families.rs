@@ -64,7 +64,7 @@ families! {
     LIMIT = Gauge "op_status_limit_seconds" ["limit"] "The limits beyond which optimism_syncStatus is an error; 0 is off";
     SEQUENCE = Gauge "op_status_sequence" [] "Number of the snapshot: rises by one with each change that clients can see";
     EPOCH = Gauge "op_status_epoch" ["layer"] "How often this layer was seen to go back: L1 reorgs, decreases of the L2 tip";
-    HELD = Gauge "op_status_held_seconds" [] "How long the derived half has been held although its source says something else; 0 if it is not";
+    HELD = Gauge "op_status_held_seconds" [] "How long ago the derived half that is held was last borne out by its source; 0 if it is not held";
     TIED = Gauge "op_status_tied_seconds" [] "How long one of two rollup nodes has contradicted the safe head; 0 if none does";
     REASON = Gauge "op_status_reason" ["layer", "kind", "reason"] "1 for the reason why the newest view of the layer was not taken as it came";
     NOT_TAKEN = Counter "op_status_not_taken" ["kind", "reason"] "Views, or parts of them, not taken as they came";
