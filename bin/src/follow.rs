@@ -31,7 +31,11 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     let (l1, l1_events) = l1_ingest::watch(l1_config(config));
     let l1_block = move |number| {
         let l1 = l1.clone();
-        async move { l1.block(number).await }
+        async move {
+            // What L2 says first is mostly said before L1 is known.
+            l1.begun().await;
+            l1.block(number).await
+        }
     };
     let l2_sources = l2_sources(config, &snapshots, l1_block.clone());
     let sources = l2_sources.len();

@@ -10,6 +10,7 @@ use futures::future::join_all;
 use lru::LruCache;
 use rollup::L1BlockRef;
 use status::Chain;
+use tokio::sync::SetOnce;
 
 use crate::blocks::{Ask, Blocks};
 
@@ -21,6 +22,8 @@ const OLD: usize = 1000;
 pub struct L1 {
     /// A std mutex and not a task: it is held for a few moves, and a reader must see chain and cache of one moment.
     known: Arc<Mutex<Known>>,
+    /// Set with the first chain.
+    begun: Arc<SetOnce<()>>,
 }
 
 struct Known {
@@ -34,7 +37,13 @@ struct Known {
 impl L1 {
     pub(crate) fn new(endpoints: usize) -> Self {
         let old = LruCache::new(NonZeroUsize::new(OLD).expect("it is a thousand"));
-        Self { known: Arc::new(Mutex::new(Known { chain: None, old, reachable: vec![None; endpoints] })) }
+        let known = Known { chain: None, old, reachable: vec![None; endpoints] };
+        Self { known: Arc::new(Mutex::new(known)), begun: Arc::default() }
+    }
+
+    /// Waits for the first head. What is asked before is asked too early: nobody would ask again before its next poll.
+    pub async fn begun(&self) {
+        self.begun.wait().await;
     }
 
     /// The canonical block at this height: out of the chain or the cache at once, else by one request to each endpoint.
@@ -76,6 +85,9 @@ impl L1 {
             known.old.clear();
         }
         known.chain = Some(chain);
+        drop(known);
+        // From the second chain on it is set already.
+        let _ = self.begun.set(());
     }
 
     /// By this connection, or by none, the endpoint can be reached.

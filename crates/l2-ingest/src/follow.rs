@@ -53,11 +53,12 @@ where
                             match source.next().await {
                                 Err(fault) => break fault,
                                 Ok(mut view) => {
-                                    view.old_l1 = evidence(&view.derived, &l1, limit).await;
                                     backoff.reset();
+                                    // Before its evidence: that L1 is slow to answer is no fault of this endpoint.
                                     if let Some(event) = standing.live() {
                                         yield event;
                                     }
+                                    view.old_l1 = evidence(&view.derived, &l1, limit).await;
                                     yield Event::L2(view);
                                 }
                             }

@@ -17,3 +17,4 @@ mod nodes;
 mod play;
 mod rig;
 mod servers;
+mod slow_start;
