@@ -313,6 +313,24 @@ fn an_l1_reorg_takes_back_what_it_orphans_and_nothing_else() {
     });
 }
 
+/// The node is never seen to go back: the branches are as long, a longer and a shorter one.
+#[test]
+fn a_node_that_follows_an_l1_reorg_between_two_looks_leaves_no_gap() {
+    play(async {
+        for (depth, length) in [(1, 1), (3, 3), (3, 4), (5, 9), (5, 4)] {
+            let mut rig = Rig::new(40, 1);
+            rig.pass(120).await?;
+            let head = rig.world.read(|chains| chains.head_l1());
+            rig.world.change(|chains| chains.reorg_l1(depth, length));
+            rig.pass(60).await?;
+            ensure!(rig.derived() >= head.number, "{depth}, {length}: the status stands at {}", rig.derived());
+            let covered = rig.covered();
+            ensure!(covered == [(42, rig.derived() - 1)], "{depth}, {length}: {covered:?} below {}", rig.derived());
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn another_node_goes_on_where_the_first_one_stopped() {
     play(async {

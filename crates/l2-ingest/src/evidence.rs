@@ -8,7 +8,8 @@ use status::Derived;
 use tokio::time::timeout;
 
 /// The blocks that our L1 has at the heights of `current_l1` and of the origins of finalized, safe and local-safe, as
-/// far as `l1` answers within `limit`, which it may use to learn of its first head. It answers from memory for recent blocks, and the fold prefers its own chain.
+/// far as `l1` answers within `limit`, in which it may also learn of its first head. It answers from memory for recent
+/// blocks, and the fold prefers its own chain.
 pub(crate) async fn evidence<F, Fut>(derived: &Derived, l1: &F, limit: Duration) -> Vec<L1BlockRef>
 where
     F: Fn(u64) -> Fut,

@@ -75,15 +75,27 @@ impl SafeHeads {
             self.seen = None;
             return nothing;
         }
-        let mut seen = self.seen.filter(|seen| seen.went_on_to(current_l1)).unwrap_or_else(|| {
-            self.known = Arc::from([]);
-            Seen { since: safe.id(), current_l1, to: 0, at: Instant::now() }
-        });
-        (seen.current_l1, seen.at) = (current_l1, Instant::now());
+        let last = self.seen.filter(|seen| seen.at.elapsed() < UNSEEN);
+        let came = match last {
+            Some(last) => last.went(current_l1, l1).await,
+            None => Went::Back,
+        };
+        let begun = Seen { since: safe.id(), current_l1, to: 0, at: Instant::now() };
+        let mut seen = match (came, last) {
+            (Went::On, Some(last)) => last,
+            (Went::WithL1, Some(last)) => Seen { to: 0, ..last },
+            (Went::Elsewhere, _) => return nothing,
+            (Went::Back, _) | (_, None) => {
+                self.known = Arc::from([]);
+                begun
+            }
+        };
+        (seen.current_l1, seen.at) = (current_l1, begun.at);
         self.seen = Some(seen);
         if seen.to == current_l1.number {
             return self.known.clone();
         }
+        self.forget_orphans(l1).await;
         let newest = self.known.last().copied();
         let unmoved = match newest {
             Some(newest) => newest.safe_head == safe.id(),
@@ -110,6 +122,23 @@ impl SafeHeads {
         }
     }
 
+    /// Forgets the records that an L1 reorg has orphaned: the node has others in their place, above those that stand.
+    async fn forget_orphans<F, Fut>(&mut self, l1: &F)
+    where
+        F: Fn(u64) -> Fut,
+        Fut: Future<Output = Option<L1BlockRef>>,
+    {
+        let mut kept = self.known.len();
+        while let Some(newest) = self.known[..kept].last()
+            && stands(newest.l1_block, l1).await == Some(false)
+        {
+            kept -= 1;
+        }
+        if kept < self.known.len() {
+            self.known = self.known[..kept].into();
+        }
+    }
+
     /// Takes newer records, newest first: now all is known up to below `to`.
     fn advance(&mut self, to: u64, newer: Vec<SafeHead>) {
         if let Some(seen) = &mut self.seen {
@@ -122,10 +151,43 @@ impl SafeHeads {
     }
 }
 
+/// How a node came to its `current_l1` from the one seen before.
+enum Went {
+    /// It went on, or stands.
+    On,
+    /// Its L1 and ours were reorganised, and it followed between two looks.
+    WithL1,
+    /// To a branch that is not ours, or not yet.
+    Elsewhere,
+    /// Back on the same L1: it derives again, from what may be another database.
+    Back,
+}
+
 impl Seen {
-    fn went_on_to(&self, current_l1: BlockId) -> bool {
-        (current_l1.number > self.current_l1.number || current_l1 == self.current_l1) && self.at.elapsed() < UNSEEN
+    async fn went<F, Fut>(&self, current_l1: BlockId, l1: &F) -> Went
+    where
+        F: Fn(u64) -> Fut,
+        Fut: Future<Output = Option<L1BlockRef>>,
+    {
+        if current_l1.number > self.current_l1.number || current_l1 == self.current_l1 {
+            return Went::On;
+        }
+        match (stands(self.current_l1, l1).await, stands(current_l1, l1).await) {
+            (Some(false), Some(true)) => Went::WithL1,
+            (_, Some(true)) => Went::Back,
+            _ => Went::Elsewhere,
+        }
     }
+}
+
+/// Whether a block is canonical on our L1; none while that is not known.
+async fn stands<F, Fut>(block: BlockId, l1: &F) -> Option<bool>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    let ours = timeout(WALKING, l1(block.number)).await.ok().flatten()?;
+    Some(ours.id() == block)
 }
 
 /// Where a walk ends.
@@ -176,7 +238,9 @@ where
             return Err(Setback::Broken);
         }
         match bottom.newest {
-            Some(newest) if l1_block.number <= newest.l1_block.number => return Err(Setback::Broken),
+            Some(newest) if l1_block.number <= newest.l1_block.number => {
+                return Err(contradiction([l1_block, newest.l1_block], l1).await);
+            }
             None if safe_head.number <= bottom.since.number
                 && (bottom.genesis != Some(safe_head) || l1_block.number > 0) =>
             {
@@ -184,7 +248,7 @@ where
             }
             _ => {}
         }
-        if l1(l1_block.number).await.map(|ours| ours.id()) != Some(l1_block) {
+        if stands(l1_block, l1).await != Some(true) {
             return Err(Setback::Later);
         }
         records.push(record);
@@ -192,7 +256,22 @@ where
     }
     let now: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
     if now.current_l1.number < current_l1.number {
-        return Err(Setback::Broken);
+        return Err(contradiction([current_l1, now.current_l1.id()], l1).await);
     }
     Ok(records)
+}
+
+/// What it means that a node says both of these: where both are on our L1, it contradicts itself. Else the L1 is being
+/// reorganised.
+async fn contradiction<F, Fut>(blocks: [BlockId; 2], l1: &F) -> Setback
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    for block in blocks {
+        if stands(block, l1).await != Some(true) {
+            return Setback::Later;
+        }
+    }
+    Setback::Broken
 }

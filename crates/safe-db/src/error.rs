@@ -67,6 +67,9 @@ pub enum WriteError {
     /// redb stumbled over what it read.
     #[error("its structure is broken")]
     Panicked,
+    /// A write failed, and it could not be opened again.
+    #[error("it is closed: {0}")]
+    Closed(String),
     /// A value is not what this program writes.
     #[error("a value in table {0} is damaged")]
     Damaged(&'static str),

@@ -1,20 +1,26 @@
 //! The publisher: what a status implies is durable before anybody sees the status.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use rollup::{BlockId, L1BlockRef};
 use status::{Chain, Decided, Snapshot};
-use tokio::{select, sync::watch};
+use tokio::{select, sync::watch, time::Instant};
 use tracing::{error, info};
 
 use crate::{Claim, Cut, SafeDb, WriteError, check::check, wait_for};
+
+/// After a write that failed the database is opened again, first after this time, and after twice as long each time
+/// that it fails again, up to a limit: opening reads the whole file.
+const REOPEN: Duration = Duration::from_secs(1);
+const REOPEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Forwards every decided snapshot to the readers, in order, until there will be none. Then everything is written.
 ///
 /// The safe heads of a snapshot are durable before it is forwarded, for its `current_l1` says that they are known. Where
 /// `current_l1` goes back, it is forwarded first, and only then is anything forgotten. A write that fails delays
-/// nothing and is told once; nothing is answered then until one succeeds.
+/// nothing and is told once. The database is then opened again, now and then, and nothing is answered until a write
+/// succeeds.
 ///
 /// At the start, and after an L1 reorg below what is retained, the database is compared with our L1: `l1` answers which
 /// block it has at a height. Snapshots are forwarded meanwhile, and nothing is answered.
@@ -25,7 +31,8 @@ where
 {
     // A handle may have been answered from in an earlier life.
     db.withhold();
-    let mut publisher = Publisher { db, readers, canonical_on: None, current_l1: 0, recorded: None, failed: false };
+    let mut publisher =
+        Publisher { db, readers, canonical_on: None, current_l1: 0, recorded: None, lowered: None, failed: None };
     let mut checking: Option<BoxFuture<'_, Checked>> = None;
     loop {
         select! {
@@ -34,9 +41,18 @@ where
                 let Some(snapshot) = snapshot else { return };
                 let chain = snapshot.l1.clone();
                 publisher.publish(snapshot).await;
-                if let (None, None, Some(chain)) = (&publisher.canonical_on, &checking, chain) {
+                let failed = publisher.failed;
+                if let (None, None, Some(chain)) = (&publisher.canonical_on, &checking, chain)
+                    && failed.is_none_or(|failed| failed.again <= Instant::now())
+                {
                     let (db, l1) = (publisher.db.clone(), &l1);
-                    checking = Some(Box::pin(async move { (check(&db, &chain, l1).await, chain) }));
+                    checking = Some(Box::pin(async move {
+                        let found = match failed {
+                            Some(_) => reopen_and_check(&db, &chain, l1).await,
+                            None => check(&db, &chain, l1).await,
+                        };
+                        (found, chain)
+                    }));
                 }
             }
             checked = async { checking.as_mut().expect("it is only asked for while there is one").await },
@@ -51,6 +67,25 @@ where
 /// What the comparison with an L1 chain found.
 type Checked = (Result<Option<Cut>, WriteError>, Arc<Chain>);
 
+async fn reopen_and_check<F, Fut>(db: &SafeDb, chain: &Chain, l1: &F) -> Result<Option<Cut>, WriteError>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    let again = db.clone();
+    wait_for(move || again.reopen()).await.unwrap_or(Err(WriteError::Panicked))?;
+    check(db, chain, l1).await
+}
+
+/// A database that could not be written.
+#[derive(Clone, Copy)]
+struct Failed {
+    /// When to open it again.
+    again: Instant,
+    /// How long is waited after the next failure.
+    pause: Duration,
+}
+
 struct Publisher {
     db: SafeDb,
     readers: watch::Sender<Arc<Snapshot>>,
@@ -60,8 +95,11 @@ struct Publisher {
     current_l1: u64,
     /// The last claim that was written.
     recorded: Option<Claim>,
-    /// Whether the last write failed.
-    failed: bool,
+    /// The lowest `current_l1` that readers have seen since the last write, if it went back: what was recorded from there
+    /// on may not be so any more.
+    lowered: Option<u64>,
+    /// Set while the last write failed.
+    failed: Option<Failed>,
 }
 
 impl Publisher {
@@ -98,7 +136,11 @@ impl Publisher {
     }
 
     fn forward(&mut self, snapshot: Arc<Snapshot>) {
-        self.current_l1 = snapshot.status.current_l1.number;
+        let current_l1 = snapshot.status.current_l1.number;
+        if current_l1 < self.current_l1 {
+            self.lowered = Some(self.lowered.map_or(current_l1, |lowered| lowered.min(current_l1)));
+        }
+        self.current_l1 = current_l1;
         self.readers.send_replace(snapshot);
     }
 
@@ -106,8 +148,9 @@ impl Publisher {
     async fn checked(&mut self, (found, chain): Checked) {
         match found {
             Ok(Some(cut)) => {
+                let cut = self.lowered.map_or(cut, |lowered| deeper(cut, lowered, &chain));
                 if cut != Cut::Nothing {
-                    info!(?cut, "the L1 was reorganised; safe heads are forgotten");
+                    info!(?cut, "what was recorded is not so any more; safe heads are forgotten");
                 }
                 // Even if there is nothing to forget: what cannot be written is not relied on.
                 self.recorded = None;
@@ -131,7 +174,8 @@ impl Publisher {
         let written = wait_for(move || db.write(cut, claimed.as_ref())).await;
         match written.unwrap_or_else(|_| Err(WriteError::Panicked)) {
             Ok(()) => {
-                if std::mem::take(&mut self.failed) {
+                self.lowered = None;
+                if self.failed.take().is_some() {
                     info!("the safe head database is written again");
                 }
                 self.canonical_on = Some(chain);
@@ -142,12 +186,24 @@ impl Publisher {
     }
 
     fn fail(&mut self, error: &WriteError) {
-        if !std::mem::replace(&mut self.failed, true) {
-            error!(%error, "the safe head database failed: it answers nothing and covers nothing new until it is mended");
+        if self.failed.is_none() {
+            error!(%error, "the safe head database failed: it answers nothing until it can be opened again and written");
         }
+        let pause = self.failed.map_or(REOPEN, |failed| failed.pause);
+        self.failed = Some(Failed { again: Instant::now() + pause, pause: (2 * pause).min(REOPEN_LIMIT) });
         self.db.unwritten();
         self.canonical_on = None;
     }
+}
+
+/// A cut, or a deeper one if this `current_l1` was published, up to which nothing is doubted.
+fn deeper(cut: Cut, current_l1: u64, chain: &Chain) -> Cut {
+    let kept = match (cut, current_l1.checked_sub(1)) {
+        (Cut::Everything, _) | (_, None) => return Cut::Everything,
+        (Cut::Above(ancestor), Some(below)) if ancestor.number <= below => return cut,
+        (_, Some(below)) => below,
+    };
+    chain.at(kept).map_or(Cut::Everything, |block| Cut::Above(block.id()))
 }
 
 /// The block below, by what a block says of its parent.

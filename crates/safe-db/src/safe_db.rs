@@ -4,7 +4,7 @@ use std::{
     fmt, fs,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -49,14 +49,21 @@ pub(crate) enum Standing {
 }
 
 /// A database of safe heads. Copies of the handle are the same database; it is closed with the last of them.
+///
+/// The publisher opens it again after a write that failed.
 #[derive(Clone)]
 pub struct SafeDb {
-    db: Arc<Database>,
+    /// None while it is being opened again. Held to take a copy, which whoever reads or writes keeps as long.
+    db: Arc<RwLock<Option<Arc<Database>>>>,
+    /// Opens it anew.
+    open: Arc<Opening>,
     /// A std mutex: held for one read or write of a word.
     standing: Arc<Mutex<Standing>>,
     /// Writes that succeeded, and that failed.
     writes: Arc<[AtomicU64; 2]>,
 }
+
+type Opening = dyn Fn() -> Result<Database, WriteError> + Send + Sync;
 
 /// Writes since the database was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,38 +86,53 @@ impl SafeDb {
     /// # Errors
     /// As [`OpenError`] tells. A file that is damaged is never mended by guessing.
     pub fn open(folder: &Path, rollup: &RollupId) -> Result<Self, OpenError> {
-        fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
-        let path = folder.join(FILE);
-        let unreadable = |error: String| OpenError::Unreadable { path: path.clone(), error };
-        let db = builder().create(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
-            error => unreadable(error.to_string()),
-        })?;
-        match make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
-            true => Ok(Self::of(db)),
-            false => Err(OpenError::OtherRollup { path: path.clone() }),
-        }
+        let (folder, rollup) = (folder.to_owned(), *rollup);
+        let db = open_file(&folder, &rollup)?;
+        Ok(Self::of(db, move || open_file(&folder, &rollup).map_err(|error| WriteError::Closed(error.to_string()))))
     }
 
     /// A database that is gone with its last handle.
     pub fn in_memory(rollup: &RollupId) -> Self {
-        Self::on(InMemoryBackend::new(), rollup).expect("memory neither fails nor is another rollup's")
+        let db = open_backend(InMemoryBackend::new(), rollup).expect("memory neither fails nor is another rollup's");
+        Self::of(db, || Err(WriteError::Closed("it was in memory".into())))
     }
 
-    /// A database on a backend of redb.
+    /// A database on a backend of redb, all copies of which are the same file.
     ///
     /// # Errors
     /// What redb says of it.
-    pub fn on(backend: impl StorageBackend, rollup: &RollupId) -> Result<Self, WriteError> {
-        let db = builder().create_with_backend(backend)?;
-        match make_ours(&db, rollup)? {
-            true => Ok(Self::of(db)),
-            false => Err(WriteError::Damaged("rollup")),
+    pub fn on(backend: impl StorageBackend + Clone, rollup: &RollupId) -> Result<Self, WriteError> {
+        let rollup = *rollup;
+        let db = open_backend(backend.clone(), &rollup)?;
+        Ok(Self::of(db, move || open_backend(backend.clone(), &rollup)))
+    }
+
+    fn of(db: Database, open: impl Fn() -> Result<Database, WriteError> + Send + Sync + 'static) -> Self {
+        Self {
+            db: Arc::new(RwLock::new(Some(Arc::new(db)))),
+            open: Arc::new(open),
+            standing: Arc::new(Mutex::new(Standing::Unchecked)),
+            writes: Arc::default(),
         }
     }
 
-    fn of(db: Database) -> Self {
-        Self { db: Arc::new(db), standing: Arc::new(Mutex::new(Standing::Unchecked)), writes: Arc::default() }
+    /// Closes the database and opens it again: once a write has failed redb refuses all that comes after. It reads the
+    /// whole file. Nothing is answered until a write succeeds.
+    ///
+    /// # Errors
+    /// Why it is not open now; it can be tried again.
+    pub(crate) fn reopen(&self) -> Result<(), WriteError> {
+        self.unwritten();
+        let put = |db: Option<Arc<Database>>| *self.db.write().unwrap_or_else(PoisonError::into_inner) = db;
+        // A reader that still has a copy keeps the file locked, for as long as one look takes.
+        put(None);
+        put(Some(Arc::new((self.open)()?)));
+        Ok(())
+    }
+
+    fn database(&self) -> Result<Arc<Database>, WriteError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.clone().ok_or_else(|| WriteError::Closed("a write failed".into()))
     }
 
     /// What was safe once this L1 block was derived. It may read the disk.
@@ -125,10 +147,10 @@ impl SafeDb {
         };
         ready()?;
         let unreadable = |error: WriteError| LookupError::Unreadable(error.to_string());
-        let found = self.read(|tables| tables.safe_head(number)).map_err(unreadable)?;
+        let found = self.read(|tables| tables.safe_head(number));
         // It may have been called in question meanwhile.
         ready()?;
-        found.ok_or(LookupError::NotCovered)
+        found.map_err(unreadable)?.ok_or(LookupError::NotCovered)
     }
 
     /// The highest L1 block at or below this height whose hash is stored.
@@ -145,7 +167,7 @@ impl SafeDb {
             &Tables<redb::ReadOnlyTable<u64, &'static [u8]>, redb::ReadOnlyTable<u64, &'static [u8]>>,
         ) -> Result<T, WriteError>,
     ) -> Result<T, WriteError> {
-        let transaction = self.db.begin_read()?;
+        let transaction = self.database()?.begin_read()?;
         ask(&Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? })
     }
 
@@ -171,7 +193,7 @@ impl SafeDb {
     }
 
     fn transact(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
-        let mut transaction = self.db.begin_write()?;
+        let mut transaction = self.database()?.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
         {
             let mut tables =
@@ -211,6 +233,28 @@ fn builder() -> Builder {
     // Reads all of it, some tens of megabytes for each year. What was damaged must not be answered from.
     builder.set_check_integrity_on_open(true);
     builder
+}
+
+fn open_file(folder: &Path, rollup: &RollupId) -> Result<Database, OpenError> {
+    fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
+    let path = folder.join(FILE);
+    let unreadable = |error: String| OpenError::Unreadable { path: path.clone(), error };
+    let db = builder().create(&path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
+        error => unreadable(error.to_string()),
+    })?;
+    match make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
+        true => Ok(db),
+        false => Err(OpenError::OtherRollup { path }),
+    }
+}
+
+fn open_backend(backend: impl StorageBackend, rollup: &RollupId) -> Result<Database, WriteError> {
+    let db = builder().create_with_backend(backend)?;
+    match make_ours(&db, rollup)? {
+        true => Ok(db),
+        false => Err(WriteError::Damaged("rollup")),
+    }
 }
 
 /// Makes a new database this rollup's. False if it is another's.

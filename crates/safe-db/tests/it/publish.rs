@@ -5,8 +5,9 @@ use std::{
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use redb::{StorageBackend, backends::InMemoryBackend};
@@ -16,17 +17,20 @@ use status::{Chain, InstanceId, Snapshot, Snapshots};
 use tokio::{
     sync::{mpsc, watch},
     task::yield_now,
+    time::{Instant, sleep},
 };
 
 use crate::{l1, record};
 
 /// A disk that notes which `current_l1` readers saw whenever something became durable, and that may break.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Disk {
-    memory: InMemoryBackend,
+    memory: Arc<InMemoryBackend>,
     readers: Snapshots,
     synced: Arc<Mutex<Vec<u64>>>,
     broken: Arc<AtomicBool>,
+    /// How often something was to become durable and could not.
+    tries: Arc<AtomicU64>,
 }
 
 impl StorageBackend for Disk {
@@ -44,6 +48,7 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> io::Result<()> {
         if self.broken.load(Ordering::SeqCst) {
+            self.tries.fetch_add(1, Ordering::SeqCst);
             return Err(io::Error::other("the disk is broken"));
         }
         self.synced.lock().unwrap().push(self.readers.borrow().status.current_l1.number);
@@ -61,6 +66,7 @@ struct World {
     readers: Snapshots,
     synced: Arc<Mutex<Vec<u64>>>,
     broken: Arc<AtomicBool>,
+    tries: Arc<AtomicU64>,
     publisher: tokio::task::JoinHandle<()>,
     sequence: u64,
 }
@@ -81,18 +87,19 @@ impl World {
     #[expect(clippy::disallowed_methods, reason = "the publisher runs beside the test")]
     fn new(old: impl Fn(u64) -> Option<L1BlockRef> + Send + Sync + 'static) -> Self {
         let (publish_to, readers) = watch::channel(Arc::new(Snapshot::unset(InstanceId(1))));
-        let (synced, broken) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (synced, broken, tries) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::<AtomicU64>::default());
         let disk = Disk {
-            memory: InMemoryBackend::new(),
+            memory: Arc::new(InMemoryBackend::new()),
             readers: readers.clone(),
             synced: Arc::clone(&synced),
             broken: broken.clone(),
+            tries: tries.clone(),
         };
         let db = SafeDb::on(disk, &RollupId::default()).unwrap();
         let (decided, queue) = mpsc::channel(8);
         let look_up = move |number| -> Ready<Option<L1BlockRef>> { ready(old(number)) };
         let publisher = tokio::spawn(publish(db.clone(), queue, publish_to, look_up));
-        Self { db, decided, readers, synced, broken, publisher, sequence: 0 }
+        Self { db, decided, readers, synced, broken, tries, publisher, sequence: 0 }
     }
 
     /// Decides a snapshot and waits until readers have it, and for what becomes durable after.
@@ -215,6 +222,54 @@ async fn a_broken_disk_stops_the_answers_and_not_the_status() {
         world.decide(0, current_l1, &records(0, &OLD)).await;
         assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten));
     }
+}
+
+impl World {
+    /// Repeats a snapshot until what `until` says holds, for two minutes at most.
+    async fn decide_until(&mut self, current_l1: u64, records: &[SafeHead], until: impl Fn(&SafeDb) -> bool) {
+        let begun = Instant::now();
+        while !until(&self.db) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", self.db.safe_head_at(95));
+            self.decide(0, current_l1, records).await;
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+/// redb refuses everything once a write has failed, so the file is opened anew: as soon as that helps, and not all the
+/// time before.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_mended_is_written_again() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.broken.store(true, Ordering::SeqCst);
+    for _ in 0..600 {
+        world.decide(0, 106, &records(0, &OLD)).await;
+        assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten));
+        sleep(Duration::from_millis(500)).await;
+    }
+    let tries = world.tries.load(Ordering::SeqCst);
+    assert!((5..=40).contains(&tries), "{tries} in five minutes");
+    world.broken.store(false, Ordering::SeqCst);
+    world.decide_until(108, &records(0, &OLD), |db| db.safe_head_at(107).is_ok()).await;
+    assert_eq!(world.db.safe_head_at(107), Ok(record(0, 104, 1040)));
+    assert_eq!(world.db.safe_head_at(95), Ok(record(0, 90, 900)));
+    world.decide(0, 110, &records(0, &[90, 99, 104, 108])).await;
+    assert_eq!(world.seen_by_disk().await, [108], "durable before it is published, as ever");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_back_while_the_disk_was_broken_is_not_answered() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 106, &records(0, &OLD)).await;
+    world.broken.store(true, Ordering::SeqCst);
+    // On the same L1, as after a vote that overrules the safe head.
+    world.decide(0, 97, &[]).await;
+    world.decide(0, 110, &[]).await;
+    world.broken.store(false, Ordering::SeqCst);
+    world.decide_until(110, &[], |db| db.safe_head_at(95) != Err(LookupError::Unwritten)).await;
+    assert_eq!(world.db.safe_head_at(96), Ok(record(0, 90, 900)));
+    assert_eq!(world.db.safe_head_at(97), Err(LookupError::NotCovered));
 }
 
 #[tokio::test]
