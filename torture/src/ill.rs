@@ -60,12 +60,16 @@ pub enum Ill {
     ZeroL2,
     /// Its local-safe head stayed at finalized.
     StaleLocal,
-    /// It derives again from the finalized block, a block in three seconds.
-    Rewind,
+    /// It derives again from the finalized block, a block in so many seconds.
+    Rewind(u64),
     /// It has no peers: its tip is its safe head.
     Lonely,
+    /// Its tip is below its safe head, at the finalized one.
+    LowTip,
     /// It has derived all but so many L1 blocks.
     Late(u64),
+    /// It calls final what was so many L1 blocks ago.
+    LateFinality(u64),
     /// As kona: what it has derived is late, and it says that it is the L1 head.
     HeadAsCurrent,
     /// It changes what it says.
@@ -130,12 +134,12 @@ impl Ill {
 
     /// What a rollup node may do wrong.
     pub fn of_node(rng: &mut StdRng) -> Self {
-        match rng.random_range(0..40) {
+        match rng.random_range(0..46) {
             0..16 => Self::of_any(rng),
             16..18 => Self::Zero,
             18 => Self::ZeroL2,
             19 => Self::StaleLocal,
-            20..24 => Self::Rewind,
+            20..24 => Self::Rewind(rng.random_range(2..24)),
             24..26 => Self::Lonely,
             26..29 => Self::Late(rng.random_range(1..40)),
             29..31 => Self::HeadAsCurrent,
@@ -143,7 +147,19 @@ impl Ill {
                 let count = rng.random_range(1..3);
                 Self::Twisted((0..count).map(|_| Twist::random(rng)).collect())
             }
-            _ => Self::Text,
+            39 => Self::Text,
+            40 => Self::LowTip,
+            41..43 => Self::LateFinality(rng.random_range(4..40)),
+            _ => Self::Twisted(vec![Twist::of_history(rng)]),
+        }
+    }
+
+    /// What all rollup nodes may do at once, as when one operator restarts them.
+    pub fn of_all_nodes(rng: &mut StdRng) -> Self {
+        match rng.random_range(0..6) {
+            0..4 => Self::Rewind(rng.random_range(6..40)),
+            4 => Self::Zero,
+            _ => Self::Late(rng.random_range(1..40)),
         }
     }
 
@@ -189,8 +205,8 @@ impl Ill {
     pub fn is_honest(&self) -> bool {
         use Ill::*;
         self.is_mute()
-            || matches!(self, Hung | Slow(_) | Silent | Unsubscribable | Junk | Zero | ZeroL2 | StaleLocal | Rewind)
-            || matches!(self, Lonely | Late(_))
+            || matches!(self, Hung | Slow(_) | Silent | Unsubscribable | Junk | Zero | ZeroL2 | StaleLocal | Rewind(_))
+            || matches!(self, Lonely | LowTip | Late(_) | LateFinality(_))
     }
 }
 
@@ -215,6 +231,16 @@ impl Twist {
             _ => How::Copy(L1_FIELDS + rng.random_range(0..L2_FIELDS)),
         };
         Self { field, how }
+    }
+
+    /// Another safe or final block than everybody's, as after a challenge of its data, or finality too early.
+    fn of_history(rng: &mut StdRng) -> Self {
+        let (safe, finalized) = (L1_FIELDS + 1, L1_FIELDS + 2);
+        match rng.random_range(0..3) {
+            0 => Self { field: safe, how: How::Hash },
+            1 => Self { field: finalized, how: How::Hash },
+            _ => Self { field: finalized, how: How::Copy(safe) },
+        }
     }
 
     /// Changes the status.

@@ -46,6 +46,8 @@ pub enum What {
     L1(usize, Ill),
     /// A rollup node.
     Node(usize, Ill),
+    /// All rollup nodes.
+    Nodes(Ill),
     /// The execution client.
     Client(Ill),
     /// The last blocks of L1 are replaced by so many.
@@ -85,9 +87,15 @@ impl Plan {
             let at = rng.random_range(BEGIN..HEALED - 5);
             let lasts = (3.0 * 140_f64.powf(rng.random_range(0.0..1.0))) as u64;
             let fault = Fault { index: faults.len(), at, lasts: lasts.min(HEALED - at), what };
+            let killed = matches!(fault.what, What::Kill(_));
             faults.push(fault);
             if guarded && !is_guarded(&faults, &shape) {
                 faults.pop();
+            }
+            if killed && rng.random_bool(0.5) {
+                // While nobody looks.
+                let what = What::reorg(&mut rng);
+                faults.push(Fault { index: faults.len(), at: at + 1, lasts: 1, what });
             }
         }
         Self { seed, shape, faults }
@@ -101,16 +109,19 @@ impl Plan {
 }
 
 impl What {
+    fn reorg(rng: &mut StdRng) -> Self {
+        let depth = rng.random_range(1..8);
+        Self::ReorgL1 { depth, length: rng.random_range(0..depth + 3) }
+    }
+
     fn random(shape: &Shape, guarded: bool, rng: &mut StdRng) -> Self {
         loop {
             let what = match rng.random_range(0..100) {
                 0..38 => Self::L1(rng.random_range(0..shape.l1), Ill::of_l1(rng)),
-                38..72 if shape.nodes > 0 => Self::Node(rng.random_range(0..shape.nodes), Ill::of_node(rng)),
+                38..68 if shape.nodes > 0 => Self::Node(rng.random_range(0..shape.nodes), Ill::of_node(rng)),
+                68..72 if shape.nodes > 0 => Self::Nodes(Ill::of_all_nodes(rng)),
                 72..76 if shape.client => Self::Client(Ill::of_client(rng)),
-                76..84 => {
-                    let depth = rng.random_range(1..8);
-                    Self::ReorgL1 { depth, length: rng.random_range(0..depth + 3) }
-                }
+                76..84 => Self::reorg(rng),
                 84..87 => Self::Return,
                 87..89 => Self::ReorgL2(rng.random_range(1..20)),
                 89..91 => Self::PauseL1,
@@ -136,21 +147,36 @@ impl What {
 /// Whether at each moment more servers of each kind are well than lie.
 fn is_guarded(faults: &[Fault], shape: &Shape) -> bool {
     let at = |second: u64| {
-        let ills = |of: fn(&What) -> Option<(usize, &Ill)>, count: usize| {
+        let ills = |of: fn(&What, usize) -> Option<&Ill>, count: usize| {
             let (mut ill, mut lying) = (vec![false; count], vec![false; count]);
             for fault in faults.iter().filter(|fault| fault.at <= second && second < fault.at + fault.lasts) {
-                if let Some((index, what)) = of(&fault.what) {
+                for index in 0..count {
+                    let Some(what) = of(&fault.what, index) else { continue };
                     ill[index] = true;
-                    // What is old is no lie of a rollup node; of L1 endpoints it may take back what was there.
+                    // What is old is no lie of a rollup node; of L1 endpoints it may take back what was there. That a
+                    // hash is wrong can be told without anybody else.
                     let old = matches!((&fault.what, what), (What::Node(..), Ill::Lag(_) | Ill::Frozen));
-                    lying[index] |= !what.is_honest() && !old;
+                    lying[index] |= !what.is_honest() && !old && *what != Ill::WrongHash;
                 }
             }
             let count = |flags: &[bool]| flags.iter().filter(|flag| **flag).count();
             (count(&lying), flags_off(&ill))
         };
-        let l1 = ills(|what| if let What::L1(index, ill) = what { Some((*index, ill)) } else { None }, shape.l1);
-        let node = ills(|what| if let What::Node(index, ill) = what { Some((*index, ill)) } else { None }, shape.nodes);
+        let l1 = ills(
+            |what, index| match what {
+                What::L1(target, ill) if *target == index => Some(ill),
+                _ => None,
+            },
+            shape.l1,
+        );
+        let node = ills(
+            |what, index| match what {
+                What::Node(target, ill) if *target == index => Some(ill),
+                What::Nodes(ill) => Some(ill),
+                _ => None,
+            },
+            shape.nodes,
+        );
         // A node whose current_l1 is no vote does not outvote anybody.
         let idle = (0..shape.nodes).filter(|node| !shape.votes(*node)).count();
         (l1.0 == 0 || l1.0 < l1.1) && (node.0 == 0 || node.0 + idle < node.1)

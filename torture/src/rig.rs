@@ -1,7 +1,6 @@
 //! The simulated side of a run: worlds, the servers that serve them, and what they do wrong now.
 
 use std::{
-    cell::RefCell,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -61,21 +60,18 @@ pub struct Rig {
     now: Arc<Mutex<u64>>,
 }
 
-thread_local! {
-    /// Making the first chains takes longer than a run, so they are kept.
-    static MADE: RefCell<Vec<Chains>> = const { RefCell::new(Vec::new()) };
-}
+/// Making the first chains takes longer than a run, so they are kept.
+static MADE: Mutex<Vec<Chains>> = Mutex::new(Vec::new());
 
 fn first_chains(params: Params, start: Duration) -> Chains {
-    MADE.with_borrow_mut(|made| {
-        if let Some(known) = made.iter().find(|known| *known.params() == params && known.now() == start) {
-            return known.clone();
-        }
-        let mut chains = Chains::new(params);
-        chains.advance(start);
-        made.push(chains.clone());
-        chains
-    })
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = made.iter().find(|known| *known.params() == params && known.now() == start) {
+        return known.clone();
+    }
+    let mut chains = Chains::new(params);
+    chains.advance(start);
+    made.push(chains.clone());
+    chains
 }
 
 impl Rig {
@@ -134,6 +130,12 @@ impl Rig {
                 self.nodes[*target].under_way.push((index, ill.clone()));
                 self.show_node(*target, second);
             }
+            What::Nodes(ill) => {
+                for target in 0..self.nodes.len() {
+                    self.nodes[target].under_way.push((index, ill.clone()));
+                    self.show_node(target, second);
+                }
+            }
             What::Client(ill) => {
                 self.client.under_way.push((index, ill.clone()));
                 self.show_client(second);
@@ -166,6 +168,12 @@ impl Rig {
             What::Node(target, _) => {
                 over(&mut self.nodes[*target]);
                 self.show_node(*target, second);
+            }
+            What::Nodes(_) => {
+                for target in 0..self.nodes.len() {
+                    over(&mut self.nodes[target]);
+                    self.show_node(target, second);
+                }
             }
             What::Client(_) => {
                 over(&mut self.client);
@@ -337,12 +345,14 @@ fn says(ill: &Ill, world: &World, mut status: SyncStatus, since: u64) -> SyncSta
             ..SyncStatus::default()
         },
         Ill::StaleLocal => SyncStatus { local_safe_l2: status.finalized_l2, ..status },
-        Ill::Rewind => {
+        Ill::Rewind(pace) => {
             let from = status.finalized_l1.number.saturating_sub(4);
-            late(world, &status, status.head_l1.number.saturating_sub(from + since / 3))
+            late(world, &status, status.head_l1.number.saturating_sub(from + since / pace))
         }
         Ill::Lonely => SyncStatus { unsafe_l2: status.safe_l2, cross_unsafe_l2: status.safe_l2, ..status },
+        Ill::LowTip => SyncStatus { unsafe_l2: status.finalized_l2, cross_unsafe_l2: status.finalized_l2, ..status },
         Ill::Late(blocks) => late(world, &status, *blocks),
+        Ill::LateFinality(blocks) => SyncStatus { finalized_l2: late(world, &status, *blocks).finalized_l2, ..status },
         Ill::HeadAsCurrent => SyncStatus { current_l1: status.head_l1, ..late(world, &status, 2) },
         Ill::Twisted(twists) => {
             twists.iter().for_each(|twist| twist.apply(&mut status));

@@ -13,7 +13,7 @@ use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
 use rollup::{RollupConfig, SyncStatus};
 use rpc::InProcess;
-use safe_db::RollupId;
+use safe_db::{RollupId, SafeDb};
 use serde_json::{Value, json};
 use status::{Clock, Limits, Snapshot, Snapshots};
 use tokio::time::{Instant, sleep_until};
@@ -66,6 +66,7 @@ struct Server {
     parts: Pin<Box<dyn Future<Output = Result<()>>>>,
     snapshots: Snapshots,
     rpc: InProcess,
+    db: Option<SafeDb>,
 }
 
 /// Runs a plan.
@@ -177,7 +178,7 @@ impl<'a> Run<'a> {
         let (parts, snapshots) = op_status::follow(&config);
         let rpc = op_status::in_process(&config, &snapshots);
         let parts = try_join_all(parts).map(|ended| Err(eyre!("the program ended: {ended:?}"))).boxed_local();
-        self.server = Some(Server { clock, parts, snapshots, rpc });
+        self.server = Some(Server { clock, parts, snapshots, rpc, db: config.safe_db });
     }
 
     /// Judges everything that is published until then.
@@ -192,6 +193,10 @@ impl<'a> Run<'a> {
                 changed = server.snapshots.changed() => {
                     changed?;
                     let snapshot = server.snapshots.borrow_and_update().clone();
+                    if let Some(db) = &server.db {
+                        let recorded = db.stored(u64::MAX)?.map_or(0, |block| block.number);
+                        self.oracle.recorded(recorded, snapshot.status.current_l1.number);
+                    }
                     self.see(&snapshot, from)?;
                 }
                 ended = &mut server.parts => {
@@ -306,7 +311,11 @@ fn line(status: &SyncStatus) -> String {
 }
 
 fn limits(rig: &Rig) -> Limits {
-    Limits { max_hold: Duration::from_secs(rig.shape.max_hold), ..Limits::default() }
+    Limits {
+        max_hold: Duration::from_secs(rig.shape.max_hold),
+        max_head_age: Duration::from_secs(rig.shape.max_head_age),
+        ..Limits::default()
+    }
 }
 
 fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {

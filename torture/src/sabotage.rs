@@ -17,13 +17,15 @@ pub(crate) fn check(args: &Args) -> ExitCode {
     use status::Bug;
 
     let mut missed = 0;
-    for bug in Bug::ALL {
+    for bug in Bug::ALL.iter().copied() {
         Bug::pick(Some(bug));
         match crate::first_violation(args) {
-            Some((seed, what)) => crate::say(&format!("{bug:<18} seed {seed:>4}  {}", crate::shorten(&what, 90))),
+            Some((seed, what)) => {
+                crate::say(&format!("{:<15} seed {seed:>3}  {}", bug.to_string(), crate::shorten(&what, 120)))
+            }
             None => {
                 missed += 1;
-                crate::say(&format!("{bug:<18} NOT FOUND in {} seeds", args.seeds));
+                crate::say(&format!("{:<15} NOT FOUND in {} seeds", bug.to_string(), args.seeds));
             }
         }
     }

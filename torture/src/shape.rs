@@ -24,6 +24,8 @@ pub struct Shape {
     pub confs: u64,
     /// Seconds for which a derived half may be held.
     pub max_hold: u64,
+    /// Seconds for which L1 may stand still.
+    pub max_head_age: u64,
 }
 
 /// L1 blocks at the start.
@@ -59,6 +61,7 @@ impl Shape {
             safe_db: nodes > 0 && rng.random_ratio(2, 5),
             confs: pick(rng, &[0, 0, 0, 2]) as u64,
             max_hold: pick(rng, &[120, 1800]) as u64,
+            max_head_age: pick(rng, &[120, 300]) as u64,
         }
     }
 

@@ -3,12 +3,25 @@
 
 use std::fmt;
 
-/// A guard that is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Bug {
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $bug:ident,)*) => {
+        /// A guard that is left out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Bug {
+            $($(#[$doc])* $bug,)*
+        }
+
+        impl Bug {
+            /// Every bug.
+            pub const ALL: &[Self] = &[$(Self::$bug),*];
+        }
+    };
+}
+
+bugs! {
     /// Heads may be out of order.
-    Ordering = 1,
+    Ordering,
     /// Any block at its height is canonical.
     Hashes,
     /// Nothing is ever too old.
@@ -35,6 +48,8 @@ pub enum Bug {
     FinalityAhead,
     /// Finalized heads of L2 go back.
     FinalizedFloor,
+    /// Another L2 block is final than was.
+    FinalizedOther,
     /// Another block than most have is served.
     SafeConflict,
     /// After an L1 reorg the old view is served on the new head.
@@ -55,37 +70,15 @@ pub enum Bug {
     HeaderHash,
     /// The L1 head of a rollup node stands for its `current_l1`.
     HeadAsCurrent,
+    /// The SafeDB forwards a status before what it implies is durable.
+    DurableLater,
+    /// The SafeDB takes what lies between two claims for covered.
+    Gap,
+    /// The SafeDB answers from an earlier life unchecked.
+    Unchecked,
 }
 
 impl Bug {
-    /// Every bug.
-    pub const ALL: [Self; 24] = [
-        Self::Ordering,
-        Self::Hashes,
-        Self::Staleness,
-        Self::FrozenHead,
-        Self::HoldLimit,
-        Self::L1Epoch,
-        Self::L2Epoch,
-        Self::Floor,
-        Self::OneHalf,
-        Self::TipBelowSafe,
-        Self::Majority,
-        Self::ConfDepth,
-        Self::FinalityAhead,
-        Self::FinalizedFloor,
-        Self::SafeConflict,
-        Self::Orphans,
-        Self::Labels,
-        Self::FinalizedConflict,
-        Self::Sequence,
-        Self::Bytes,
-        Self::L1Quorum,
-        Self::L1Live,
-        Self::HeaderHash,
-        Self::HeadAsCurrent,
-    ];
-
     /// Whether this is the bug that was picked.
     #[cfg(not(sabotage))]
     pub const fn bites(self) -> bool {
@@ -105,12 +98,14 @@ mod picked {
 
     use super::Bug;
 
-    static PICKED: AtomicU8 = AtomicU8::new(0);
+    const NONE: u8 = u8::MAX;
+
+    static PICKED: AtomicU8 = AtomicU8::new(NONE);
 
     impl Bug {
         /// From now on this bug is there, in the whole process; none is a program without bugs.
         pub fn pick(bug: Option<Self>) {
-            PICKED.store(bug.map_or(0, |bug| bug as u8), Ordering::Relaxed);
+            PICKED.store(bug.map_or(NONE, |bug| bug as u8), Ordering::Relaxed);
         }
 
         /// Whether this is the bug that was picked.

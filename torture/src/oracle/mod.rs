@@ -70,6 +70,9 @@ pub struct Oracle {
     /// Whether a lie was served that nobody could have known for one: then nothing need become well.
     misled: bool,
     max_hold: u64,
+    max_head_age: u64,
+    /// Up to which L1 block safe heads were recorded when the newest status came out; none if that did not matter.
+    recorded: Option<u64>,
     /// When another derived half was last published; it may have waited for our L1, or an L1 reorg brought it back.
     derived_at: u64,
     /// How many statuses were judged.
@@ -87,6 +90,8 @@ impl Oracle {
             disputed: None,
             misled: false,
             max_hold: rig.shape.max_hold * 1000,
+            max_head_age: rig.shape.max_head_age * 1000,
+            recorded: None,
             derived_at: 0,
             judged: 0,
             looked_up: 0,
@@ -105,6 +110,12 @@ impl Oracle {
         self.evidence.restart();
         self.last = None;
         self.disputed = None;
+    }
+
+    /// Notes up to which L1 block safe heads are on disk at the moment when a `current_l1` is published. What is lower
+    /// than before is published first.
+    pub fn recorded(&mut self, number: u64, current_l1: u64) {
+        self.recorded = (current_l1 >= self.current_l1()).then_some(number);
     }
 
     /// Judges a snapshot at the moment of its publication.
@@ -170,7 +181,7 @@ impl Oracle {
         let held = now - said;
         ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
-        ensure!(age <= 300_000 + SLACK, "a head is served whose time is {age} ms ago");
+        ensure!(age <= self.max_head_age + SLACK, "a head is served whose time is {age} ms ago");
         if let Some(since) = self.disputed {
             ensure!(now - since <= SLACK, "a status is served that one of two derivers contradicts");
         }
@@ -194,6 +205,9 @@ impl Oracle {
         self.looked_up += 1;
         let truth = Truth { world: &rig.world, others: &rig.others };
         let status = self.last.as_ref().map(|last| last.status).unwrap_or_default();
+        if let Some(recorded) = self.recorded {
+            ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
+        }
         rules::safe_head(number, &answer["result"], &status, &truth)
     }
 

@@ -202,6 +202,9 @@ fn finalized(
     if block == old.finalized_l2 {
         return Ok(lies);
     }
+    let ours = new.finalized_l1;
+    let above = block.number > 0 && !ours.hash.is_zero() && block.l1_origin.number > ours.number;
+    ensure!(!above, "finalized_l2 {} has its origin above finalized_l1 {}", block.number, ours.number);
     let exists = truth.l2(block.hash) == Some(block);
     // The sources may know of finality before we do.
     let highest = evidence.highest_final().max(truth.finalized_l1()).min(new.head_l1.number);
@@ -262,6 +265,11 @@ pub fn moved(last: &Published, next: &Published, truth: &Truth<'_>, evidence: &E
             let forward = old.number < new.number || old == new || old.hash.is_zero();
             ensure!(forward, "{name} went from {old:?} to {new:?} without an L1 epoch");
         }
+    }
+    let (was, is) = (old.safe_l2, new.safe_l2);
+    if epochs == 0 && was.number == is.number && was.hash != is.hash {
+        let (say, _) = evidence.derivers(|_, said| said.safe_l2 == is);
+        ensure!(say >= 2 || !truth.is_l2_gone(is), "safe_l2 {} became another block by the word of {say}", is.number);
     }
     let (old, new) = (old.unsafe_l2, new.unsafe_l2);
     let forward = old.number < new.number || old.id() == new.id();

@@ -192,6 +192,15 @@ async fn a_reorg_that_raises_current_l1_replaces_records_at_once() {
 }
 
 #[tokio::test]
+async fn a_reorg_that_raises_current_l1_below_its_ancestor_lowers_nothing() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 95, &records(0, &[90])).await;
+    world.decide(1, 98, &records(1, &[90, 96])).await;
+    assert_eq!(world.seen_by_disk().await, [95], "readers still saw the status before");
+    assert_eq!(world.db.safe_head_at(97), Ok(record(0, 96, 960)));
+}
+
+#[tokio::test]
 async fn nothing_is_answered_until_l1_has_been_compared() {
     let known = Arc::new(AtomicBool::new(false));
     let reachable = known.clone();

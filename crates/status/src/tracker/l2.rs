@@ -149,7 +149,7 @@ impl StatusTracker {
         if view.is_outvoted(self.reached()) && !Bug::Majority.bites() {
             return Verdict::Queue(Reason::Outvoted);
         }
-        if self.is_denied(view) && !Bug::SafeConflict.bites() {
+        if self.is_denied(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
         let finality_ahead = self.finality_ahead(l1, finalized);
@@ -159,7 +159,7 @@ impl StatusTracker {
                 if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
             return verdict;
         };
-        if !self.orphaned && !self.overruled && self.contradicts_safe(view) && !Bug::SafeConflict.bites() {
+        if !self.orphaned && !self.overruled && self.contradicts_safe(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
         if let Err(verdict) = self.above_floor(served, &taken.derived) {
@@ -222,7 +222,7 @@ impl StatusTracker {
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
     fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
         let floor = &served.view.derived;
-        if self.contradicts_finalized(new) && !Bug::FinalizedFloor.bites() {
+        if self.contradicts_finalized(new) {
             return Err(Verdict::Refuse(Reason::FinalizedConflict));
         }
         if !in_order(&floor.finalized, &new.safe) {
@@ -240,10 +240,8 @@ impl StatusTracker {
         let served = self.served.as_ref().map(|served| served.view.derived.finalized);
         let safe = self.retained.with_safe(new.finalized.number, |view| view.is_of_node() && self.is_true(view));
         let known = [served, safe.filter(|_| !self.overruled).map(|view| view.derived.safe)];
-        known
-            .into_iter()
-            .flatten()
-            .any(|known| known.number == new.finalized.number && known.hash != new.finalized.hash)
+        let other = |known: L2BlockRef| known.number == new.finalized.number && known.hash != new.finalized.hash;
+        known.into_iter().flatten().any(other) && !Bug::FinalizedOther.bites()
     }
 
     /// Serves `taken`, on the newest L1.
