@@ -1,7 +1,7 @@
 //! The simulated upstreams of the op-status that is measured, in a thread of their own.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     net::SocketAddr,
     sync::mpsc,
     thread,
@@ -10,6 +10,8 @@ use std::{
 
 use devnet::{Listener, Node, Params, Role, World};
 use tempfile::NamedTempFile;
+
+use crate::child::give_way;
 
 /// How far in the past the chains begin, so that they can run ahead of time without leaving the present.
 const LEAD: Duration = Duration::from_secs(3 * 3600);
@@ -34,7 +36,12 @@ impl Chain {
         let (l1, l2) = (Node::new(world.clone(), Role::L1), Node::new(world.clone(), Role::ExecutionClient));
         let (send, urls) = mpsc::channel();
         let nodes = [l1.clone(), l2.clone()];
-        thread::Builder::new().name("upstreams".into()).spawn(move || serve(nodes, &send))?;
+        thread::Builder::new().name("upstreams".into()).spawn(move || {
+            if let Err(error) = give_way().and_then(|()| serve(nodes, &send)) {
+                // Nobody waits for it if it served.
+                let _ = send.send(Err(error));
+            }
+        })?;
         let [l1_address, l2_address] = urls.recv()??;
         let chain = Self { world, l1, l2, rollup, l1_address, l2_address };
         chain.grow(64);
@@ -73,7 +80,7 @@ impl Chain {
     }
 }
 
-fn serve(nodes: [Node; 2], urls: &mpsc::Sender<std::io::Result<[SocketAddr; 2]>>) {
+fn serve(nodes: [Node; 2], urls: &mpsc::Sender<io::Result<[SocketAddr; 2]>>) -> io::Result<()> {
     let serve = async {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let [l1, l2] = nodes;
@@ -83,8 +90,5 @@ fn serve(nodes: [Node; 2], urls: &mpsc::Sender<std::io::Result<[SocketAddr; 2]>>
         futures::join!(l1.serve(std::future::pending()), l2.serve(std::future::pending()));
         Ok(())
     };
-    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|it| it.block_on(serve));
-    if let Err(error) = ended {
-        let _ = urls.send(Err(error));
-    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve)
 }

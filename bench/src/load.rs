@@ -87,8 +87,9 @@ impl Clients {
                 }
             }
         }
+        let took = start.elapsed();
         micros.sort_by(f64::total_cmp);
-        Ok(Answers { micros, took: start.elapsed() })
+        Ok(Answers { micros, took })
     }
 }
 

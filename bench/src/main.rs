@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bench ─┬─ load, subscribers      clients on raw sockets, on the last core
-//!        ├─ chain                  simulated upstreams, in a thread of their own beside them
+//!        ├─ chain                  simulated upstreams, in a thread that takes what the clients leave of it
 //!        └─ child: `bench serve KIND`, on the first core: op-status as it ships, or what it is compared with
 //! ```
 //!

@@ -11,7 +11,7 @@ use devnet::{Faults, Params};
 
 use crate::{
     chain::Chain,
-    child::Server,
+    child::{Server, give_way},
     report::{Goal, Report},
     serve::Kind,
     subscribers::Subscribers,
@@ -107,6 +107,7 @@ fn meanwhile(
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let happening = scope.spawn(|| {
+            give_way()?;
             while !done.load(Relaxed) {
                 happen()?;
                 thread::sleep(pause);
