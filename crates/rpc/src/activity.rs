@@ -80,8 +80,9 @@ impl Activity {
 
     /// Becomes idle when an answer has been made, unless events follow.
     pub(crate) fn answered(&self) {
-        if self.lock().phase != Phase::Streaming {
-            self.enter(Phase::Idle);
+        let mut state = self.lock();
+        if state.phase != Phase::Streaming {
+            (state.phase, state.since) = (Phase::Idle, Instant::now());
         }
     }
 

@@ -41,6 +41,22 @@ pub(crate) fn sync_status(body: &[u8], answers: &Answers) -> Option<Response<Htt
 /// id: an unsigned integer, a string without escapes, or null. Members may come in any order and beside unknown ones;
 /// one that is given twice, and all else, is jsonrpsee's to judge.
 pub fn recognise(body: &[u8]) -> Option<&str> {
+    as_usual(body).or_else(|| as_json(body))
+}
+
+/// The id of a request as Go's clients and most others write it, at a tenth of what reading JSON takes.
+fn as_usual(body: &[u8]) -> Option<&str> {
+    let rest = body.strip_prefix(br#"{"jsonrpc":"2.0","id":"#)?;
+    let (id, rest) = rest.split_at(rest.iter().position(|byte| !byte.is_ascii_digit())?);
+    let is_rest =
+        rest == br#","method":"optimism_syncStatus","params":[]}"# || rest == br#","method":"optimism_syncStatus"}"#;
+    // Nineteen digits fit into 64 bits; more, and a zero in front, are judged as JSON.
+    let is_number = matches!(id, [b'0'] | [b'1'..=b'9', ..]) && id.len() < 20;
+    str::from_utf8(id).ok().filter(|_| is_rest && is_number)
+}
+
+/// The id, whichever way the request is written.
+fn as_json(body: &[u8]) -> Option<&str> {
     /// As jsonrpsee reads it, but for the id, and without names that need unescaping.
     #[derive(Deserialize)]
     struct Request<'a> {

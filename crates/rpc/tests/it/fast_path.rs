@@ -104,8 +104,11 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         })
         .boxed();
     let batch = (0..3usize).prop_map(|calls| format!("[{}]", vec![call("optimism_syncStatus"); calls].join(",")));
+    let usual = ("(0|[1-9])[0-9]{0,20}", select(&["", r#","params":[]"#]))
+        .prop_map(|(id, params)| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"optimism_syncStatus"{params}}}"#));
     prop_oneof![
         20 => object.clone(),
+        4 => usual.prop_map(String::into_bytes),
         1 => batch.prop_map(String::into_bytes),
         // The members in order, which is no request but a batch of what are none.
         1 => Just(br#"["2.0",1,"optimism_syncStatus",[]]"#.to_vec()),
