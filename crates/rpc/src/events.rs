@@ -120,8 +120,10 @@ impl Events {
             }
             select! {
                 () = self.shared.stop.cancelled() => {}
-                more = self.feed.changed() => if more.is_err() && !self.shared.stop.is_cancelled() {
-                    return Some(self.end("the feed has ended"));
+                more = self.feed.changed() => match more {
+                    Ok(()) => self.shared.turn().await,
+                    Err(_) if !self.shared.stop.is_cancelled() => return Some(self.end("the feed has ended")),
+                    Err(_) => {}
                 },
                 () = sleep_until(silent) => return Some(":\n\n".to_owned()),
             }

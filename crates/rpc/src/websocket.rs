@@ -168,7 +168,10 @@ impl Session<'_> {
             match event {
                 Event::Stop => stopping = true,
                 Event::Answered(answer) => self.send_text(answer).await?,
-                Event::News(true) => self.tell().await?,
+                Event::News(true) => {
+                    shared.turn().await;
+                    self.tell().await?;
+                }
                 Event::News(false) => return Err(End::Closed(CloseCode::Error, "the feed has ended")),
                 Event::Received(None) => return Err(tungstenite::Error::ConnectionClosed.into()),
                 Event::Received(Some(message)) => {
