@@ -140,7 +140,7 @@ pub enum UsageError {
     NoSafeHeads,
     /// The database of safe heads is not usable.
     #[error("--safedb.path: {0}")]
-    SafeDb(#[from] safe_db::OpenError),
+    SafeDb(safe_db::OpenError),
     /// Two endpoints of one kind that cannot be told apart.
     #[error("{flag}: two endpoints are shown as {name}; tell them apart by a name, NAME=URL")]
     Twice {
@@ -166,7 +166,7 @@ impl Config {
     /// Opens the database of safe heads that the flags name, which is then this process's alone.
     pub fn with_safe_db(self, args: &RunArgs) -> Result<Self, UsageError> {
         let open = |path| SafeDb::open(path, &RollupId::from(&*self.rollup));
-        let safe_db = args.safe_db.path().map(open).transpose()?;
+        let safe_db = args.safe_db.path().map(open).transpose().map_err(UsageError::SafeDb)?;
         Ok(Self { safe_db, ..self })
     }
 

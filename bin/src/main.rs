@@ -62,6 +62,8 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
 }
 
 async fn run(args: &RunArgs) -> eyre::Result<()> {
+    // First of all: reading the database can take seconds, and the signal must not end that by force.
+    let shutdown = signals()?;
     init_log(&args.serve.log);
     let config = Config::from_args(args)?.with_safe_db(args)?;
     if config.l2.nodes.is_empty() {
@@ -70,7 +72,7 @@ async fn run(args: &RunArgs) -> eyre::Result<()> {
              op-challenger, an output-oracle proposer or proxyd's consensus-layer mode"
         );
     }
-    op_status::run(config, signals()?).await
+    op_status::run(config, shutdown).await
 }
 
 async fn dev(args: &DevArgs) -> eyre::Result<()> {

@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod get;
 mod logs;
+mod machine;
 mod secrets;
 mod shared;
 mod watch;

@@ -1,11 +1,12 @@
 //! Whatever is put into URLs and files, it is neither logged nor served nor printed.
 
-use std::{io::Write, net::SocketAddr};
+use std::{io::Write, net::SocketAddr, process::Stdio, time::Duration};
 
 use devnet::{Faults, Node, Params, Requests, Role, World};
 use status::Clock;
+use tokio::{io::AsyncReadExt, time::timeout};
 
-use crate::shared::{Server, call, get, op_status, output, serving};
+use crate::shared::{Server, call, get, get_with, op_status, output, serving};
 
 /// In every secret below.
 const SECRET: &str = "s3cr3t";
@@ -103,7 +104,11 @@ async fn play(format: &str) {
             };
             let followers = format!("echo={echo}");
             let upstream_flags = ["--rollup", &node, "--rollup.follower", &followers, "--rollup.current-l1=origin"];
-            let mut server = Server::start(with(&[&["run"], &upstream_flags[..]].concat())).await;
+            let own_port = ["--metrics.enabled", "--metrics.port", "0"];
+            let mut server =
+                Server::spawn(with(&[&["run"], &upstream_flags[..], &own_port].concat()).stdout(Stdio::null()));
+            server.address = server.address_in("serving RPC over HTTP and WebSocket").await;
+            let metrics = server.address_in("serving metrics").await;
             server.line("ready").await;
             // Each kind of failure has words of its own.
             upstreams.l1[0]
@@ -124,6 +129,16 @@ async fn play(format: &str) {
             }
             for path in PATHS {
                 check(path, &get(server.address, path).await);
+            }
+            for (address, path, accept) in
+                [(server.address, "/", "text/html"), (metrics, "/metrics", "*/*"), (metrics, "/nothing", "*/*")]
+            {
+                let answer = get_with(address, path, &format!("host: x\r\naccept: {accept}")).await;
+                assert!(accept != "text/html" || answer.contains("<html"), "it is no page: {answer}");
+                check(&format!("{path} as {accept}"), &answer);
+            }
+            for asked in [&node, &echo, &url("http", server.address), &url("ws", server.address)] {
+                check("watch", &watched(asked).await);
             }
             upstreams.node.set(Faults::default());
             server.line("live").await;
@@ -146,6 +161,26 @@ async fn play(format: &str) {
             }
         })
         .await;
+}
+
+/// What `watch` prints within a second of its first words, in both forms.
+async fn watched(url: &str) -> String {
+    let mut told = String::new();
+    for form in [&[][..], &["--json"]] {
+        let mut command = op_status(&[&["watch", "--rpc", url, "--poll-interval", "50ms"], form].concat());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut out = process.stdout.take().expect("piped");
+        let mut bytes = Vec::new();
+        let first = timeout(Duration::from_secs(60), out.read_buf(&mut bytes)).await.expect("it says something");
+        assert!(first.expect("it is read") > 0, "{url}");
+        while let Ok(Ok(1..)) = timeout(Duration::from_secs(1), out.read_buf(&mut bytes)).await
+            && bytes.len() < 10_000
+        {}
+        process.kill().await.expect("it runs");
+        process.stderr.take().expect("piped").read_to_end(&mut bytes).await.expect("it is read");
+        told.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    told
 }
 
 fn jwt_is_hidden(text: &str) {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use devnet::{Faults, Listener, Node, Params, Requests, Role, World};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use status::Clock;
 use tokio::{
@@ -15,6 +16,9 @@ use tokio::{
     process::{Child, ChildStderr, Command},
     time::timeout,
 };
+
+/// Within this time after SIGTERM the program has ended, on a machine that is busy too.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// A node whose newest L1 block is four seconds old, or a little more: the chain stands still from now on.
 pub(crate) fn node(role: Role) -> Node {
@@ -76,12 +80,22 @@ pub(crate) async fn exchange(address: SocketAddr, request: &str) -> String {
 
 /// Gets a path.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
-    exchange(address, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+    get_with(address, path, "host: x").await
+}
+
+/// Gets a path with these headers.
+pub(crate) async fn get_with(address: SocketAddr, path: &str, headers: &str) -> String {
+    exchange(address, &format!("GET {path} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\r\n")).await
 }
 
 /// Calls a method without parameters; gives the body.
 pub(crate) async fn call(address: SocketAddr, method: &str) -> Value {
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [] }).to_string();
+    call_with(address, method, json!([])).await
+}
+
+/// Calls a method; gives the body.
+pub(crate) async fn call_with(address: SocketAddr, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
     let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
     let answer = exchange(address, &format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
@@ -93,21 +107,52 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) log: Vec<String>,
     lines: Lines<BufReader<ChildStderr>>,
-    _process: Child,
+    process: Child,
 }
 
 impl Server {
     /// Starts the command, which listens on a port of its choice.
     pub(crate) async fn start(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
-        let address = SocketAddr::from(([0; 4], 0));
-        let mut server = Self { address, log: Vec::new(), lines, _process: process };
-        let line = server.line("serving RPC over HTTP and WebSocket").await;
-        let (_, port) = line.split_once("127.0.0.1:").expect("its address");
-        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
-        server.address = SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")));
+        let mut server = Self::spawn(command.stdout(Stdio::null()));
+        server.address = server.address_in("serving RPC over HTTP and WebSocket").await;
         server
+    }
+
+    /// Starts the command, and waits for nothing.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        Self { address: SocketAddr::from(([0; 4], 0)), log: Vec::new(), lines, process }
+    }
+
+    /// The address in the line that says this, come or to come, in either format.
+    pub(crate) async fn address_in(&mut self, part: &str) -> SocketAddr {
+        let line = match self.log.iter().find(|line| line.contains(part)) {
+            Some(line) => line.clone(),
+            None => self.line(part).await,
+        };
+        let (_, address) = line.split_once("addr").expect("its address");
+        let address = address.trim_start_matches(['"', ':', '=']);
+        let end = address.find([' ', '"', ',', '}']).unwrap_or(address.len());
+        address[..end].parse().expect("an address")
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> Pid {
+        let id = self.process.id().expect("it runs");
+        Pid::from_raw(id.cast_signed()).expect("no process has the number zero")
+    }
+
+    /// Asks it to end (SIGTERM), and gives its exit code; none if the signal killed it.
+    pub(crate) async fn end(mut self) -> Option<i32> {
+        kill_process(self.pid(), Signal::TERM).expect("it runs");
+        let drain = async {
+            while let Ok(Some(line)) = self.lines.next_line().await {
+                self.log.push(line)
+            }
+        };
+        let (ended, ()) = timeout(GRACE, async { tokio::join!(self.process.wait(), drain) }).await.expect("it ends");
+        ended.expect("it is our child").code()
     }
 
     /// Waits for a line that says this.
@@ -121,6 +166,8 @@ impl Server {
                 }
             }
         };
-        timeout(Duration::from_secs(60), found).await.unwrap_or_else(|_| panic!("no {part:?} in the log"))
+        timeout(Duration::from_secs(60), found)
+            .await
+            .unwrap_or_else(|_| panic!("no {part:?} in the log:\n{}", self.log.join("\n")))
     }
 }

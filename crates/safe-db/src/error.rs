@@ -28,6 +28,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk is full or read-only, or it is somebody else's file.
+    #[error("{path} cannot be written: {error}; make room or give the server a folder that it may write to")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// What is there was not written by this program, or is damaged, or cannot be read.
     #[error(
         "{path} cannot be read: {error}; if it is damaged, move it away: coverage then begins anew, and nothing wrong is \

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -14,10 +14,7 @@ use crate::{
     claim::{Claim, record},
     tables::{COVERAGE, RECORDS, ROLLUP, Tables},
 };
-use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-    backends::InMemoryBackend,
-};
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, backends::InMemoryBackend};
 use rollup::{BlockId, SafeHead};
 
 /// The file within the folder that is given.
@@ -238,14 +235,28 @@ fn builder() -> Builder {
 fn open_file(folder: &Path, rollup: &RollupId) -> Result<Database, OpenError> {
     fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
     let path = folder.join(FILE);
-    let unreadable = |error: String| OpenError::Unreadable { path: path.clone(), error };
-    let db = builder().create(&path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
-        error => unreadable(error.to_string()),
-    })?;
-    match make_ours(&db, rollup).map_err(|error| unreadable(error.to_string()))? {
-        true => Ok(db),
-        false => Err(OpenError::OtherRollup { path }),
+    let ours = builder().create(&path).map_err(WriteError::from).and_then(|db| Ok((make_ours(&db, rollup)?, db)));
+    match ours {
+        Ok((true, db)) => Ok(db),
+        Ok((false, _)) => Err(OpenError::OtherRollup { path }),
+        Err(WriteError::Database(error)) => Err(unopened(path, *error)),
+        Err(error) => Err(OpenError::Unreadable { path, error: error.to_string() }),
+    }
+}
+
+fn unopened(path: PathBuf, error: redb::Error) -> OpenError {
+    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error {
+        redb::Error::DatabaseAlreadyOpen => OpenError::InUse { path },
+        redb::Error::Io(error)
+            if matches!(
+                error.kind(),
+                FileTooLarge | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+            ) =>
+        {
+            OpenError::Unwritable { path, error }
+        }
+        error => OpenError::Unreadable { path, error: error.to_string() },
     }
 }
 

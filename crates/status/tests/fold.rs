@@ -933,6 +933,32 @@ fn staleness_names_the_label_its_age_and_the_limit() {
     assert!(unset.unready(Clock::system().now(), &Limits::default()).is_some());
 }
 
+/// Ages are of the monotonic clock: setting the other one makes nothing older or younger, and nothing is refused for it.
+/// Only the timestamp of the L1 head is compared with it, for as long as it is wrong.
+#[test]
+fn a_clock_that_is_set_changes_no_age() {
+    let right = Duration::from_secs(l1(0, 110).timestamp);
+    let day = Duration::from_secs(24 * 60 * 60);
+    for unix in [Duration::ZERO, right.saturating_sub(day), right, right + day, day * 100_000] {
+        let mut fold = Fold::settled();
+        let said = L2View { unix, ..view(0, 106, 150, 202, 216) };
+        fold.node(said, Outcome::Changed, [110, 106, 150, 202, 216]);
+        let l1_confirmed = fold.last.confirmed.head_l1.expect("it is set");
+        let stale = |unix, age, max_head_age| {
+            let now = status::Now { instant: l1_confirmed + Duration::from_secs(age), unix };
+            let stale = fold.last.stale(now, &Limits { max_head_age, ..Limits::default() });
+            stale.map(|stale| (stale.label, stale.age.as_secs()))
+        };
+        for at in [unix, right, unix + day] {
+            assert_eq!(stale(at, 120, Duration::ZERO), None, "{unix:?} {at:?}");
+            assert_eq!(stale(at, 121, Duration::ZERO), Some(("head_l1", 121)), "{unix:?} {at:?}");
+        }
+        let limit = Limits::default().max_head_age;
+        assert_eq!(stale(right + day, 1, limit), Some(("head_l1_timestamp", day.as_secs())));
+        assert_eq!((stale(Duration::ZERO, 1, limit), stale(right, 1, limit)), (None, None), "{unix:?}");
+    }
+}
+
 /// What a node says of its safe heads goes with its derived half: taken, held and fallen back to with it.
 #[test]
 fn safe_heads_are_those_of_the_derived_half() {
