@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
 use status::{
-    Chain, Clock, Derived, Event, InstanceId, L1View, L2View, Limits, Outcome, Profile, Reason, Rules, Schedule,
-    Snapshot, StatusTracker, Tip,
+    Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Outcome, Profile, Reason, Rules,
+    Schedule, Snapshot, SourceState, StatusTracker, Tip,
 };
 use tokio::time::Instant;
 
@@ -580,6 +580,23 @@ fn of(source: &str, view: L2View) -> L2View {
     L2View { source: source.into(), ..view }
 }
 
+/// With another parent of the finalized block.
+fn twisted(mut view: L2View) -> L2View {
+    view.derived.finalized.parent_hash = B256::repeat_byte(7);
+    view
+}
+
+/// The source is known to be gone.
+fn gone(name: &str, now: Instant) -> Event {
+    Event::Source(SourceState {
+        name: name.into(),
+        layer: Layer::L2,
+        health: Health::Unreachable,
+        error: Some("refused".into()),
+        since: now,
+    })
+}
+
 impl Fold {
     fn sources(&self) -> (Option<&str>, Option<&str>) {
         (self.last.provenance.derived.as_deref(), self.last.provenance.tip.as_deref())
@@ -638,6 +655,52 @@ fn finality_is_what_most_derivers_have_reached() {
     assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead));
     fold.node(of("b", view(0, 104, 172, 198, 216)), Outcome::Unchanged, [110, 104, 150, 198, 216]);
     fold.node(of("a", view(0, 104, 170, 198, 217)), Outcome::Changed, [110, 104, 170, 198, 217]);
+}
+
+/// Nobody who calls another block of that number final bears a claim out, be it that only the parent differs.
+#[test]
+fn finality_that_others_tell_otherwise_is_not_served() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(0, 104, 150, 198, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("a", twisted(view(0, 104, 170, 198, 216))), Outcome::Changed, [110, 104, 150, 198, 216]);
+    fold.node(of("b", view(0, 104, 170, 198, 216)), Outcome::Unchanged, [110, 104, 150, 198, 216]);
+    fold.node(of("a", twisted(view(0, 104, 170, 198, 217))), Outcome::Changed, [110, 104, 150, 198, 217]);
+    fold.node(of("c", view(0, 104, 170, 198, 217)), Outcome::Unchanged, [110, 104, 150, 198, 217]);
+    fold.node(of("b", view(0, 104, 170, 198, 217)), Outcome::Changed, [110, 104, 170, 198, 217]);
+    assert_eq!(fold.last.status.finalized_l2, l2(0, 170));
+    assert_ne!(fold.sources().0, Some("a"));
+}
+
+/// A view that waited for our L1 is held against what the others said of its blocks meanwhile, and not only against
+/// what they say now.
+#[test]
+fn what_was_denied_while_it_waited_is_not_served() {
+    let mut fold = three();
+    let served = [110, 104, 150, 198, 215];
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, served);
+    fold.node(of("a", view(0, 111, 160, 202, 215)), Outcome::Unchanged, served);
+    fold.node(of("b", twisted(view(0, 111, 160, 202, 215))), Outcome::Waiting(Reason::L1Behind), served);
+    fold.node(of("a", view(0, 112, 170, 204, 215)), Outcome::Unchanged, served);
+    fold.node(of("c", view(0, 111, 160, 202, 215)), Outcome::Waiting(Reason::L1Behind), served);
+    fold.l1(0, 111, Outcome::Changed, [111, 111, 160, 202, 215]);
+    assert_eq!(fold.last.status.finalized_l2, l2(0, 160));
+}
+
+/// What a node had derived it has derived, though it is gone.
+#[test]
+fn a_node_that_is_gone_still_bears_witness() {
+    let mut fold = three();
+    let served = [110, 104, 150, 198, 215];
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, served);
+    fold.node(of("b", view(0, 105, 150, 202, 215)), Outcome::Unchanged, served);
+    fold.node(of("c", view(0, 105, 150, 202, 215)), Outcome::Unchanged, served);
+    fold.event(gone("b", fold.now), Outcome::Confirmed, served);
+    fold.node(of("c", view(0, 107, 150, 204, 215)), Outcome::Unchanged, served);
+    fold.node(of("a", view(0, 106, 150, 198, 215)), Outcome::Changed, [110, 105, 150, 202, 215]);
 }
 
 #[test]
@@ -759,14 +822,7 @@ fn a_source_known_to_be_gone_is_not_waited_for() {
     fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
     fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
     assert_eq!(fold.sources().0, Some("a"));
-    let gone = status::SourceState {
-        name: "a".into(),
-        layer: status::Layer::L2,
-        health: status::Health::Unreachable,
-        error: Some("refused".into()),
-        since: fold.now,
-    };
-    fold.event(Event::Source(gone), Outcome::Confirmed, [110, 104, 150, 198, 215]);
+    fold.event(gone("a", fold.now), Outcome::Confirmed, [110, 104, 150, 198, 215]);
     fold.node(of("b", view(0, 105, 150, 200, 214)), Outcome::Changed, [110, 105, 150, 200, 215]);
     assert_eq!(fold.sources(), (Some("b"), Some("a")), "its lower tip may just lag");
     fold.node(of("b", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);

@@ -127,6 +127,11 @@ impl Evidence {
                     if status.finalized_l2.number > status.unsafe_l2.number {
                         status.finalized_l2 = status.unsafe_l2;
                     }
+                    if let Some(Ill::Labels(None, None)) = ill {
+                        // Without labels a young chain is taken to be at its genesis.
+                        status.finalized_l2 = chains.l2_block(0).unwrap_or(status.finalized_l2);
+                        (status.safe_l2, status.local_safe_l2) = (status.finalized_l2, status.finalized_l2);
+                    }
                     status
                 });
                 seat.said.push((now, status));

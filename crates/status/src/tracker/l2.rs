@@ -201,6 +201,7 @@ impl StatusTracker {
                 && in_order(claim, &taken.derived.safe)
                 && self.canonical(claim.l1_origin, &taken.old_l1)
                 && !self.finality_ahead(l1, claim)
+                && !self.is_head_denied(&taken.source, claim)
                 && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
         };
         let own = self.claims.iter().filter(|(source, _)| *source == taken.source).map(|(_, claim)| claim);

@@ -2,29 +2,28 @@
 
 use std::time::Duration;
 
-use rollup::{BlockId, L2BlockRef};
+use rollup::L2BlockRef;
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
-use crate::{Bug, Derived, L2View, Profile, Reason, SourceName};
+use crate::{Bug, Derived, L1View, L2View, Place, Profile, Reason, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
 const MAX_TIP_LAG: u64 = 8;
 
-/// For how many L1 blocks it is remembered what each source had derived: a view may wait for as long for its
-/// confirmations.
+/// For how many L1 blocks it is remembered what each source said: a view may wait for as long for its confirmations.
 const MAX_PAST: usize = 16;
 
 /// How many L1 blocks a source may have derived less than the others before another speaks for it: proxyd's limit.
 const MAX_L1_LAG: u64 = 10;
 
-/// The newest view of every source.
+/// The newest view of every source, and some before it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nodes {
     /// By name, so that nothing depends on who came first.
     views: Vec<L2View>,
-    /// What each source had derived up to which L1 block, before its newest view; oldest first.
-    past: Vec<(SourceName, BlockId, u64)>,
+    /// The last view of each source with each `current_l1`, before its newest; oldest first.
+    past: Vec<L2View>,
     now: Option<Instant>,
     /// When the first view came.
     since: Option<Instant>,
@@ -38,14 +37,10 @@ impl Nodes {
         self.since.get_or_insert(view.confirmed);
         match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
             Ok(index) => {
-                let Derived { current_l1, safe, .. } = self.views[index].derived;
-                if current_l1 != view.derived.current_l1 {
-                    self.past.push((view.source.clone(), current_l1, safe.number));
-                    let own = self.past.iter().filter(|(source, ..)| *source == view.source).count();
-                    let oldest = self.past.iter().position(|(source, ..)| *source == view.source);
-                    oldest.filter(|_| own > MAX_PAST).map(|oldest| self.past.remove(oldest));
+                let old = std::mem::replace(&mut self.views[index], view.clone());
+                if old.derived.current_l1 != view.derived.current_l1 {
+                    self.remember(old);
                 }
-                self.views[index] = view.clone();
             }
             Err(index) => self.views.insert(index, view.clone()),
         }
@@ -62,10 +57,28 @@ impl Nodes {
         self.now
     }
 
-    /// A source that is known to be gone is not waited for.
+    /// A source that is known to be gone is not waited for, but what it said was said.
     pub(super) fn forget(&mut self, source: &SourceName) {
-        self.views.retain(|view| view.source != *source);
-        self.past.retain(|(known, ..)| known != source);
+        if let Some(index) = self.views.iter().position(|view| view.source == *source) {
+            let last = self.views.remove(index);
+            self.remember(last);
+        }
+    }
+
+    fn remember(&mut self, view: L2View) {
+        let own = |known: &L2View| known.source == view.source;
+        self.past.retain(|known| !own(known) || known.derived.current_l1 != view.derived.current_l1);
+        if self.past.iter().filter(|known| own(known)).count() == MAX_PAST
+            && let Some(oldest) = self.past.iter().position(own)
+        {
+            self.past.remove(oldest);
+        }
+        self.past.push(view);
+    }
+
+    /// What was said, the newest of each source first.
+    fn words(&self) -> impl Iterator<Item = &L2View> {
+        self.views.iter().chain(self.past.iter().rev())
     }
 
     fn heard_within(&self, age: Duration) -> impl Iterator<Item = &L2View> {
@@ -155,10 +168,11 @@ impl StatusTracker {
         reached.get(reached.len() / 2).copied()
     }
 
-    /// Whether no more than half of the sound derivers have this or more finalized.
+    /// Whether no more than half of the sound derivers have this block, or more, finalized.
     pub(super) fn finalized_by_few(&self, claim: &L2BlockRef) -> bool {
         let derivers: Vec<_> = self.sound().filter(|view| view.profile == Profile::Deriver).collect();
-        let reached = derivers.iter().filter(|view| view.derived.finalized.number >= claim.number).count();
+        let reaches = |known: &L2BlockRef| known.number > claim.number || known == claim;
+        let reached = derivers.iter().filter(|view| reaches(&view.derived.finalized)).count();
         !derivers.is_empty() && reached * 2 <= derivers.len()
     }
 
@@ -182,41 +196,59 @@ impl StatusTracker {
         }
     }
 
-    /// Whether more derivers, and two at least, tell otherwise of a block that it calls safe or final: of the whole
-    /// ref, for nothing else vouches for its parent and its place in its epoch.
+    /// Whether most who know tell otherwise of a block that it calls safe or final, or of how much is derived by its
+    /// `current_l1`.
     pub(super) fn is_denied(&self, view: &L2View) -> bool {
+        let agrees = |word: &L2View| {
+            word.derived.safe == view.derived.safe && word.derived.current_l1.number >= view.derived.current_l1.number
+        };
+        let tells = |word: &L2View| match derived_otherwise(word, view) {
+            _ if !word.counts() => None,
+            true => Some(false),
+            false => agrees(word).then_some(true),
+        };
+        view.counts() && self.most_deny(&view.source, tells)
+            || view.profile == Profile::Deriver
+                && [view.derived.safe, view.derived.finalized]
+                    .iter()
+                    .any(|head| self.is_head_denied(&view.source, head))
+    }
+
+    /// Whether most who know tell otherwise of a block that this source calls safe or final: of the whole ref, for
+    /// nothing else vouches for its parent and its place in its epoch.
+    pub(super) fn is_head_denied(&self, source: &SourceName, head: &L2BlockRef) -> bool {
+        self.most_deny(source, |word| {
+            let heads = [word.derived.safe, word.derived.finalized];
+            heads.iter().find(|known| known.number == head.number).map(|known| known == head)
+        })
+    }
+
+    /// Whether more of the other derivers, two at least, deny something than say it. Each counts by its newest view that
+    /// tells, be it silent since: what was derived from our L1 stays so.
+    fn most_deny(&self, source: &SourceName, tells: impl Fn(&L2View) -> Option<bool>) -> bool {
         if Bug::SafeConflict.bites() {
             return false;
         }
-        let heads = |view: &L2View| [view.derived.safe, view.derived.finalized];
-        let derivers = || self.sound().filter(|peer| peer.profile == Profile::Deriver && peer.source != view.source);
-        if view.counts() {
-            let voters = derivers().filter(|peer| peer.counts());
-            let (deny, others): (Vec<_>, Vec<_>) = voters.partition(|peer| self.derived_otherwise(peer, view));
-            let agree = others.iter().filter(|peer| peer.derived.safe == view.derived.safe).count();
-            if deny.len() >= 2 && deny.len() > agree + 1 {
-                return true;
+        let mut told: Vec<(&SourceName, bool)> = Vec::new();
+        for word in self.nodes.words().filter(|word| word.profile == Profile::Deriver && word.source != *source) {
+            if told.iter().any(|(known, _)| **known == word.source) || !word.is_set() {
+                continue;
+            }
+            if let Some(says) = tells(word)
+                && self.untrue(word).is_none()
+                && !self.is_forked(word)
+            {
+                told.push((&word.source, says));
             }
         }
-        view.profile == Profile::Deriver
-            && heads(view).into_iter().any(|head| {
-                let there = |peer: &L2View| heads(peer).into_iter().find(|known| known.number == head.number);
-                let (agree, deny): (Vec<_>, Vec<_>) = derivers().filter_map(there).partition(|known| *known == head);
-                deny.len() >= 2 && deny.len() > agree.len() + 1
-            })
+        let deny = told.iter().filter(|(_, says)| !says).count();
+        deny >= 2 && deny > told.len() - deny + 1
     }
 
-    /// Whether a node had derived more from less of our L1, or less from more of it, than a view says: both cannot be,
-    /// and a `current_l1` too high for its safe head makes batchers submit again.
-    fn derived_otherwise(&self, node: &L2View, view: &L2View) -> bool {
-        let Derived { current_l1, safe, .. } = &view.derived;
-        let canonical = |block: &BlockId| self.canonical(*block, &[]);
-        let past = self.nodes.past.iter().filter(|(source, block, _)| *source == node.source && canonical(block));
-        let past = past.map(|(_, block, safe)| (block.number, *safe));
-        let mut pairs = past.chain([(node.derived.current_l1.number, node.derived.safe.number)]);
-        pairs.any(|(block, derived)| {
-            block < current_l1.number && derived > safe.number || block > current_l1.number && derived < safe.number
-        })
+    /// Whether our L1 has another block at its `current_l1`, be it that ours is the one behind.
+    fn is_forked(&self, view: &L2View) -> bool {
+        let place = |l1: &L1View| l1.place(view.derived.current_l1, &view.old_l1, 0);
+        self.l1.as_ref().map(place) == Some(Place::Fork)
     }
 
     /// Whether it has another block where the safe head served is, as far as it says.
@@ -246,6 +278,14 @@ impl Derived {
     pub(super) fn is_below(&self, floor: &Self) -> bool {
         self.current_l1.number < floor.current_l1.number || self.safe.number < floor.safe.number
     }
+}
+
+/// Whether a node had derived more from less of our L1, or less from more of it, than a view says: both cannot be, and a
+/// `current_l1` too high for its safe head makes batchers submit again.
+fn derived_otherwise(word: &L2View, view: &L2View) -> bool {
+    let pair = |view: &L2View| (view.derived.current_l1.number, view.derived.safe.number);
+    let ((theirs, their_safe), (ours, our_safe)) = (pair(word), pair(view));
+    theirs < ours && their_safe > our_safe || theirs > ours && their_safe < our_safe
 }
 
 /// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
