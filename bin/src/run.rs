@@ -112,8 +112,9 @@ impl OpStatus {
     }
 }
 
-/// Answers requests out of what `follow` publishes, without a port: for simulations.
-pub fn in_process(config: &Config, snapshots: &Snapshots) -> rpc::InProcess {
+/// Answers requests out of what `follow` publishes, without a port: for simulations. Subscribers are told what the
+/// future makes of it.
+pub fn in_process(config: &Config, snapshots: &Snapshots) -> (rpc::InProcess, impl Future<Output = ()> + Send + use<>) {
     let exposition = exposition(config, snapshots);
     rpc::InProcess::new(server_config(config, snapshots, &exposition), snapshots.clone())
 }

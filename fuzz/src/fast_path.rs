@@ -22,7 +22,7 @@ pub fn fast_path(input: &[u8]) {
     let Some(id) = recognise(input) else { return };
     let snapshot = Arc::new(Snapshot::unset(InstanceId(0)));
     let (_publisher, snapshots) = watch::channel(snapshot.clone());
-    let server = InProcess::new(Config::default(), snapshots);
+    let (server, _) = InProcess::new(Config::default(), snapshots);
     let request = str::from_utf8(input).expect("JSON is UTF-8");
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(request).expect("an array would be a batch");
     assert_eq!(members["id"].get(), id);

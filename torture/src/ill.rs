@@ -143,10 +143,11 @@ impl Ill {
             24..26 => Self::Lonely,
             26..29 => Self::Late(rng.random_range(1..40)),
             29..31 => Self::HeadAsCurrent,
-            31..39 => {
+            31..38 => {
                 let count = rng.random_range(1..3);
                 Self::Twisted((0..count).map(|_| Twist::random(rng)).collect())
             }
+            38 => Self::Mangled(rng.random_range(1..8)),
             39 => Self::Text,
             40 => Self::LowTip,
             41..43 => Self::LateFinality(rng.random_range(4..40)),

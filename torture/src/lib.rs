@@ -5,7 +5,7 @@
 //!  seed ─▶ Plan { Shape, faults } ─▶ Rig: worlds, servers and what they do wrong ◀── devnet
 //!                                      │ alloy's seams, no sockets      │ what was shown, what is true
 //!                                      ▼                                ▼
-//!                        op_status::follow ── snapshots, answers ──▶ Oracle ─▶ violations
+//!                        op_status::follow ── snapshots, answers, frames ──▶ Oracle ─▶ violations
 //! ```
 //!
 //! Time is simulated and one thread does everything, so a seed replays exactly. The oracle imports none of the crates
@@ -13,6 +13,7 @@
 //!
 //! Deliberately absent: sockets and bytes (the tests of `upstream` and `rpc` have them), and real nodes (`tests`).
 
+pub mod audience;
 pub mod disk;
 pub mod ill;
 pub mod oracle;
@@ -20,3 +21,4 @@ pub mod plan;
 pub mod rig;
 pub mod run;
 pub mod shape;
+pub mod tally;

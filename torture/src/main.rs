@@ -5,7 +5,10 @@ mod sabotage;
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -13,6 +16,7 @@ use clap::Parser;
 use torture::{
     plan::Plan,
     run::{Outcome, Violation, run},
+    tally::Tally,
 };
 
 /// Runs op-status against servers that fail and lie, and judges every status it publishes.
@@ -64,17 +68,16 @@ fn many(args: &Args) -> u64 {
     let known = regressions();
     let seeds: Vec<u64> = known.iter().copied().chain(args.from..args.from + args.seeds).collect();
     let next = AtomicU64::new(0);
-    let [violations, judged, looked_up, recovered] = [(); 4].map(|()| AtomicU64::new(0));
+    let (violations, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&seed) = usize::try_from(index).ok().and_then(|index| seeds.get(index)) else { return };
-                    let outcome = run(&Plan::of(seed));
-                    judged.fetch_add(outcome.judged, Ordering::Relaxed);
-                    looked_up.fetch_add(outcome.looked_up, Ordering::Relaxed);
-                    recovered.fetch_add(u64::from(outcome.recovered), Ordering::Relaxed);
+                    let plan = Plan::of(seed);
+                    let outcome = run(&plan);
+                    tally.lock().unwrap_or_else(PoisonError::into_inner).add(&plan, &outcome);
                     if let Some(violation) = &outcome.violation {
                         violations.fetch_add(1, Ordering::Relaxed);
                         tell(seed, violation, 8);
@@ -84,12 +87,7 @@ fn many(args: &Args) -> u64 {
         }
     });
     let violations = violations.into_inner();
-    say(&format!(
-        "statuses judged {}, safe heads {}, recoveries {}",
-        judged.into_inner(),
-        looked_up.into_inner(),
-        recovered.into_inner()
-    ));
+    say(&tally.into_inner().unwrap_or_else(PoisonError::into_inner).to_string());
     say(&format!("seeds {} violations {violations}", seeds.len()));
     violations
 }
@@ -148,14 +146,12 @@ fn replay(seed: u64, keep: Option<&[usize]>) -> u64 {
     let plan = if let Some(keep) = keep { plan.keep(keep) } else { plan };
     say(&format!("{:#?}", plan.shape));
     plan.faults.iter().for_each(|fault| say(&fault.to_string()));
-    let Outcome { violation, digest, judged, looked_up, recovered } = run(&plan);
+    let Outcome { violation, digest, judged, recovered } = run(&plan);
     if let Some(violation) = &violation {
         tell(seed, violation, usize::MAX);
     }
     let violations = u64::from(violation.is_some());
-    say(&format!(
-        "digest {digest:016x}, statuses judged {judged}, safe heads {looked_up}, recovery judged {recovered}"
-    ));
+    say(&format!("digest {digest:016x}, judged: {judged}, recovered {recovered}"));
     say(&format!("seeds 1 violations {violations}"));
     violations
 }

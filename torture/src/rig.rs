@@ -422,7 +422,7 @@ fn show(endpoint: &mut Endpoint, ill: Option<Ill>, world: World, second: u64, se
         }
         Some(Ill::Mangled(one_in)) => {
             let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
-            for method in ["eth_getBlockByNumber", "eth_getBlockByHash", "eth_getProof", "eth_chainId"] {
+            for method in MANGLED {
                 let (rng, one_in) = (rng.clone(), *one_in);
                 node.with_answer(method, move |_, truth| {
                     let rng = &mut *rng.lock().unwrap_or_else(PoisonError::into_inner);
@@ -440,6 +440,16 @@ fn show(endpoint: &mut Endpoint, ill: Option<Ill>, world: World, second: u64, se
     endpoint.since = second;
 }
 
+/// The answers that are changed at random; statuses are changed by [`crate::ill::Twist`].
+const MANGLED: [&str; 6] = [
+    "eth_getBlockByNumber",
+    "eth_getBlockByHash",
+    "eth_getProof",
+    "eth_chainId",
+    "optimism_outputAtBlock",
+    "optimism_safeHeadAtL1Block",
+];
+
 /// Changes something in an answer.
 fn mangle(truth: Answer, rng: &mut StdRng) -> Answer {
     let mut value = truth?;
@@ -449,6 +459,14 @@ fn mangle(truth: Answer, rng: &mut StdRng) -> Answer {
         return Ok(value);
     }
     let key = &keys[rng.random_range(0..keys.len())];
+    if fields[key].is_object() {
+        fields[key] = mangle(Ok(fields[key].take()), rng)?;
+        return Ok(value);
+    }
+    if let Some(number) = fields[key].as_u64() {
+        fields[key] = json!(number.saturating_add_signed(rng.random_range(-3..4)));
+        return Ok(value);
+    }
     match rng.random_range(0..5) {
         0 => drop(fields.remove(key)),
         1 => fields[key] = Value::Null,

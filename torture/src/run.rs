@@ -1,13 +1,14 @@
 //! One seed, from beginning to end: the plan happens, the server runs, everything it says is judged.
 
 use std::{
+    future::pending,
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
-use eyre::{Result, WrapErr, eyre};
+use eyre::{Result, WrapErr, bail, ensure, eyre};
 use futures::{FutureExt, future::try_join_all};
 use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
@@ -16,12 +17,16 @@ use rpc::InProcess;
 use safe_db::{RollupId, SafeDb};
 use serde_json::{Value, json};
 use status::{Clock, Limits, Snapshot, Snapshots};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep_until},
+};
 use upstream::{Endpoint, Options, tls_config};
 
 use crate::{
+    audience::Audience,
     disk::Disk,
-    oracle::{Answered, Oracle, Published, Reorg},
+    oracle::{Answered, Judged, Oracle, Published, Reorg, output},
     plan::{LENGTH, Plan, What},
     rig::Rig,
 };
@@ -39,10 +44,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// Of everything published and answered: equal runs have equal digests.
     pub digest: u64,
-    /// How many statuses were judged.
-    pub judged: u64,
-    /// How many safe heads were answered and judged.
-    pub looked_up: u64,
+    /// How much was judged.
+    pub judged: Judged,
     /// Whether everything was well at the end, and judged to be.
     pub recovered: bool,
 }
@@ -64,8 +67,12 @@ pub struct Violation {
 struct Server {
     clock: Clock,
     parts: Pin<Box<dyn Future<Output = Result<()>>>>,
+    /// Makes the news for subscribers.
+    news: Pin<Box<dyn Future<Output = ()>>>,
     snapshots: Snapshots,
     rpc: InProcess,
+    /// An output that was asked for.
+    asked: Option<(output::Asked, Pin<Box<dyn Future<Output = Result<Value>>>>)>,
     db: Option<SafeDb>,
 }
 
@@ -80,6 +87,7 @@ struct Run<'a> {
     rig: Rig,
     oracle: Oracle,
     server: Option<Server>,
+    audience: Audience,
     /// When the next server starts, and how wrong its clock is, in seconds.
     starts: (u64, i64),
     instances: u64,
@@ -99,6 +107,7 @@ impl<'a> Run<'a> {
             rig,
             plan,
             server: None,
+            audience: Audience::new(plan.seed),
             starts: (0, 0),
             instances: 0,
             start: Instant::now(),
@@ -123,13 +132,7 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        Outcome {
-            violation,
-            digest: self.digest.finish(),
-            judged: self.oracle.judged,
-            looked_up: self.oracle.looked_up,
-            recovered: self.recovered,
-        }
+        Outcome { violation, digest: self.digest.finish(), judged: self.oracle.judged, recovered: self.recovered }
     }
 
     /// From one look at the clock to the next.
@@ -137,24 +140,24 @@ impl<'a> Run<'a> {
         let now = tick * TICK;
         self.rig.advance(now);
         if now.is_multiple_of(1000) {
-            self.act(now / 1000);
+            self.act(now / 1000)?;
         }
         self.oracle.note(&self.rig, now);
         if self.server.is_none() && self.starts.0 <= now / 1000 {
-            self.launch(now);
+            self.launch(now)?;
         }
         self.listen(now, self.start + Duration::from_millis(now + TICK)).await?;
         self.ask(now + TICK - 1).await
     }
 
     /// What the plan says for this second.
-    fn act(&mut self, second: u64) {
+    fn act(&mut self, second: u64) -> Result<()> {
         for fault in &self.plan.faults {
             if fault.at == second {
                 self.rig.begin(fault.index, &fault.what, second);
                 self.history.push(format!("{second:>4}   begins {fault}"));
                 if let What::Kill(skew) = fault.what {
-                    self.server = None;
+                    self.stop()?;
                     self.starts = (second + fault.lasts.min(60), skew);
                 }
             }
@@ -164,10 +167,21 @@ impl<'a> Run<'a> {
             }
         }
         self.rig.each_second();
+        Ok(())
     }
 
-    fn launch(&mut self, now: u64) {
+    /// The server is gone, and what it told with it.
+    fn stop(&mut self) -> Result<()> {
+        let Some(Server { parts, mut news, .. }) = self.server.take() else { return Ok(()) };
+        drop(parts);
+        ensure!(unconstrained(&mut news).now_or_never().is_some(), "the news outlive what they are made of");
+        self.oracle.judged.frames += self.audience.end(self.oracle.published())?;
+        Ok(())
+    }
+
+    fn launch(&mut self, now: u64) -> Result<()> {
         self.instances += 1;
+        self.oracle.judged.restarts += u64::from(self.instances > 1);
         self.oracle.killed();
         self.last = (0, 0);
         let unix = self.rig.start() + Duration::from_millis(now);
@@ -176,9 +190,20 @@ impl<'a> Run<'a> {
         let mut config = config(&self.rig, self.plan.seed.wrapping_add(self.instances), clock);
         config.safe_db = self.rig.shape.safe_db.then(|| self.disk.open(&RollupId::from(&*config.rollup)));
         let (parts, snapshots) = op_status::follow(&config);
-        let rpc = op_status::in_process(&config, &snapshots);
+        let (rpc, news) = op_status::in_process(&config, &snapshots);
         let parts = try_join_all(parts).map(|ended| Err(eyre!("the program ended: {ended:?}"))).boxed_local();
-        self.server = Some(Server { clock, parts, snapshots, rpc, db: config.safe_db });
+        let unset = snapshots.borrow().clone();
+        self.server = Some(Server {
+            clock,
+            parts,
+            news: Box::pin(news),
+            snapshots,
+            rpc: rpc.clone(),
+            db: config.safe_db,
+            asked: None,
+        });
+        self.see(&unset, now)?;
+        self.audience.connect(&rpc, self.oracle.published())
     }
 
     /// Judges everything that is published until then.
@@ -192,23 +217,53 @@ impl<'a> Run<'a> {
                 biased;
                 changed = server.snapshots.changed() => {
                     changed?;
-                    let snapshot = server.snapshots.borrow_and_update().clone();
-                    if let Some(db) = &server.db {
-                        let recorded = db.stored(u64::MAX)?.map_or(0, |block| block.number);
-                        self.oracle.recorded(recorded, snapshot.status.current_l1.number);
-                    }
-                    self.see(&snapshot, from)?;
+                    let newest = server.snapshots.borrow_and_update().clone();
+                    self.note_recorded(&newest)?;
+                    self.see(&newest, from)?;
                 }
                 ended = &mut server.parts => {
                     // An operator starts it again.
                     let wrong = ended.expect_err("nothing ends well");
                     self.history.push(format!("{:>4}   {wrong:#}", from / 1000));
-                    self.server = None;
+                    self.see_newest(from)?;
+                    self.stop()?;
                     self.starts.0 = from / 1000 + DOWN;
+                }
+                () = &mut server.news => bail!("the news ended while the server runs"),
+                text = self.audience.next() => {
+                    self.see_newest(from)?;
+                    text.hash(&mut self.digest);
+                    self.oracle.judged.frames += self.audience.hear(text, self.oracle.published())?;
+                }
+                (asked, answer) = answered(&mut server.asked) => {
+                    let unix = server.clock.now().unix.as_secs();
+                    server.asked = None;
+                    self.see_newest(from)?;
+                    let answer = answer?;
+                    answer.to_string().hash(&mut self.digest);
+                    self.oracle.output(&asked, &answer, unix, &self.rig, from)?;
                 }
                 () = sleep_until(until) => return Ok(()),
             }
         }
+    }
+
+    /// Judges what came out at the last moment.
+    fn see_newest(&mut self, now: u64) -> Result<()> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let newest = server.snapshots.borrow_and_update().clone();
+        if self.last != (newest.id.instance.0, newest.id.sequence) {
+            self.note_recorded(&newest)?;
+        }
+        self.see(&newest, now)
+    }
+
+    /// Notes what is on disk when this is published.
+    fn note_recorded(&mut self, newest: &Snapshot) -> Result<()> {
+        let Some(db) = self.server.as_ref().and_then(|server| server.db.as_ref()) else { return Ok(()) };
+        let recorded = db.stored(u64::MAX)?.map_or(0, |block| block.number);
+        self.oracle.recorded(recorded, newest.status.current_l1.number);
+        Ok(())
     }
 
     fn see(&mut self, snapshot: &Arc<Snapshot>, now: u64) -> Result<()> {
@@ -227,9 +282,7 @@ impl<'a> Run<'a> {
     async fn ask(&mut self, now: u64) -> Result<()> {
         let Some(server) = &mut self.server else { return Ok(()) };
         let rpc = server.rpc.clone();
-        // What came out at the last moment.
-        let newest = server.snapshots.borrow_and_update().clone();
-        self.see(&newest, now)?;
+        self.see_newest(now)?;
         let answer = call(&rpc, "optimism_syncStatus", json!([])).await?;
         answer.get("error").map(ToString::to_string).hash(&mut self.digest);
         let answered = match answer.get("error") {
@@ -237,10 +290,13 @@ impl<'a> Run<'a> {
             None => Answered::Status(serde_json::from_value(answer["result"].clone()).wrap_err("a status")?),
         };
         self.oracle.answered(&answered, &self.rig, now)?;
+        let stale = matches!(answered, Answered::Error(_));
+        self.oracle.judged.frames += self.audience.look(&rpc, stale, self.oracle.published())?;
+        self.ask_output(&rpc, now);
         if self.rig.shape.safe_db && now % 5000 == TICK - 1 {
             // Around current_l1, and anywhere below.
             let (below, far) = (now / 5000 % 7, (now / 5000).is_multiple_of(2));
-            let current = self.oracle.current_l1();
+            let current = self.oracle.status().current_l1.number;
             let number = if far { current.saturating_sub(below * 5) } else { (current + 2).saturating_sub(below) };
             let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;
             answer.to_string().hash(&mut self.digest);
@@ -248,6 +304,29 @@ impl<'a> Run<'a> {
         }
         self.recovered |= self.oracle.must_be_well(now);
         self.oracle.well(&answered, &self.rig, now)
+    }
+
+    /// Asks for an output every few seconds, unless an answer is still awaited.
+    fn ask_output(&mut self, rpc: &InProcess, now: u64) {
+        let Some(server) = self.server.as_mut().filter(|server| server.asked.is_none()) else { return };
+        if now % 5000 != 3 * TICK - 1 {
+            return;
+        }
+        let SyncStatus { finalized_l2, safe_l2, unsafe_l2, .. } = self.oracle.status();
+        let turn = now / 5000;
+        let number = match turn % 8 {
+            0 => safe_l2.number,
+            1 => finalized_l2.number,
+            2 => unsafe_l2.number,
+            3 => safe_l2.number + 1 + turn % 3,
+            4 => unsafe_l2.number + turn % 9,
+            5 => finalized_l2.number.saturating_sub(turn % 50),
+            6 => turn % 40,
+            _ => finalized_l2.number.midpoint(safe_l2.number),
+        };
+        let (rpc, asked) = (rpc.clone(), self.oracle.ask_output(number, now));
+        let answer = async move { call(&rpc, "optimism_outputAtBlock", json!([format!("{number:#x}")])).await };
+        server.asked = Some((asked, Box::pin(answer)));
     }
 
     /// Everything there is to know about this moment.
@@ -271,6 +350,16 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The answer that is awaited, if one is.
+async fn answered(
+    asked: &mut Option<(output::Asked, Pin<Box<dyn Future<Output = Result<Value>>>>)>,
+) -> (output::Asked, Result<Value>) {
+    match asked {
+        Some((asked, answer)) => (*asked, answer.await),
+        None => pending().await,
+    }
+}
+
 async fn call(rpc: &InProcess, method: &str, params: Value) -> Result<Value> {
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     Ok(serde_json::from_str(rpc.answer(&request.to_string()).await?.get())?)
@@ -285,6 +374,7 @@ fn published(snapshot: &Snapshot) -> Result<Published> {
         ancestor: reorg.ancestor,
     });
     Ok(Published {
+        json: snapshot.json.get().into(),
         status: serde_json::from_str(snapshot.json.get()).wrap_err("the JSON published")?,
         instance: snapshot.id.instance.0,
         sequence: snapshot.id.sequence,
@@ -361,7 +451,7 @@ fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             addr: ([127, 0, 0, 1], 0).into(),
             max_connections: 1,
             max_connections_per_address: None,
-            max_websockets: 1,
+            max_websockets: 8,
             max_batch: 1,
         },
         metrics: MetricsConfig::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U64};
-use rollup::{Output, SyncStatus};
+use rollup::SyncStatus;
 use serde_json::{Value, json};
 
 use crate::{Chains, Label, Lies, block::Block, chain::Chain, json};
@@ -98,8 +98,7 @@ fn output(chains: &Chains, lies: &Lies, number: u64) -> Answer {
              get payload: not found"
         ),
     })?;
-    let storage = block.state().storage;
-    Ok(json!(Output::new(chains.l2_ref(block), block.header.state_root, storage, status)))
+    Ok(json!(chains.output(block.hash, status)))
 }
 
 /// op-node's answer of a node that has recorded every safe head since genesis, with op-node's words for the others.

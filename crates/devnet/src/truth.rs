@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SafeHead, SyncStatus};
 
 use crate::{Chains, block::Block, chains::Labels};
 
@@ -94,6 +94,12 @@ impl Chains {
         // Of the oldest block that is left nobody knows whether it was the first.
         let parent = first.number().checked_sub(1).and_then(|number| self.l1.get(number));
         (first.number() == 0 || parent.is_some()).then(|| first.l1_ref())
+    }
+
+    /// The output of any L2 block that ever existed, with this status beside it.
+    pub fn output(&self, l2: B256, sync_status: SyncStatus) -> Option<Output> {
+        let block = self.l2.by_hash(l2)?;
+        Some(Output::new(self.l2_ref(block), block.header.state_root, block.state().storage, sync_status))
     }
 
     /// The status of a rollup node that has derived everything there is.

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::stream::unfold;
+use futures::{Stream, StreamExt, stream::unfold};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -37,24 +37,32 @@ pub(crate) fn events(
     activity: &Arc<Activity>,
     shared: &Arc<Shared>,
 ) -> Response<HttpBody> {
-    let options = Options::of_query(request.uri().query().unwrap_or_default());
-    let status = match options.and_then(Subscription::new) {
-        Ok(status) => status,
-        Err(unknown) => return text(StatusCode::BAD_REQUEST, format!("neither an option nor a ref: {unknown}")),
-    };
-    let Ok(place) = shared.websockets.clone().try_acquire_owned() else {
-        shared.config().counters.shed_requests.increment();
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many subscribers");
-    };
     let known = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    let events = Events::new(status, known, activity.clone(), shared.clone(), place);
-    let stream = unfold(events, |mut events| async {
-        let event = events.next().await?;
-        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(event))), events))
-    });
-    let mut response = answer(StatusCode::OK, "text/event-stream", HttpBody::new(StreamBody::new(stream)));
+    let events = match stream(request.uri().query().unwrap_or_default(), known, activity, shared) {
+        Ok(events) => events.map(|event| Ok::<_, Infallible>(Frame::data(Bytes::from(event)))),
+        Err((status, why)) => return text(status, why),
+    };
+    let mut response = answer(StatusCode::OK, "text/event-stream", HttpBody::new(StreamBody::new(events)));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+/// The events of a client that sends this query and knows the event of this id, or why there are none.
+pub(crate) fn stream(
+    query: &str,
+    known: Option<&str>,
+    activity: &Arc<Activity>,
+    shared: &Arc<Shared>,
+) -> Result<impl Stream<Item = String> + use<>, (StatusCode, String)> {
+    let status = Options::of_query(query)
+        .and_then(Subscription::new)
+        .map_err(|unknown| (StatusCode::BAD_REQUEST, format!("neither an option nor a ref: {unknown}")))?;
+    let Ok(place) = shared.websockets.clone().try_acquire_owned() else {
+        shared.config().counters.shed_requests.increment();
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "too many subscribers".into()));
+    };
+    let events = Events::new(status, known, activity.clone(), shared.clone(), place);
+    Ok(unfold(events, |mut events| async { Some((events.next().await?, events)) }))
 }
 
 /// One client's events.

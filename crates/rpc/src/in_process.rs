@@ -1,20 +1,22 @@
-//! Answers without a socket, for simulations in which time stands still while something happens.
+//! Answers and news without a socket, for simulations in which time stands still while something happens.
 
 use std::{fmt, sync::Arc};
 
+use futures::{
+    Stream, StreamExt,
+    stream::{iter, unfold},
+};
 use jsonrpsee::server::Methods;
 use serde_json::value::RawValue;
 use status::Snapshots;
 
-use crate::{
-    Config,
-    methods::{self, Answers},
-};
+use crate::{Config, activity::Activity, events, methods, server::Shared, subscriptions::Subscriptions};
 
-/// The methods, and nothing of what carries requests to them: no limits, no batches, no HTTP, no feed and no history.
+/// The methods and the feed, and nothing of what carries them: no limits, no batches, no HTTP, no WebSockets.
 #[derive(Clone)]
 pub struct InProcess {
     methods: Methods,
+    shared: Arc<Shared>,
 }
 
 impl fmt::Debug for InProcess {
@@ -24,9 +26,11 @@ impl fmt::Debug for InProcess {
 }
 
 impl InProcess {
-    /// Answers what a server of this configuration would.
-    pub fn new(config: Config, snapshots: Snapshots) -> Self {
-        Self { methods: methods::register(Arc::new(Answers { config, snapshots, history: Arc::default() })) }
+    /// Answers what a server of this configuration would. Without the future nobody is told anything new; it ends when
+    /// nobody makes snapshots any more, and the feeds with it.
+    pub fn new(config: Config, snapshots: Snapshots) -> (Self, impl Future<Output = ()> + Send) {
+        let (shared, publisher, _) = Shared::new(config, snapshots);
+        (Self { methods: methods::register(shared.answers.clone()), shared }, publisher.run())
     }
 
     /// The response to one JSON-RPC request.
@@ -36,5 +40,33 @@ impl InProcess {
     pub async fn answer(&self, request: &str) -> Result<Box<RawValue>, serde_json::Error> {
         let (response, _) = self.methods.raw_json_request(request, 1).await?;
         Ok(response)
+    }
+
+    /// What a client of `GET /events` reads, with this query and this `Last-Event-ID`.
+    ///
+    /// # Errors
+    /// What it is answered where there is no feed.
+    pub fn events(
+        &self,
+        query: &str,
+        last_event_id: Option<&str>,
+    ) -> Result<impl Stream<Item = String> + Send + use<>, String> {
+        events::stream(query, last_event_id, &Arc::new(Activity::new()), &self.shared).map_err(|(_, why)| why)
+    }
+
+    /// What a client reads of a WebSocket on which this `optimism_subscribe` is all it asks.
+    pub fn subscribe(&self, request: &str) -> impl Stream<Item = String> + Send + use<> {
+        let mut subscriptions = Subscriptions::new(self.shared.clone());
+        let answer = subscriptions.answer(request.as_bytes());
+        iter(answer).chain(unfold(subscriptions, |mut subscriptions| async {
+            loop {
+                if let Some(frame) = subscriptions.next_frame() {
+                    return Some((frame, subscriptions));
+                }
+                if !subscriptions.news().await {
+                    return None;
+                }
+            }
+        }))
     }
 }

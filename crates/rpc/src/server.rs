@@ -80,6 +80,27 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// With what makes the news, and what jsonrpsee answers by.
+    pub(crate) fn new(config: Config, snapshots: Snapshots) -> (Arc<Self>, feed::Publisher, ServerHandle) {
+        let (stop_jsonrpc, handle) = stop_channel();
+        let history = Arc::default();
+        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
+        let answers = Arc::new(Answers { config, snapshots, history });
+        let methods = methods::register(answers.clone());
+        let shared = Self {
+            jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
+            feed,
+            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
+            turns: Semaphore::new(1),
+            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            answers,
+        };
+        (Arc::new(shared), publisher, handle)
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.answers.config
     }
@@ -105,24 +126,8 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-
-        let (stop_jsonrpc, handle) = stop_channel();
-        let history = Arc::default();
-        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
-        let answers = Arc::new(Answers { config, snapshots, history });
-        let methods = methods::register(answers.clone());
-        let shared = Shared {
-            jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
-            feed,
-            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
-            turns: Semaphore::new(1),
-            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            answers,
-        };
-        Ok(Self { listener, addr, shared: Arc::new(shared), publisher, handle })
+        let (shared, publisher, handle) = Shared::new(config, snapshots);
+        Ok(Self { listener, addr, shared, publisher, handle })
     }
 
     /// Where it listens.

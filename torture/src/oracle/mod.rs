@@ -2,11 +2,16 @@
 //! what it sees is what a client could read.
 
 pub mod evidence;
+pub mod feed;
+pub mod output;
 pub mod rules;
 pub mod truth;
 
+use std::{fmt, ops::AddAssign, sync::Arc};
+
 use eyre::{Result, WrapErr, ensure};
 use rollup::{BlockId, SyncStatus};
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::{evidence::Evidence, truth::Truth};
@@ -15,7 +20,9 @@ use crate::{plan::HEALED, rig::Rig};
 /// A snapshot as a client reads it.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The status, read from the JSON that was published.
+    /// The status as it was published.
+    pub json: Arc<str>,
+    /// The status, read from that.
     pub status: SyncStatus,
     /// Which run of the server.
     pub instance: u64,
@@ -29,8 +36,15 @@ pub struct Published {
     pub reorg: Option<Reorg>,
 }
 
+impl Published {
+    /// By what clients tell it from every other.
+    pub fn id(&self) -> String {
+        format!("{:016x}-{}", self.instance, self.sequence)
+    }
+}
+
 /// An L1 reorg as published.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Reorg {
     /// The head before.
     pub old_head: BlockId,
@@ -75,10 +89,50 @@ pub struct Oracle {
     recorded: Option<u64>,
     /// When another derived half was last published; it may have waited for our L1, or an L1 reorg brought it back.
     derived_at: u64,
-    /// How many statuses were judged.
-    pub judged: u64,
-    /// How many safe heads were answered and judged.
-    pub looked_up: u64,
+    /// Everything that this instance has published.
+    published: Vec<Published>,
+    /// What was judged.
+    pub judged: Judged,
+}
+
+/// How much was judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Statuses as they were published.
+    pub statuses: u64,
+    /// Answers to `optimism_syncStatus`.
+    pub answers: u64,
+    /// What subscribers were told.
+    pub frames: u64,
+    /// Safe heads that were answered.
+    pub safe_heads: u64,
+    /// Outputs that were answered.
+    pub outputs: u64,
+    /// How often the server was started again.
+    pub restarts: u64,
+}
+
+impl AddAssign for Judged {
+    fn add_assign(&mut self, more: Self) {
+        let Self { statuses, answers, frames, safe_heads, outputs, restarts } = more;
+        self.statuses += statuses;
+        self.answers += answers;
+        self.frames += frames;
+        self.safe_heads += safe_heads;
+        self.outputs += outputs;
+        self.restarts += restarts;
+    }
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { statuses, answers, frames, safe_heads, outputs, restarts } = self;
+        write!(
+            f,
+            "statuses {statuses}, answers {answers}, frames {frames}, safe heads {safe_heads}, outputs {outputs}, \
+             restarts {restarts}"
+        )
+    }
 }
 
 impl Oracle {
@@ -93,8 +147,8 @@ impl Oracle {
             max_head_age: rig.shape.max_head_age * 1000,
             recorded: None,
             derived_at: 0,
-            judged: 0,
-            looked_up: 0,
+            published: Vec::new(),
+            judged: Judged::default(),
         }
     }
 
@@ -110,18 +164,25 @@ impl Oracle {
         self.evidence.restart();
         self.last = None;
         self.disputed = None;
+        self.published.clear();
+    }
+
+    /// Everything that this instance has published.
+    pub fn published(&self) -> &[Published] {
+        &self.published
     }
 
     /// Notes up to which L1 block safe heads are on disk at the moment when a `current_l1` is published. What is lower
     /// than before is published first.
     pub fn recorded(&mut self, number: u64, current_l1: u64) {
-        self.recorded = (current_l1 >= self.current_l1()).then_some(number);
+        self.recorded = (current_l1 >= self.status().current_l1.number).then_some(number);
     }
 
     /// Judges a snapshot at the moment of its publication.
     pub fn see(&mut self, published: &Published, rig: &Rig, now: u64) -> Result<()> {
         self.evidence.note(rig, now);
         let truth = Truth { world: &rig.world, others: &rig.others };
+        self.published.push(published.clone());
         let last = self.last.replace(published.clone());
         if last.as_ref().is_none_or(|last| last.status.safe_l2 != published.status.safe_l2) {
             self.derived_at = now;
@@ -133,7 +194,7 @@ impl Oracle {
         if !news {
             return Ok(());
         }
-        self.judged += 1;
+        self.judged.statuses += 1;
         let status = &published.status;
         rules::whole_and_ordered(status)?;
         if published.sequence == 0 {
@@ -155,6 +216,7 @@ impl Oracle {
     /// Judges an answer.
     pub fn answered(&mut self, answer: &Answered, rig: &Rig, now: u64) -> Result<()> {
         self.evidence.note(rig, now);
+        self.judged.answers += 1;
         let status = match answer {
             Answered::Error(code) => {
                 ensure!(*code == -32002, "an error of code {code}");
@@ -188,11 +250,6 @@ impl Oracle {
         Ok(())
     }
 
-    /// The `current_l1` published last.
-    pub fn current_l1(&self) -> u64 {
-        self.last.as_ref().map_or(0, |last| last.status.current_l1.number)
-    }
-
     /// Judges an answer to `optimism_safeHeadAtL1Block`: the true history, or an error that is no guess.
     pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig) -> Result<()> {
         if let Some(error) = answer.get("error") {
@@ -202,13 +259,45 @@ impl Oracle {
         if self.misled {
             return Ok(());
         }
-        self.looked_up += 1;
+        self.judged.safe_heads += 1;
         let truth = Truth { world: &rig.world, others: &rig.others };
         let status = self.last.as_ref().map(|last| last.status).unwrap_or_default();
         if let Some(recorded) = self.recorded {
             ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
         }
         rules::safe_head(number, &answer["result"], &status, &truth)
+    }
+
+    /// Judges an answer to `optimism_outputAtBlock`, at this Unix time by the server's clock.
+    pub fn output(&mut self, asked: &output::Asked, answer: &Value, unix: u64, rig: &Rig, now: u64) -> Result<()> {
+        self.evidence.note(rig, now);
+        if let Some(error) = answer.get("error") {
+            output::refused(asked, &error.to_string(), unix, rig)?;
+            let must = asked.well && self.must_be_well(now);
+            let safe = self.last.as_ref().map_or(0, |last| last.status.safe_l2.number);
+            ensure!(!must || asked.number > safe, "all has been well for long, and there is no output: {error}");
+            return Ok(());
+        }
+        self.judged.outputs += 1;
+        let output = serde_json::from_value(answer["result"].clone()).wrap_err("an output")?;
+        let published = self.published.iter().filter(|it| it.sequence >= asked.sequence);
+        output::served(asked, &output, published)?;
+        if self.misled {
+            return Ok(());
+        }
+        let truth = Truth { world: &rig.world, others: &rig.others };
+        output::is_true(&output, &truth).wrap_err_with(|| format!("output {}", asked.number))
+    }
+
+    /// Asks for an output now.
+    pub fn ask_output(&self, number: u64, now: u64) -> output::Asked {
+        let sequence = self.last.as_ref().map_or(0, |last| last.sequence);
+        output::Asked { number, sequence, well: self.must_be_well(now) }
+    }
+
+    /// The status published last.
+    pub fn status(&self) -> SyncStatus {
+        self.last.as_ref().map(|last| last.status).unwrap_or_default()
     }
 
     /// Whether by now everything has to be as if nothing had happened.

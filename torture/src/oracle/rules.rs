@@ -358,6 +358,13 @@ fn outdated_for(served: BlockId, of: fn(&SyncStatus) -> BlockId, rig: &Rig, now:
     })
 }
 
+/// The ref of this name, op-node's; unset if there is none.
+pub fn id_of(status: &SyncStatus, name: &str) -> BlockId {
+    let l1 = l1_refs(status).into_iter().map(|(known, block)| (known, block.id()));
+    let l2 = l2_refs(status).into_iter().map(|(known, block)| (known, block.id()));
+    l1.chain(l2).find(|(known, _)| *known == name).map(|(_, id)| id).unwrap_or_default()
+}
+
 fn l1_refs(status: &SyncStatus) -> [(&'static str, L1BlockRef); 4] {
     [
         ("current_l1", status.current_l1),

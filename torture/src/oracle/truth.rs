@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use devnet::{Chains, World};
-use rollup::{BlockId, L1BlockRef, L2BlockRef};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SyncStatus};
 
 /// All worlds of a run, the true one first.
 #[derive(Clone, Copy, Debug)]
@@ -88,5 +88,33 @@ impl Truth<'_> {
     /// Whether `block` is `head` or below it.
     pub fn on_branch(&self, head: BlockId, block: BlockId) -> bool {
         self.ancestor(head, block.number).is_some_and(|found| found.hash == block.hash)
+    }
+
+    /// The L2 block at this height on the branch that ends at `head`.
+    pub fn ancestor_l2(&self, head: L2BlockRef, number: u64) -> Option<L2BlockRef> {
+        if number > head.number {
+            return None;
+        }
+        let canonical = |block: L2BlockRef| {
+            self.find(|chains| {
+                chains.l2_block(block.number).filter(|there| there.hash == block.hash)?;
+                chains.l2_block(number)
+            })
+        };
+        let mut block = self.l2(head.hash)?;
+        loop {
+            if let Some(found) = canonical(block) {
+                return Some(found);
+            }
+            if block.number == number {
+                return Some(block);
+            }
+            block = self.l2(block.parent_hash)?;
+        }
+    }
+
+    /// The output of any L2 block that ever was, with this status beside it.
+    pub fn output(&self, l2: B256, status: SyncStatus) -> Option<Output> {
+        self.find(|chains| chains.output(l2, status))
     }
 }

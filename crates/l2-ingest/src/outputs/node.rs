@@ -1,22 +1,43 @@
 //! An output from a rollup node: nothing is proven, but nothing contradicts what is known.
 
 use rollup::{BlockId, L2BlockRef, Output, RollupConfig, SyncStatus};
+use serde_json::json;
 use upstream::{CallError, Client};
 
 use super::setback::Setback;
+use crate::labels::decode;
+
+const METHOD: &str = "optimism_outputAtBlock";
 
 /// Asks for the output of block `number` to go with `status`, and says whether both are final.
+///
+/// Where no head of `status` has this number, the safe head and the block itself are read again: while both are what
+/// they were, the block is of the chain that `status` tells of.
 pub(crate) async fn read(
     client: &Client,
     rollup: &RollupConfig,
     number: u64,
     status: &SyncStatus,
 ) -> Result<(Output, bool), Setback> {
-    let theirs: Output = match client.call("optimism_outputAtBlock", [format!("{number:#x}")]).await {
+    let theirs: Output = match client.call(METHOD, [format!("{number:#x}")]).await {
         Err(error) if says_not_found(&error) => return Err(Setback::Missing),
         answer => answer?,
     };
     check(&theirs, rollup, number, status)?;
+    if heads(status).iter().all(|head| head.number != number) {
+        let expected = [status.safe_l2, theirs.block_ref];
+        let calls = expected.map(|block| (METHOD, json!([format!("{:#x}", block.number)])));
+        for (answer, expected) in client.batch(calls.into()).await?.into_iter().zip(expected) {
+            let found: Option<Output> = match answer {
+                Err(error) if says_not_found(&error) => None,
+                answer => Some(decode(&answer?)?),
+            };
+            if found.is_none_or(|found| found.block_ref != expected) {
+                let found = found.map_or("no block".into(), |found| found.block_ref.id().to_string());
+                return Err(Setback::Unsettled(format!("it has {found} where {} is expected", expected.id())));
+            }
+        }
+    }
     let is_final = number <= status.finalized_l2.number.min(theirs.sync_status.finalized_l2.number);
     Ok((Output { sync_status: *status, ..theirs }, is_final))
 }
@@ -24,6 +45,10 @@ pub(crate) async fn read(
 fn says_not_found(error: &CallError) -> bool {
     matches!(error, CallError::Rpc { message, .. } if message.to_lowercase().contains("not found"))
         && !error.is_method_missing()
+}
+
+fn heads(status: &SyncStatus) -> [L2BlockRef; 4] {
+    [status.finalized_l2, status.safe_l2, status.local_safe_l2, status.unsafe_l2]
 }
 
 /// Whether the answer is one output of that block, on the chain that `status` tells of.
@@ -39,7 +64,7 @@ fn check(theirs: &Output, rollup: &RollupConfig, number: u64, status: &SyncStatu
     let said_heads = [said.safe_l2.id(), said.finalized_l2.id()];
     let parent =
         |head: &L2BlockRef| head.number.checked_sub(1).map(|number| BlockId { hash: head.parent_hash, number });
-    let heads = [ours.finalized_l2, ours.safe_l2, ours.local_safe_l2, ours.unsafe_l2];
+    let heads = heads(ours);
     let known = heads.iter().map(|head| head.id()).chain(heads.iter().filter_map(parent)).chain([rollup.genesis.l2]);
     for known in known {
         let other = said_heads

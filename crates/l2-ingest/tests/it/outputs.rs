@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use devnet::{Answer, Node, Requests, Role, RpcError};
+use devnet::{Answer, Node, Params, Requests, Role, RpcError, World};
 use futures::future::join_all;
 use l2_ingest::{OutputError, Outputs, OutputsConfig};
 use rollup::{Output, RollupConfig};
@@ -381,6 +381,13 @@ async fn a_node_that_lies_is_not_repeated() {
     for number in [number, number - 1] {
         rig.check_error(number, &["a: it has ", " is served"]).await;
     }
+    // Another chain, none of whose heads is at the height of one of ours.
+    let rig = Rig::node();
+    rig.at(1).await.unwrap();
+    let other = world().read(|chains| World::new(Params { seed: 9, ..*chains.params() }));
+    other.advance(world().read(|chains| chains.now()) + Duration::from_secs(100));
+    rig.nodes[0].set_world(other);
+    rig.check_error(rig.safe() - 5, &["a: it has ", " is expected"]).await;
 }
 
 #[tokio::test(start_paused = true)]
