@@ -9,7 +9,10 @@ use std::{
 };
 
 use eyre::{Result, WrapErr, bail, ensure, eyre};
-use futures::{FutureExt, future::try_join_all};
+use futures::{
+    FutureExt,
+    future::{LocalBoxFuture, try_join_all},
+};
 use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig};
 use rollup::{RollupConfig, SyncStatus};
@@ -72,9 +75,12 @@ struct Server {
     snapshots: Snapshots,
     rpc: InProcess,
     /// An output that was asked for.
-    asked: Option<(output::Asked, Pin<Box<dyn Future<Output = Result<Value>>>>)>,
+    asked: Option<Awaited>,
     db: Option<SafeDb>,
 }
+
+/// A question, and its answer to come.
+type Awaited = (output::Asked, LocalBoxFuture<'static, Result<Value>>);
 
 /// Runs a plan.
 pub fn run(plan: &Plan) -> Outcome {
@@ -326,7 +332,7 @@ impl<'a> Run<'a> {
         };
         let (rpc, asked) = (rpc.clone(), self.oracle.ask_output(number, now));
         let answer = async move { call(&rpc, "optimism_outputAtBlock", json!([format!("{number:#x}")])).await };
-        server.asked = Some((asked, Box::pin(answer)));
+        server.asked = Some((asked, answer.boxed_local()));
     }
 
     /// Everything there is to know about this moment.
@@ -351,9 +357,7 @@ impl<'a> Run<'a> {
 }
 
 /// The answer that is awaited, if one is.
-async fn answered(
-    asked: &mut Option<(output::Asked, Pin<Box<dyn Future<Output = Result<Value>>>>)>,
-) -> (output::Asked, Result<Value>) {
+async fn answered(asked: &mut Option<Awaited>) -> (output::Asked, Result<Value>) {
     match asked {
         Some((asked, answer)) => (*asked, answer.await),
         None => pending().await,

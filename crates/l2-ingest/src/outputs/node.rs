@@ -11,8 +11,8 @@ const METHOD: &str = "optimism_outputAtBlock";
 
 /// Asks for the output of block `number` to go with `status`, and says whether both are final.
 ///
-/// Where no head of `status` has this number, the safe head and the block itself are read again: while both are what
-/// they were, the block is of the chain that `status` tells of.
+/// Where neither the safe nor the finalized head of `status` is that block, the safe head is read after it, and the block
+/// again: while both are what they were, the block is of the chain that `status` tells of. Its tip may be of another.
 pub(crate) async fn read(
     client: &Client,
     rollup: &RollupConfig,
@@ -24,7 +24,7 @@ pub(crate) async fn read(
         answer => answer?,
     };
     check(&theirs, rollup, number, status)?;
-    if heads(status).iter().all(|head| head.number != number) {
+    if ![status.safe_l2.number, status.finalized_l2.number].contains(&number) {
         let expected = [status.safe_l2, theirs.block_ref];
         let calls = expected.map(|block| (METHOD, json!([format!("{:#x}", block.number)])));
         for (answer, expected) in client.batch(calls.into()).await?.into_iter().zip(expected) {
@@ -47,10 +47,6 @@ fn says_not_found(error: &CallError) -> bool {
         && !error.is_method_missing()
 }
 
-fn heads(status: &SyncStatus) -> [L2BlockRef; 4] {
-    [status.finalized_l2, status.safe_l2, status.local_safe_l2, status.unsafe_l2]
-}
-
 /// Whether the answer is one output of that block, on the chain that `status` tells of.
 fn check(theirs: &Output, rollup: &RollupConfig, number: u64, status: &SyncStatus) -> Result<(), Setback> {
     let block = theirs.block_ref.id();
@@ -64,7 +60,7 @@ fn check(theirs: &Output, rollup: &RollupConfig, number: u64, status: &SyncStatu
     let said_heads = [said.safe_l2.id(), said.finalized_l2.id()];
     let parent =
         |head: &L2BlockRef| head.number.checked_sub(1).map(|number| BlockId { hash: head.parent_hash, number });
-    let heads = heads(ours);
+    let heads = [ours.finalized_l2, ours.safe_l2, ours.local_safe_l2, ours.unsafe_l2];
     let known = heads.iter().map(|head| head.id()).chain(heads.iter().filter_map(parent)).chain([rollup.genesis.l2]);
     for known in known {
         let other = said_heads

@@ -381,6 +381,16 @@ async fn a_node_that_lies_is_not_repeated() {
     for number in [number, number - 1] {
         rig.check_error(number, &["a: it has ", " is served"]).await;
     }
+    // The tip of a branch that parts below our safe head, which is held; the node has not derived that far again.
+    let rig = Rig::node();
+    rig.served.lock().unwrap().status.safe_l2.hash.0[0] ^= 1;
+    let derived = rig.safe() - 3;
+    rig.nodes[0].with_answer(OUTPUT, move |_, truth| {
+        let mut output = truth?;
+        output["syncStatus"]["safe_l2"]["number"] = json!(derived);
+        Ok(output)
+    });
+    rig.check_error(rig.tip(), &["a: it has ", " is expected"]).await;
     // Another chain, none of whose heads is at the height of one of ours.
     let rig = Rig::node();
     rig.at(1).await.unwrap();
