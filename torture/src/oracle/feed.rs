@@ -208,8 +208,11 @@ impl Subscriber {
             return Ok(());
         }
         let shows = published.iter().find(|it| it.l1_epoch >= l1_epoch).ok_or_eyre("a reorg that nobody showed")?;
-        let expected = format!("{instance}-{}", shows.sequence);
-        ensure!(status_id == Some(&*expected), "{status_id:?} is told to show epoch {l1_epoch}, it is {expected}");
+        // One that was replaced at once by that was seen by nobody.
+        let before = published.iter().rev().find(|it| it.l1_epoch < l1_epoch).map_or(0, |it| it.sequence);
+        let told_of = status_id.and_then(|id| id.strip_prefix(instance)?.strip_prefix('-')?.parse().ok());
+        let is_first = told_of.is_some_and(|sequence: u64| before < sequence && sequence <= shows.sequence);
+        ensure!(is_first, "{status_id:?} is told to show epoch {l1_epoch}, it is {}", shows.id());
         ensure!(shows.l1_epoch > l1_epoch || reorg == shows.reorg, "{told} is told, {:?} was published", shows.reorg);
         Ok(())
     }
