@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Config ─▶ examine: every endpoint side by side ─▶ findings ─▶ table or JSON, exit code
-//!             l1, execution_client, rollup_node      ok, warn or fail, a sentence, the flag to change
+//!             l1, execution_client, rollup_node,     ok, warn or fail, a sentence, the flag to change
+//!             sequencer
 //! ```
 //!
 //! Whether an endpoint serves our chain is asked by the code that `run` asks with. Deliberately absent: repairing
@@ -12,6 +13,7 @@ mod exam;
 mod execution_client;
 mod l1;
 mod rollup_node;
+mod sequencer;
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +47,8 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let client =
         config.l2.execution_client.iter().map(|endpoint| execution_client::examine(config, endpoint).boxed_local());
     let nodes = config.l2.nodes.iter().map(|node| rollup_node::examine(config, node).boxed_local());
-    join_all(l1.chain(client).chain(nodes)).await.into_iter().flatten().collect()
+    let sequencers = config.l2.sequencers.iter().map(|endpoint| sequencer::examine(config, endpoint).boxed_local());
+    join_all(l1.chain(client).chain(nodes).chain(sequencers)).await.into_iter().flatten().collect()
 }
 
 #[derive(Serialize)]

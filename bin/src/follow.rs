@@ -123,16 +123,17 @@ pub(crate) fn outputs(config: &Config, snapshots: &Snapshots) -> rpc::Outputs {
     })
 }
 
-/// Asks the sequencers, where there are any to ask.
-pub(crate) fn sequencer_active(config: &Config) -> Option<rpc::SequencerActive> {
-    if config.l2.sequencers.is_empty() {
-        return None;
-    }
-    let sequencers = Arc::new(Sequencers::new(config.rollup.clone(), config.l2.sequencers.clone()));
-    Some(Arc::new(move || {
+/// The sequencers, which nobody has asked yet.
+pub(crate) fn sequencers(config: &Config) -> Arc<Sequencers> {
+    Arc::new(Sequencers::new(config.rollup.clone(), config.l2.sequencers.clone()))
+}
+
+/// Asks the sequencers.
+pub(crate) fn sequencer_active(sequencers: Arc<Sequencers>) -> rpc::SequencerActive {
+    Arc::new(move || {
         let sequencers = sequencers.clone();
         async move { sequencers.active().await.map_err(|error| error.to_string()) }.boxed()
-    }))
+    })
 }
 
 /// Answers out of the database, on a thread that may wait for the disk.

@@ -4,6 +4,7 @@ use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use eyre::{WrapErr, eyre};
 use futures::FutureExt;
+use l2_ingest::Sequencers;
 use metrics::Exposition;
 use rpc::Server;
 use status::{Clock, Layer, Limits, Snapshots};
@@ -14,7 +15,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow, outputs, safe_heads, sequencer_active},
+    follow::{Part, follow, outputs, safe_heads, sequencer_active, sequencers},
     readiness,
 };
 
@@ -46,8 +47,9 @@ impl OpStatus {
     /// Takes the ports. Nothing is followed yet.
     pub async fn start(config: Config) -> eyre::Result<Self> {
         let (parts, snapshots) = follow(&config);
-        let exposition = exposition(&config, &snapshots);
-        let rpc = server_config(&config, &snapshots, &exposition);
+        let sequencers = sequencers(&config);
+        let exposition = exposition(&config, &snapshots, &sequencers);
+        let rpc = server_config(&config, &snapshots, &exposition, sequencers);
         let server = Server::start(rpc, snapshots.clone()).await?;
         let metrics = match config.metrics.addr {
             Some(addr) => Some(metrics::Server::start(addr, exposition).await?),
@@ -115,17 +117,19 @@ impl OpStatus {
 /// Answers requests out of what `follow` publishes, without a port: for simulations. Subscribers are told what the
 /// future makes of it.
 pub fn in_process(config: &Config, snapshots: &Snapshots) -> (rpc::InProcess, impl Future<Output = ()> + Send + use<>) {
-    let exposition = exposition(config, snapshots);
-    rpc::InProcess::new(server_config(config, snapshots, &exposition), snapshots.clone())
+    let sequencers = sequencers(config);
+    let exposition = exposition(config, snapshots, &sequencers);
+    rpc::InProcess::new(server_config(config, snapshots, &exposition, sequencers), snapshots.clone())
 }
 
-fn exposition(config: &Config, snapshots: &Snapshots) -> Exposition {
+fn exposition(config: &Config, snapshots: &Snapshots, sequencers: &Sequencers) -> Exposition {
     Exposition {
         snapshots: snapshots.clone(),
         clock: config.clock,
         limits: config.limits,
         counters: Arc::default(),
         endpoints: endpoints(config),
+        sequencers: sequencers.states(),
         safe_db: config.safe_db.clone(),
         version: VERSION.into(),
     }
@@ -135,22 +139,31 @@ fn outcome(ended: Result<eyre::Result<()>, tokio::task::JoinError>) -> eyre::Res
     ended.wrap_err("a task panicked")?
 }
 
-/// Every endpoint that is followed.
+/// Every endpoint that is followed, or asked.
 fn endpoints(config: &Config) -> Arc<[(Layer, Endpoint)]> {
     let nodes = config.l2.nodes.iter().map(|node| &node.endpoint);
     let l1 = config.l1.endpoints.iter().map(|endpoint| (Layer::L1, endpoint.clone()));
     let l2 = nodes.chain(&config.l2.execution_client).map(|endpoint| (Layer::L2, endpoint.clone()));
-    l1.chain(l2).collect()
+    let asked = config.l2.sequencers.iter().map(|endpoint| (Layer::Sequencer, endpoint.clone()));
+    l1.chain(l2).chain(asked).collect()
 }
 
-fn server_config(config: &Config, snapshots: &Snapshots, exposition: &Exposition) -> rpc::Config {
+fn server_config(
+    config: &Config,
+    snapshots: &Snapshots,
+    exposition: &Exposition,
+    sequencers: Arc<Sequencers>,
+) -> rpc::Config {
     let endpoints = exposition.endpoints.clone();
+    let states = sequencers.states();
     let used = move || {
+        let states = states.borrow().clone();
         let used = |(layer, endpoint): &(Layer, Endpoint)| rpc::Endpoint {
             layer: *layer,
             name: endpoint.name().to_owned(),
             kind: endpoint.kind().as_str(),
             requests: endpoint.requests(),
+            state: states.iter().find(|it| (it.layer, &*it.name) == (*layer, endpoint.name())).cloned(),
         };
         endpoints.iter().map(used).collect()
     };
@@ -173,7 +186,7 @@ fn server_config(config: &Config, snapshots: &Snapshots, exposition: &Exposition
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
         outputs: Some(outputs(config, snapshots)),
-        sequencer_active: sequencer_active(config),
+        sequencer_active: (!config.l2.sequencers.is_empty()).then(|| sequencer_active(sequencers)),
         counters: exposition.counters.clone(),
         metrics: config.metrics.on_rpc.then_some(metrics),
         safe_heads: config.safe_db.clone().map(safe_heads),

@@ -35,7 +35,7 @@ impl Trouble {
             }
             match layer {
                 Layer::L1 => chains.l1.resume()?,
-                Layer::L2 => chains.l2.node.resume()?,
+                Layer::L2 | Layer::Sequencer => chains.l2.node.resume()?,
             }
             self.frozen = None;
         }

@@ -60,6 +60,9 @@ impl Rig {
         config.l1.endpoints = vec![Endpoint::over_pubsub("l1", self.l1.connector(), options.clone())];
         let client = Endpoint::over_pubsub("l2", self.client.connector(), options.clone());
         config.l2.execution_client = config.l2.execution_client.map(|_| client);
+        let sequencers = config.l2.sequencers.iter();
+        config.l2.sequencers =
+            sequencers.map(|_| Endpoint::over("s", self.node.transport(), options.clone())).collect();
         config
             .l2
             .nodes
@@ -113,6 +116,23 @@ async fn healthy_upstreams_are_ok() {
     assert!(told.starts_with("ok  --l1      l1  reachable   it answered in 0 ms\n"), "{told}");
     assert!(told.ends_with("\n\nall is well\n"), "{told}");
     assert!(json(&findings, true).unwrap().starts_with(r#"{"ok":true,"findings":[{"verdict":"ok","flag":"--l1","#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sequencer_has_to_say_whether_it_is_active() {
+    let rig = Rig { flags: &["--sequencer", "s=http://s"], ..Rig::new() };
+    for active in [true, false] {
+        rig.node.with_answer("admin_sequencerActive", move |_, _| Ok(json!(active)));
+        let findings = rig.findings(true, 0).await;
+        check(&findings, &[], "");
+        let told: Vec<_> = findings.iter().filter(|it| it.flag == "--sequencer").collect();
+        assert_eq!(told.iter().map(|it| it.check).collect::<Vec<_>>(), ["reachable", "chain", "active"]);
+        assert_eq!(told[2].message.contains("not active"), !active, "{told:?}");
+    }
+    let missing = || RpcError { code: -32601, message: "the method does not exist/is not available".into() };
+    rig.node.with_answer("admin_sequencerActive", move |_, _| Err(missing()));
+    let findings = rig.findings(true, 0).await;
+    check(&findings, &["fail --sequencer active -> --sequencer"], "--rpc.enable-admin");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,5 +7,6 @@ mod get;
 mod logs;
 mod machine;
 mod secrets;
+mod sequencer;
 mod shared;
 mod watch;

@@ -103,7 +103,15 @@ async fn play(format: &str) {
                 command
             };
             let followers = format!("echo={echo}");
-            let upstream_flags = ["--rollup", &node, "--rollup.follower", &followers, "--rollup.current-l1=origin"];
+            let upstream_flags = [
+                "--rollup",
+                &node,
+                "--rollup.follower",
+                &followers,
+                "--rollup.current-l1=origin",
+                "--sequencer",
+                &echo,
+            ];
             let own_port = ["--metrics.enabled", "--metrics.port", "0"];
             let mut server =
                 Server::spawn(with(&[&["run"], &upstream_flags[..], &own_port].concat()).stdout(Stdio::null()));
@@ -124,9 +132,14 @@ async fn play(format: &str) {
             let methods: Vec<_> =
                 methods.as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
             assert!(methods.contains(&"optimism_syncStatus") && methods.contains(&"opstatus_sources"), "{methods:?}");
+            assert!(methods.contains(&"admin_sequencerActive"), "{methods:?}");
             for method in methods {
                 check(method, &call(server.address, method).await.to_string());
             }
+            // Now that they were asked.
+            let sources = call(server.address, "opstatus_sources").await["result"].to_string();
+            assert!(sources.contains("\"sequencer\""), "{sources}");
+            check("the sequencers", &sources);
             for path in PATHS {
                 check(path, &get(server.address, path).await);
             }

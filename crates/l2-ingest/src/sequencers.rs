@@ -10,10 +10,11 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use rollup::RollupConfig;
+use status::{Health, Layer, SourceState};
 use thiserror::Error;
 use tokio::{
-    sync::{Mutex, Semaphore},
-    time::timeout,
+    sync::{Mutex, Semaphore, watch},
+    time::{Instant, timeout},
 };
 use upstream::Endpoint;
 
@@ -50,6 +51,8 @@ pub struct Sequencers {
     places: Semaphore,
     /// How many rounds have begun.
     begun: AtomicU64,
+    /// What became of the last question to each.
+    states: watch::Sender<Vec<SourceState>>,
     /// The last round's number and what came of it. Held while a round is under way.
     last: Mutex<Option<(u64, Answer)>>,
 }
@@ -57,8 +60,23 @@ pub struct Sequencers {
 impl Sequencers {
     /// Asks these. Nothing is sent yet.
     pub fn new(rollup: Arc<RollupConfig>, endpoints: Vec<Endpoint>) -> Self {
-        let kept = endpoints.into_iter().map(|endpoint| Kept::new(Kind::Deriver, endpoint)).collect();
-        Self { rollup, kept, places: Semaphore::new(PLACES), begun: AtomicU64::new(0), last: Mutex::default() }
+        let kept: Vec<_> = endpoints.into_iter().map(|endpoint| Kept::new(Kind::Deriver, endpoint)).collect();
+        let unasked = |kept: &Kept| SourceState {
+            name: kept.name().into(),
+            layer: Layer::Sequencer,
+            health: Health::Connecting,
+            error: None,
+            since: Instant::now(),
+        };
+        let (states, _) = watch::channel(kept.iter().map(unasked).collect());
+        let (places, begun) = (Semaphore::new(PLACES), AtomicU64::new(0));
+        Self { rollup, kept, places, begun, states, last: Mutex::default() }
+    }
+
+    /// How each is doing, by what became of the last question to it; `connecting` before the first one. Nobody is asked
+    /// for this.
+    pub fn states(&self) -> watch::Receiver<Vec<SourceState>> {
+        self.states.subscribe()
     }
 
     /// Whether one of them is active, by its word since this was called. All who wait for a round share the next one.
@@ -101,14 +119,29 @@ impl Sequencers {
 
     async fn ask(&self, kept: &Kept) -> Result<bool, String> {
         let asked = timeout(LIMIT, async {
-            let client = kept.client(&self.rollup).await.map_err(|setback| setback.to_string())?;
-            client.call("admin_sequencerActive", ()).await.map_err(|error| error.to_string())
+            let client = kept.client(&self.rollup).await.map_err(|setback| (setback.health(), setback.to_string()))?;
+            let active = client.call("admin_sequencerActive", ()).await;
+            active.map_err(|error| (Health::Unreachable, error.to_string()))
         });
-        let answer = asked.await.unwrap_or_else(|_| Err(format!("no answer within {LIMIT:?}")));
+        let late = |_| Err((Health::Unreachable, format!("no answer within {LIMIT:?}")));
+        let answer = asked.await.unwrap_or_else(late);
+        self.note(kept.name(), answer.as_ref().err());
         if answer.is_err() {
             // Whether a connection is lost shows only by using it; the next round opens another.
             kept.close();
         }
-        answer
+        answer.map_err(|(_, why)| why)
+    }
+
+    fn note(&self, name: &str, failed: Option<&(Health, String)>) {
+        let (health, error) = failed.map_or((Health::Live, None), |(health, why)| (*health, Some(why.clone())));
+        self.states.send_if_modified(|states| {
+            let Some(state) = states.iter_mut().find(|state| *state.name == *name) else { return false };
+            if state.health != health {
+                (state.health, state.since) = (health, Instant::now());
+            }
+            state.error = error;
+            true
+        });
     }
 }

@@ -10,7 +10,8 @@ use prometheus_client::{
 };
 use rpc::Counters;
 use safe_db::SafeDb;
-use status::{Clock, Layer, Limits, Now, Snapshot, Snapshots};
+use status::{Clock, Layer, Limits, Now, Snapshot, Snapshots, SourceState};
+use tokio::sync::watch;
 use upstream::Endpoint;
 
 use crate::{Family, Format, Kind, op_node, ours, traffic};
@@ -26,8 +27,10 @@ pub struct Exposition {
     pub limits: Limits,
     /// What the RPC server counts.
     pub counters: Arc<Counters>,
-    /// The endpoints followed.
+    /// The endpoints followed, and the sequencers asked.
     pub endpoints: Arc<[(Layer, Endpoint)]>,
+    /// How the sequencers are doing.
+    pub sequencers: watch::Receiver<Vec<SourceState>>,
     /// The safe head database, if there is one.
     pub safe_db: Option<SafeDb>,
     /// The program's version.

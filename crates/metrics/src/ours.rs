@@ -70,17 +70,20 @@ fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
 fn endpoints(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     let snapshot = &scrape.snapshot;
     let configured = |layer| scrape.from.endpoints.iter().filter(|(it, _)| *it == layer).count() as f64;
-    page.family(&ENDPOINTS, [(["l1"], configured(Layer::L1)), (["l2"], configured(Layer::L2))])?;
+    let layers = [Layer::L1, Layer::L2, Layer::Sequencer];
+    page.family(&ENDPOINTS, layers.map(|layer| ([layer_name(layer)], configured(layer))))?;
     page.single(&AGREEING, snapshot.provenance.l1.len() as f64)?;
     let halves = [("derived", &snapshot.provenance.derived), ("tip", &snapshot.provenance.tip)];
     page.family(&SPEAKER, halves.iter().filter_map(|(half, name)| Some(([*half, name.as_deref()?], 1.))))?;
 
     let labels = |source: &SourceState| layer_name(source.layer);
-    let states = snapshot.sources.iter().flat_map(|source| {
+    let asked = scrape.from.sequencers.borrow().clone();
+    let sources = || snapshot.sources.iter().chain(&asked);
+    let states = sources().flat_map(|source| {
         Health::ALL.map(|health| ([labels(source), &*source.name, health.as_str()], flag(source.health == health)))
     });
     page.family(&STATE, states)?;
-    let ages = snapshot.sources.iter().map(|it| ([labels(it), &*it.name], scrape.seconds_since(it.since)));
+    let ages = sources().map(|it| ([labels(it), &*it.name], scrape.seconds_since(it.since)));
     page.family(&STATE_AGE, ages)?;
     let heard = snapshot.heard.iter().map(|it| ([layer_name(it.layer), &*it.name], scrape.seconds_since(it.at)));
     page.family(&HEARD, heard)?;

@@ -65,5 +65,6 @@ pub(crate) fn layer_name(layer: Layer) -> &'static str {
     match layer {
         Layer::L1 => "l1",
         Layer::L2 => "l2",
+        Layer::Sequencer => "sequencer",
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use futures::future::BoxFuture;
 use rollup::{Output, SafeHead};
 use serde_json::value::RawValue;
-use status::{Clock, Layer, Limits};
+use status::{Clock, Layer, Limits, SourceState};
 
 use crate::Counters;
 
@@ -26,6 +26,8 @@ pub struct Endpoint {
     pub kind: &'static str,
     /// Requests sent so far, by method.
     pub requests: BTreeMap<String, u64>,
+    /// How it is doing, of an endpoint that is asked only on behalf of a client; of others the snapshot tells.
+    pub state: Option<SourceState>,
 }
 
 /// Every endpoint as it is now. Called once per `opstatus_sources`; it must not block.

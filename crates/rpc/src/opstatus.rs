@@ -190,6 +190,7 @@ impl SourceState {
             layer: match source.layer {
                 Layer::L1 => "l1",
                 Layer::L2 => "l2",
+                Layer::Sequencer => "sequencer",
             },
             state: source.health.as_str(),
             error: source.error.clone(),
@@ -215,6 +216,8 @@ pub(crate) struct SourceAnswer {
 
 impl SourceAnswer {
     pub(crate) fn all(snapshot: &Snapshot, now: Now, endpoints: &[Endpoint]) -> Vec<Self> {
+        // Of sequencers the snapshot does not tell: no status is made from what they say.
+        let asked = endpoints.iter().filter_map(|endpoint| endpoint.state.as_ref());
         let source = |source: &status::SourceState| {
             let endpoint = endpoints.iter().find(|it| (it.layer, it.name.as_str()) == (source.layer, &source.name));
             let heard = snapshot.heard.iter().find(|it| (it.layer, &it.name) == (source.layer, &source.name));
@@ -226,6 +229,6 @@ impl SourceAnswer {
                 requests: endpoint.map(|endpoint| endpoint.requests.clone()).unwrap_or_default(),
             }
         };
-        snapshot.sources.iter().map(source).collect()
+        snapshot.sources.iter().chain(asked).map(source).collect()
     }
 }

@@ -121,13 +121,15 @@ impl L2View {
     }
 }
 
-/// Which side of the bridge an endpoint serves.
+/// Which side of the bridge an endpoint serves, or that it is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
     /// L1.
     L1,
     /// L2.
     L2,
+    /// Of L2, and only asked whether it is active.
+    Sequencer,
 }
 
 /// The state of an endpoint as an operator reads it.

@@ -1,5 +1,6 @@
 //! Why a source gave no output, and what that means for asking again.
 
+use status::Health;
 use thiserror::Error;
 use upstream::CallError;
 
@@ -20,6 +21,16 @@ pub(crate) enum Setback {
     /// Asking again is no use.
     #[error("{0}")]
     Failed(String),
+    /// It is of another rollup.
+    #[error("{0}")]
+    OtherRollup(String),
+}
+
+impl Setback {
+    /// What it says of the endpoint.
+    pub(crate) fn health(&self) -> Health {
+        if let Self::OtherRollup(_) = self { Health::WrongChain } else { Health::Unreachable }
+    }
 }
 
 impl From<CallError> for Setback {
@@ -35,6 +46,7 @@ impl From<Fault> for Setback {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Call(error) => error.into(),
+            other if other.health() == Health::WrongChain => Self::OtherRollup(other.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }

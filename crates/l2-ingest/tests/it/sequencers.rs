@@ -125,3 +125,27 @@ async fn time_and_number_have_a_bound() {
     assert_eq!(busy, 36);
     assert!(answers.iter().all(Result::is_err));
 }
+
+/// Nobody is asked for it: it is what the last question met.
+#[tokio::test(start_paused = true)]
+async fn how_each_is_doing_is_what_became_of_the_last_question() {
+    let (nodes, sequencers) = sequencers(&[No, Nothing, OtherChain, NoSuchMethod]);
+    let told = || {
+        let states = sequencers.states().borrow().clone();
+        states.into_iter().map(|it| (it.name.to_string(), it.health.as_str(), it.error)).collect::<Vec<_>>()
+    };
+    assert!(told().iter().all(|(_, health, error)| *health == "connecting" && error.is_none()), "{:?}", told());
+    sequencers.active().await.expect_err("not all have said no");
+    let of = |name: &str| told().into_iter().find(|(it, ..)| it == name).expect("each has a state");
+    let check = |name: &str, state: &str, why: &str| {
+        let (_, health, error) = of(name);
+        assert!(health == state && error.as_deref().unwrap_or_default().contains(why), "{name}: {health} {error:?}");
+    };
+    check("s0", "live", "");
+    check("s1", "unreachable", "no answer within");
+    check("s2", "wrong-chain", "7");
+    check("s3", "unreachable", "admin_sequencerActive");
+    nodes.iter().for_each(|node| say(node, No));
+    assert_eq!(sequencers.active().await, Ok(false));
+    assert!(told().iter().all(|(_, health, error)| *health == "live" && error.is_none()), "{:?}", told());
+}

@@ -49,6 +49,17 @@ pub(crate) fn l2(number: u64) -> L2BlockRef {
     }
 }
 
+/// It was asked once, and refused.
+fn sequencer() -> SourceState {
+    SourceState {
+        name: "http://sequencer.example:9545".into(),
+        layer: Layer::Sequencer,
+        health: Health::Unreachable,
+        error: Some("JSON-RPC error -32601".into()),
+        since: Instant::now(),
+    }
+}
+
 impl Fixture {
     /// Nothing is known yet. Two endpoints were asked something each: one answered, one refused.
     pub(crate) async fn unset() -> Self {
@@ -62,7 +73,9 @@ impl Fixture {
             endpoints: Arc::from([
                 (Layer::L1, asked("ws://l1.example:8546", Role::L1, "eth_chainId").await),
                 (Layer::L2, asked("http://l2.example:8545", Role::ExecutionClient, "admin_unknown").await),
+                (Layer::Sequencer, asked("http://sequencer.example:9545", Role::RollupNode, "admin_unknown").await),
             ]),
+            sequencers: watch::channel(vec![sequencer()]).1,
             safe_db: Some(SafeDb::in_memory(&RollupId::from(&rollup::network("op-mainnet").unwrap()))),
             version: "v1.2.3".into(),
         };

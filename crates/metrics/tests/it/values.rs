@@ -90,12 +90,18 @@ async fn how_the_endpoints_are_doing() {
     fixture.check(&format!("op_status_endpoint_last_heard_seconds{{{l2}}}"), 5.);
     fixture.check(&format!("op_status_endpoint_requests_total{{{l2}}}"), 1.);
     fixture.check(&format!("op_status_endpoint_failures_total{{{l2}}}"), 1.);
+    let sequencer = r#"layer="sequencer",endpoint="http://sequencer.example:9545""#;
+    fixture.check(&format!(r#"op_status_endpoint_state{{{sequencer},state="unreachable"}}"#), 1.);
+    fixture.check(&format!(r#"op_status_endpoint_state{{{sequencer},state="live"}}"#), 0.);
+    fixture.check(&format!("op_status_endpoint_state_seconds{{{sequencer}}}"), 5.);
+    fixture.check(&format!("op_status_endpoint_failures_total{{{sequencer}}}"), 1.);
+    fixture.check(r#"op_status_endpoints{layer="sequencer"}"#, 1.);
     fixture.check(r#"op_status_speaker{half="derived",endpoint="http://l2.example:8545"}"#, 1.);
     fixture.check("op_status_l1_agreeing", 1.);
     fixture.check(r#"op_status_endpoints{layer="l1"}"#, 1.);
     fixture.check(r#"op_node_default_rpc_client_requests_total{method="eth_chainId"}"#, 1.);
     fixture.check(r#"op_node_default_rpc_client_responses_total{method="eth_chainId",error="<nil>"}"#, 1.);
-    fixture.check(r#"op_node_default_rpc_client_responses_total{method="admin_unknown",error="rpc_-32601"}"#, 1.);
+    fixture.check(r#"op_node_default_rpc_client_responses_total{method="admin_unknown",error="rpc_-32601"}"#, 2.);
     fixture.check(r#"op_node_default_rpc_client_request_duration_seconds_count{method="eth_chainId"}"#, 1.);
 }
 

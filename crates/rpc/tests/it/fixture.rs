@@ -63,6 +63,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         name: name.to_owned(),
         kind,
         requests: counts.iter().map(|(method, count)| ((*method).to_owned(), *count)).collect(),
+        state: None,
     };
     vec![
         endpoint(Layer::L1, "ws://l1:8546", "ws", &[("eth_chainId", 1), ("eth_getBlockByNumber", 42)]),
