@@ -149,6 +149,7 @@ mod tests {
             let mut chain = chain(99..=102);
             assert_eq!(chain.extend(head), taken);
             assert_eq!((chain.first().number, chain.head().number), (*retained.start(), *retained.end()));
+            assert_eq!(chain.len() as u64, retained.end() - retained.start() + 1, "one block at each height");
             assert_eq!(chain.head() == head, taken);
         }
         check(main(103), true, 99..=103);
@@ -170,12 +171,26 @@ mod tests {
     }
 
     #[test]
+    fn rewinds_to_its_oldest_block_at_most() {
+        for (number, head) in [(103, 102), (102, 102), (100, 100), (99, 99), (98, 99), (0, 99)] {
+            let mut chain = chain(99..=102);
+            chain.rewind(number);
+            assert_eq!((chain.head(), chain.len() as u64), (main(head), head - 98));
+        }
+    }
+
+    #[test]
     fn prepends_parents_only() {
         let mut chain = chain(99..=102);
-        for (older, fits) in [(main(97), false), (block(98, 1, 98), false), (main(98), true), (main(98), false)] {
+        let misnumbered = L1BlockRef { number: 97, ..main(98) };
+        for (older, fits) in
+            [(main(97), false), (block(98, 1, 98), false), (misnumbered, false), (main(98), true), (main(98), false)]
+        {
             assert_eq!(chain.prepend(older), fits, "{older:?}");
         }
         assert_eq!(chain.first(), main(98));
+        let mut full = self::chain(2..=MAX_REFS as u64 + 1);
+        assert!(!full.prepend(main(1)), "there is no room");
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn a_source_that_derives_again_moves_neither_half_back() {
     fold.node(view(0, 104, 150, 204, 219), rewinding, [111, 105, 150, 200, 219]);
     fold.node(view(0, 104, 150, 180, 190), rewinding, [111, 105, 150, 200, 219]); // a tip below what is held is not followed
     assert_eq!(fold.last.held.map(|held| (held.reason, held.since)), Some((Reason::Rewinding, since)));
-    assert_eq!(fold.last.counts.of(Reason::Rewinding), 5);
+    assert_eq!((fold.last.l2_reason, fold.last.counts.of(Reason::Rewinding)), (Some(Reason::Rewinding), 5));
     let later = |age| status::Now { instant: since + age, unix: Duration::from_secs(111 * 12) };
     let limits = Limits { max_hold: Duration::from_secs(10), ..Limits::default() };
     assert_eq!(fold.last.stale(later(Duration::from_secs(10)), &limits), None);
@@ -232,6 +232,8 @@ fn what_is_not_on_our_l1_is_refused_whole() {
         [110, 105, 150, 200, 216],
     );
     fold.node(L2View { head_l1: 111, ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 216]);
+    fold.node(L2View { head_l1: 112, ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 216]);
+    assert_eq!((fold.last.l2_reason, fold.last.counts.of(Reason::L1Fork)), (Some(Reason::L1Fork), 4));
     assert!(fold.last.confirmed.tip > before.tip);
     // A block below our refs waits for evidence; with evidence against it, it is a lie.
     let old = |evidence: Vec<L1BlockRef>| L2View { old_l1: evidence, ..view(0, 106, 100, 202, 216) };
@@ -305,8 +307,25 @@ fn what_nodes_leave_out_or_leave_stale_is_filled() {
     check(None, |view| view.derived.pending_safe = L2BlockRef::default(), 200, 200, 215);
     check(None, |view| view.derived.pending_safe = l2(0, 207), 200, 207, 215);
     check(None, |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 215);
+    check(None, |view| view.tip.cross_unsafe = l2(0, 219), 200, 200, 215);
     check(Some(0), |view| view.derived.local_safe = l2(0, 203), 203, 200, 215);
     check(Some(0), |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 200);
+    check(Some(215 * 6), |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 200);
+    check(Some(215 * 6 + 1), |view| view.tip.cross_unsafe = L2BlockRef::default(), 200, 200, 215);
+}
+
+#[test]
+fn under_interop_a_local_safe_head_out_of_order_is_not_replaced() {
+    let mut fold = Fold::new(Rules { interop_time: Some(0), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let local_safe = |number| {
+        let mut view = view(0, 105, 150, 200, 215);
+        view.derived.local_safe = l2(0, number);
+        view
+    };
+    fold.node(local_safe(199), Outcome::Refused(Reason::Disordered), UNSET);
+    fold.node(local_safe(216), Outcome::Refused(Reason::Disordered), UNSET);
+    fold.node(local_safe(215), Outcome::Changed, [110, 105, 150, 200, 215]);
 }
 
 /// A head that is the same block as another is that block in every field, whatever the node says of it.
@@ -338,6 +357,7 @@ fn a_reorg_falls_back_to_the_newest_view_that_is_still_true() {
     assert_eq!((reorg.old_head, reorg.new_head), (l1(0, 110).id(), l1(1, 105).id()));
     assert_eq!((reorg.ancestor, reorg.depth), (Some(l1(0, 99).id()), 11));
     assert_eq!((fold.last.l1_epoch, fold.last.l2_epoch), (1, 1));
+    assert_eq!((fold.last.reorgs[0].sequence, fold.last.reorg_depths.blocks), (fold.last.id.sequence, 11));
     // The node has not noticed yet; then it derives again from further below, and at last it is past the floor.
     fold.node(view(0, 108, 150, 206, 215), Outcome::Refused(Reason::L1Fork), [105, 99, 150, 190, 198]);
     fold.node(view(1, 90, 150, 150, 199), Outcome::Waiting(Reason::Rewinding), [105, 99, 150, 190, 199]);
@@ -352,9 +372,12 @@ fn without_a_view_on_the_new_l1_the_old_pair_stays_whole() {
     let mut fold = Fold::settled();
     let waiting = Outcome::Waiting(Reason::NoViewOnNewL1);
     fold.l1(1, 105, waiting, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::NoViewOnNewL1));
     let confirmed = fold.last.confirmed.head_l1;
     fold.l1(1, 106, waiting, [110, 105, 150, 200, 215]);
     assert_eq!(fold.last.confirmed.head_l1, confirmed, "it ages");
+    // Below what is final is below everything, reorg or not.
+    fold.node(view(1, 90, 140, 148, 216), Outcome::Waiting(Reason::Rewinding), [110, 105, 150, 200, 215]);
     fold.node(view(1, 90, 150, 150, 216), Outcome::Changed, [106, 90, 150, 150, 216]);
     assert_eq!(fold.last.l1_epoch, 1);
 }
@@ -377,6 +400,7 @@ fn an_execution_clients_safe_head_is_doubted_after_a_reorg_until_it_changes() {
     shorter.head_confirmed = fold.now;
     fold.event(Event::L1(shorter), Outcome::Changed, [106, 98, 150, 196, 199]);
     assert_eq!(fold.last.l1_epoch, 2);
+    fold.node(labels(0, 150, 196, 200), Outcome::Changed, [106, 98, 150, 196, 200]);
 }
 
 #[test]
@@ -396,6 +420,13 @@ fn l1_labels_never_go_back_without_a_reorg() {
     tell(|_| {}, Outcome::Confirmed, 97, 90, Some(Reason::L1LabelBack));
     tell(|view| view.finalized = l1(0, 80), Outcome::Confirmed, 97, 90, Some(Reason::L1LabelBack));
     tell(
+        |view| (view.safe, view.finalized) = (l1(0, 97), l1(0, 80)),
+        Outcome::Confirmed,
+        97,
+        90,
+        Some(Reason::L1LabelBack),
+    );
+    tell(
         |view| (view.safe, view.finalized) = Default::default(),
         Outcome::Confirmed,
         97,
@@ -406,6 +437,9 @@ fn l1_labels_never_go_back_without_a_reorg() {
     tell(|view| view.safe = l1(0, 111), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
     tell(|view| view.safe.hash = B256::repeat_byte(1), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
     tell(|view| (view.safe, view.finalized) = (l1(0, 100), l1(0, 99)), Outcome::Changed, 100, 99, None);
+    tell(|view| (view.safe, view.finalized) = (l1(0, 110), l1(0, 110)), Outcome::Changed, 110, 110, None);
+    tell(|view| (view.safe, view.finalized) = (l1(0, 110), l1(0, 110)), Outcome::Confirmed, 110, 110, None);
+    assert_eq!(fold.last.counts.of(Reason::L1LabelBack), 4);
 }
 
 #[test]
@@ -822,10 +856,22 @@ fn a_source_known_to_be_gone_is_not_waited_for() {
     fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
     fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
     assert_eq!(fold.sources().0, Some("a"));
-    fold.event(gone("a", fold.now), Outcome::Confirmed, [110, 104, 150, 198, 215]);
+    let served = [110, 104, 150, 198, 215];
+    for (layer, health, error) in
+        [(Layer::L1, Health::Unreachable, Some("refused".into())), (Layer::L2, Health::Live, None)]
+    {
+        let state = SourceState { name: "a".into(), layer, health, error, since: fold.now };
+        fold.event(Event::Source(state), Outcome::Confirmed, served);
+    }
+    fold.node(of("b", view(0, 104, 150, 198, 216)), Outcome::Unchanged, served);
+    assert_eq!(fold.sources().0, Some("a"), "neither says that it is gone");
+    fold.event(gone("a", fold.now), Outcome::Confirmed, served);
     fold.node(of("b", view(0, 105, 150, 200, 214)), Outcome::Changed, [110, 105, 150, 200, 215]);
     assert_eq!(fold.sources(), (Some("b"), Some("a")), "its lower tip may just lag");
-    fold.node(of("b", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);
+    let rewinding = Outcome::Waiting(Reason::Rewinding);
+    fold.node(of("b", view(0, 104, 150, 198, 214)), rewinding, [110, 105, 150, 200, 215]);
+    fold.node(of("b", view(0, 104, 150, 198, 216)), rewinding, [110, 105, 150, 200, 216]);
+    assert_eq!(fold.sources(), (Some("b"), Some("b")), "a tip followed while the rest is held is its source's");
 }
 
 #[test]
@@ -920,6 +966,7 @@ fn followers_echo_and_never_vote() {
     fold.node(echo(109, 216), Outcome::Unchanged, [110, 104, 150, 198, 215]);
     fold.now += Duration::from_secs(20);
     fold.node(echo(109, 217), Outcome::Changed, [110, 109, 150, 198, 217]);
+    assert_eq!(fold.last.confirmed.derived, fold.last.confirmed.tip, "more than what was served is not from us");
     fold.node(of("a", view(0, 109, 150, 198, 218)), Outcome::Changed, [110, 109, 150, 198, 218]);
     fold.node(echo(110, 219), Outcome::Unchanged, [110, 109, 150, 198, 218]);
     // What it only repeats, it may have from us.
@@ -963,6 +1010,10 @@ fn a_tip_ahead_of_the_clock_is_refused() {
     fold.node(early, Outcome::Changed, [110, 106, 150, 202, 216]);
     let early = L2View { unix: Duration::ZERO, ..view(0, 106, 150, 202, 4000) };
     fold.node(early, Outcome::Refused(Reason::FromTheFuture), [110, 106, 150, 202, 216]);
+    // Ten minutes ahead of our L1 head.
+    let early = |tip| L2View { unix: Duration::ZERO, ..view(0, 106, 150, 202, tip) };
+    fold.node(early(110 * 2 + 101), Outcome::Refused(Reason::FromTheFuture), [110, 106, 150, 202, 216]);
+    fold.node(early(110 * 2 + 100), Outcome::Changed, [110, 106, 150, 202, 320]);
 }
 
 /// What is too old, by what was confirmed how long ago.
@@ -984,6 +1035,11 @@ fn staleness_names_the_label_its_age_and_the_limit() {
     check(121, 0, 0, Some(("head_l1", 121)));
     check(0, 121, 0, Some(("l2_view", 121)));
     check(0, 0, 301, Some(("head_l1_timestamp", 301)));
+    let frozen = Fold::settled();
+    let year = status::Now { instant: frozen.now, unix: Duration::from_secs(365 * 24 * 3600) };
+    assert!(frozen.last.stale(year, &Limits::default()).is_some());
+    let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+    assert_eq!(frozen.last.stale(year, &limits), None, "zero turns it off");
     let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
     assert_eq!(unset.stale(Clock::system().now(), &Limits::default()), None, "all zero is not stale");
     assert!(unset.unready(Clock::system().now(), &Limits::default()).is_some());
@@ -1043,4 +1099,635 @@ fn safe_heads_are_those_of_the_derived_half() {
     let second = [record(0, 98), record(0, 104), record(0, 107)];
     fold.node(said(view(0, 108, 150, 206, 216), &second), Outcome::Changed, [110, 108, 150, 206, 216]);
     check(&fold, &second);
+}
+
+/// What is fresh until a moment is stale right after it, whatever ages first.
+#[test]
+fn fresh_until_is_when_it_becomes_stale() {
+    #[track_caller]
+    fn check(limits: Limits, held: bool) {
+        let mut fold = Fold::settled();
+        if held {
+            fold.node(view(0, 80, 150, 150, 216), Outcome::Waiting(Reason::Rewinding), [110, 105, 150, 200, 216]);
+        }
+        let start = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
+        let at = |instant: Instant| status::Now { instant, unix: start.unix + (instant - start.instant) };
+        let until = fold.last.fresh_until(start, &limits).expect("it becomes stale");
+        assert_eq!(fold.last.stale(at(until), &limits), None);
+        let late = at(until + Duration::from_millis(1));
+        assert!(fold.last.stale(late, &limits).is_some());
+        assert_eq!(fold.last.fresh_until(late, &limits), None);
+    }
+    let second = Duration::from_secs;
+    check(Limits::default(), false);
+    check(Limits { max_age: second(3600), ..Limits::default() }, false);
+    check(Limits { max_age: second(3600), max_head_age: Duration::ZERO, ..Limits::default() }, false);
+    check(Limits { max_hold: second(10), ..Limits::default() }, true);
+    let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
+    assert_eq!(unset.fresh_until(Clock::system().now(), &Limits::default()), None);
+}
+
+#[test]
+fn endpoints_that_contradict_each_other_about_finality_halt() {
+    let mut fold = Fold::settled();
+    let torn = L1View { contradicted: true, ..l1_view(0, 111, fold.now) };
+    let refused = Outcome::Refused(Reason::L1FinalizedConflict);
+    fold.event(Event::L1(torn), refused, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.l1_reason, Some(Reason::L1FinalizedConflict));
+    fold.l1(0, 111, Outcome::Changed, [111, 105, 150, 200, 215]);
+}
+
+/// Below what is retained there is no chain to compare with, but there are the labels themselves.
+#[test]
+fn another_finalized_block_below_what_is_retained_halts() {
+    let mut fold = Fold::settled();
+    let finalized = |fold: &Fold, block| Event::L1(L1View { finalized: block, ..l1_view(0, 110, fold.now) });
+    let mut young = Fold::new(Rules::default());
+    let first = finalized(&young, l1(0, 50));
+    young.event(first, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let other = finalized(&young, L1BlockRef { hash: B256::repeat_byte(9), ..l1(0, 50) });
+    young.event(other, Outcome::Refused(Reason::L1FinalizedConflict), UNSET);
+    let same = finalized(&young, l1(0, 50));
+    young.event(same, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let unset = finalized(&fold, L1BlockRef::default());
+    fold.event(unset, Outcome::Confirmed, [110, 105, 150, 200, 215]);
+    assert_eq!(fold.last.status.finalized_l1, l1(0, 90));
+}
+
+/// On a chain that is known from its genesis, labels that are unset contradict nothing, and genesis is a label.
+#[test]
+fn a_young_l1_has_unset_labels_or_genesis() {
+    let genesis = l1(0, 0);
+    let told = |fold: &Fold, label: L1BlockRef| {
+        let mut refs = Chain::new(genesis);
+        assert!((1..=10).all(|number| refs.extend(l1(0, number))));
+        let labels_confirmed = (!label.is_zero()).then_some(fold.now);
+        let l1 = l1_view(0, 60, fold.now);
+        Event::L1(L1View { refs: Arc::new(refs), safe: label, finalized: label, labels_confirmed, ..l1 })
+    };
+    let mut fold = Fold::new(Rules { genesis_l2: l2(0, 0).id(), ..Rules::default() });
+    let unset = told(&fold, L1BlockRef::default());
+    fold.event(unset, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 5, 4, 6, 12), Outcome::Changed, [10, 5, 4, 6, 12]);
+    let set = told(&fold, genesis);
+    fold.event(set, Outcome::Changed, [10, 5, 4, 6, 12]);
+    let confirmed = fold.last.confirmed.labels_l1;
+    let forgotten = told(&fold, L1BlockRef::default());
+    fold.event(forgotten, Outcome::Confirmed, [10, 5, 4, 6, 12]);
+    assert_eq!((fold.last.status.safe_l1, fold.last.status.finalized_l1), (genesis, genesis));
+    assert_eq!(fold.last.confirmed.labels_l1, confirmed);
+}
+
+/// The L1 safe label goes back with the chain it was on, and no further than that.
+#[test]
+fn the_l1_safe_label_goes_back_only_by_a_reorg() {
+    let safe = |fold: &Fold, branch, head, number| {
+        Event::L1(L1View { safe: l1(branch, number), ..l1_view(branch, head, fold.now) })
+    };
+    let start = || {
+        let mut fold = Fold::new(Rules::default());
+        let first = safe(&fold, 0, 110, 97);
+        fold.event(first, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        // Nor before anything is served.
+        let back = safe(&fold, 0, 110, 95);
+        fold.event(back, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        fold.node(view(0, 99, 150, 190, 198), Outcome::Changed, [110, 99, 150, 190, 198]);
+        assert_eq!(fold.last.status.safe_l1, l1(0, 97));
+        let on = safe(&fold, 0, 110, 102);
+        fold.event(on, Outcome::Changed, [110, 99, 150, 190, 198]);
+        fold
+    };
+    #[track_caller]
+    fn check(mut fold: Fold, event: Event, head: u64, label: L1BlockRef) {
+        fold.event(event, Outcome::Changed, [head, 99, 150, 190, 198]);
+        assert_eq!(fold.last.status.safe_l1, label);
+    }
+    let fold = start();
+    let (orphaned, shorter, at_head) = (safe(&fold, 1, 110, 95), safe(&fold, 0, 101, 95), safe(&fold, 0, 102, 95));
+    check(start(), orphaned, 110, l1(1, 95));
+    check(start(), shorter, 101, l1(0, 95));
+    check(fold, at_head, 102, l1(0, 102));
+}
+
+/// A branch nobody was shown leaves no trace in the labels.
+#[test]
+fn a_branch_that_was_never_shown_takes_no_label_back() {
+    let mut fold = Fold::settled();
+    let on = L1View { safe: l1(0, 102), ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(on), Outcome::Changed, [110, 105, 150, 200, 215]);
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 105, 150, 200, 215]);
+    fold.l1(0, 112, Outcome::Changed, [112, 105, 150, 200, 215]);
+    assert_eq!((fold.last.status.safe_l1, fold.last.l1_epoch), (l1(0, 102), 0));
+}
+
+#[test]
+fn a_reorg_before_anything_is_served_is_none() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.l1(1, 111, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    assert_eq!((fold.last.l2_reason, fold.last.counts.of(Reason::NoViewOnNewL1)), (None, 0));
+}
+
+/// What is fallen back to is in order with what has been finalized and with the tip since.
+#[test]
+fn a_fallback_is_whole() {
+    #[track_caller]
+    fn check(claimed: u64, outcome: Outcome, heads: Heads) {
+        let mut fold = Fold::new(Rules::default());
+        let labelled = |branch, head, now| L1View { finalized: l1(0, 95), ..l1_view(branch, head, now) };
+        let first = labelled(0, 110, fold.now);
+        fold.event(Event::L1(first), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        fold.node(view(0, 94, 150, 180, 190), Outcome::Changed, [110, 94, 150, 180, 190]);
+        fold.node(view(0, 108, claimed, 206, 215), Outcome::Changed, [110, 108, claimed, 206, 215]);
+        let reorg = labelled(1, 105, fold.now);
+        fold.event(Event::L1(reorg), outcome, heads);
+    }
+    check(150, Outcome::Changed, [105, 94, 150, 180, 190]);
+    check(180, Outcome::Changed, [105, 94, 180, 180, 190]);
+    check(182, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 108, 182, 206, 215]);
+}
+
+/// Back on a branch that was left, the tip of that time is there too: the one followed since is below what is safe.
+#[test]
+fn a_fallback_takes_no_tip_below_its_safe_head() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 99, 150, 190, 196), Outcome::Changed, [110, 99, 150, 190, 196]);
+    // Followed while its source derives again, and so retained.
+    fold.node(view(0, 98, 150, 180, 198), Outcome::Waiting(Reason::Rewinding), [110, 99, 150, 190, 198]);
+    fold.node(view(0, 108, 150, 206, 215), Outcome::Changed, [110, 108, 150, 206, 215]);
+    fold.l1(1, 105, Outcome::Changed, [105, 99, 150, 190, 198]);
+    fold.l1(0, 111, Outcome::Changed, [111, 108, 150, 206, 215]);
+}
+
+/// A thousand changes of the derived half are remembered, and confirmations are none.
+#[test]
+fn a_fallback_is_found_among_the_last_thousand_changes() {
+    #[track_caller]
+    fn check(changes: u64, confirmations: u64, outcome: Outcome, heads: Heads) {
+        let mut fold = Fold::new(Rules { interop_time: Some(0), ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        fold.node(view(0, 99, 150, 190, 198), Outcome::Changed, [110, 99, 150, 190, 198]);
+        for change in 0..changes + confirmations {
+            let mut next = view(0, 108, 150, 206, 215);
+            next.derived.local_safe = l2(0, 207 + change.min(changes) % 2);
+            fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..next }));
+        }
+        fold.l1(1, 105, outcome, heads);
+    }
+    check(999, 0, Outcome::Changed, [105, 99, 150, 190, 198]);
+    check(999, 9, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 108, 150, 206, 215]);
+    check(9, 999, Outcome::Changed, [105, 99, 150, 190, 198]);
+}
+
+/// What an execution client said while it had to wait is not believed after a reorg: its batch may be gone.
+#[test]
+fn what_an_execution_client_said_before_a_reorg_is_forgotten() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 98, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(labels(0, 150, 180, 190), Outcome::Changed, [98, 90, 150, 180, 190]);
+    fold.l1(0, 104, Outcome::Changed, [104, 90, 150, 180, 190]);
+    fold.node(labels(1, 150, 210, 220), Outcome::Waiting(Reason::L1Behind), [104, 90, 150, 180, 220]);
+    fold.node(labels(1, 150, 179, 220), Outcome::Waiting(Reason::Rewinding), [104, 90, 150, 180, 220]);
+    fold.l1(1, 110, Outcome::Changed, [110, 90, 150, 180, 220]);
+}
+
+#[test]
+fn an_unset_safe_head_settles_no_doubt_and_a_nodes_word_does() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 104, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(labels(0, 150, 196, 198), Outcome::Changed, [104, 98, 150, 196, 198]);
+    let doubted = Outcome::Waiting(Reason::NoViewOnNewL1);
+    fold.l1(1, 106, doubted, [104, 98, 150, 196, 198]);
+    let unset = L2View { derived: Derived::default(), tip: Tip::default(), ..labels(0, 150, 196, 198) };
+    fold.node(unset, Outcome::Waiting(Reason::SourceNotReady), [104, 98, 150, 196, 198]);
+    let unchanged = Outcome::Waiting(Reason::SafeUnchangedSinceReorg);
+    fold.node(labels(0, 150, 196, 199), unchanged, [104, 98, 150, 196, 198]);
+    fold.node(view(0, 99, 150, 196, 199), Outcome::Changed, [106, 99, 150, 196, 199]);
+}
+
+/// Whoever goes on about an L1 that is gone does not keep an execution client from speaking.
+#[test]
+fn a_node_that_is_not_believed_is_silent() {
+    let mut fold = Fold::new(Rules { fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 100, 150, 196, 215), Outcome::Changed, [110, 100, 150, 196, 215]);
+    for _ in 0..3 {
+        fold.now += Duration::from_secs(10);
+        fold.node(view(1, 109, 150, 212, 219), Outcome::Refused(Reason::L1Fork), [110, 100, 150, 196, 215]);
+    }
+    fold.node(labels(0, 150, 202, 216), Outcome::Changed, [110, 101, 150, 202, 216]);
+}
+
+#[test]
+fn time_passes_by_what_the_l1_tells_too() {
+    let mut fold = three();
+    let unset = L2View { derived: Derived::default(), tip: Tip::default(), ..view(0, 104, 150, 198, 215) };
+    fold.node(of("a", unset), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.now += Duration::from_secs(27);
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    // Thirty seconds after the first was heard the others are not waited for any more.
+    fold.l1(0, 110, Outcome::Changed, [110, 104, 150, 198, 215]);
+}
+
+/// While one of three waits for our L1, another speaks; when that one is gone, what waited is there.
+#[test]
+fn what_waits_is_kept_while_another_speaks() {
+    let mut fold = Fold::settled();
+    fold.node(of("b", view(0, 112, 150, 210, 220)), Outcome::Unchanged, [110, 105, 150, 200, 215]);
+    fold.node(view(0, 106, 150, 202, 216), Outcome::Changed, [110, 106, 150, 202, 216]);
+    fold.event(gone("node", fold.now), Outcome::Confirmed, [110, 106, 150, 202, 216]);
+    fold.l1(0, 112, Outcome::Changed, [112, 112, 150, 210, 216]);
+}
+
+/// The newest state of every endpoint, by layer and name, and when each was last heard and believed.
+#[test]
+fn a_snapshot_tells_of_every_source() {
+    let mut fold = Fold::settled();
+    let served = [110, 105, 150, 200, 215];
+    let start = fold.now;
+    let state = |name: &str, health, error: Option<&str>| SourceState {
+        name: name.into(),
+        layer: Layer::L2,
+        health,
+        error: error.map(Into::into),
+        since: start,
+    };
+    let gone = |name| state(name, Health::Unreachable, Some("refused"));
+    for name in ["node", "a"] {
+        fold.event(Event::Source(gone(name)), Outcome::Confirmed, served);
+    }
+    fold.event(Event::Source(gone("a")), Outcome::Unchanged, served);
+    let back = state("node", Health::Live, None);
+    fold.event(Event::Source(back.clone()), Outcome::Confirmed, served);
+    assert_eq!(*fold.last.sources, [gone("a"), back]);
+
+    let at = fold.now;
+    fold.l1(0, 110, Outcome::Confirmed, served);
+    fold.node(view(1, 106, 150, 202, 216), Outcome::Refused(Reason::L1Fork), served);
+    let heard = |fold: &Fold| fold.last.heard.iter().map(|it| (it.at - at, it.refused)).collect::<Vec<_>>();
+    let second = Duration::from_secs(1);
+    assert_eq!(heard(&fold), [(Duration::ZERO, None), (second, Some(Reason::L1Fork))]);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Confirmed, served);
+    assert_eq!(heard(&fold)[1], (2 * second, None));
+    let mut other = view(0, 105, 150, 200, 215);
+    other.derived.safe.hash = B256::repeat_byte(4);
+    other.derived.local_safe = other.derived.safe;
+    fold.node(other, Outcome::Refused(Reason::SafeConflict), served);
+    assert_eq!(heard(&fold)[1], (3 * second, Some(Reason::SafeConflict)));
+    let since = |fold: &Fold, name| fold.last.labels().iter().find(|label| label.name == name).and_then(|it| it.since);
+    let before = since(&fold, "safe_l2");
+    let now = fold.now;
+    fold.node(view(0, 105, 150, 200, 217), Outcome::Changed, [110, 105, 150, 200, 217]);
+    assert_eq!((since(&fold, "safe_l2"), since(&fold, "unsafe_l2")), (before, Some(now)));
+}
+
+/// A tip that came later than a view that had to wait stays, as long as it stands on that view.
+#[test]
+fn a_tip_stays_only_on_what_is_safe() {
+    #[track_caller]
+    fn check(safe: u64, tip: u64, expected: u64) {
+        let mut fold = Fold::settled();
+        let waiting = Outcome::Waiting(Reason::L1Behind);
+        let view = |current_l1, safe, tip| L2View { votes: false, ..view(0, current_l1, 150, safe, tip) };
+        fold.node(view(112, safe, 218), waiting, [110, 105, 150, 200, 218]);
+        let later = fold.now;
+        let rewinding = Outcome::Waiting(Reason::Rewinding);
+        fold.node(view(104, 198, tip), rewinding, [110, 105, 150, 200, tip]);
+        assert_eq!(fold.last.l2_epoch, 1);
+        fold.l1(0, 112, Outcome::Changed, [112, 112, 150, safe, expected]);
+        assert_eq!(fold.last.confirmed.tip == Some(later), expected == tip);
+    }
+    check(208, 210, 210);
+    check(210, 210, 210);
+    check(212, 210, 218);
+}
+
+/// Another source's lower tip is followed once the one followed is old.
+#[test]
+fn a_lower_tip_of_another_is_followed_once_the_one_served_is_old() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 212)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.now += Duration::from_secs(20);
+    fold.node(of("b", view(0, 104, 150, 198, 213)), Outcome::Confirmed, [110, 104, 150, 198, 215]);
+    fold.now += Duration::from_secs(10);
+    fold.node(of("b", view(0, 104, 150, 198, 214)), Outcome::Changed, [110, 104, 150, 198, 214]);
+    assert_eq!((fold.sources().1, fold.last.l2_epoch), (Some("b"), 1));
+}
+
+/// After a reorg nothing of the old branch is held against the new: no tip, no safe head, no finality.
+#[test]
+fn what_a_reorg_took_away_binds_nobody() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 200, 215)), Outcome::Changed, [110, 104, 150, 200, 215]);
+    fold.node(of("c", view(0, 104, 150, 200, 215)), Outcome::Unchanged, [110, 104, 150, 200, 215]);
+    let served = [110, 104, 150, 200, 215];
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), served);
+    // One that has not noticed is not waited for either, once it has said so.
+    fold.node(of("a", view(0, 105, 150, 202, 216)), Outcome::Refused(Reason::L1Fork), served);
+    fold.node(of("c", view(1, 105, 150, 200, 210)), Outcome::Waiting(Reason::Outvoted), served);
+    fold.node(of("b", view(1, 105, 150, 200, 210)), Outcome::Changed, [111, 105, 150, 200, 210]);
+    assert_eq!(fold.last.status.safe_l2, l2(1, 200));
+}
+
+/// Nor does it keep another node from speaking: not one with another block at the height served, nor one below it.
+#[test]
+fn after_a_reorg_whoever_follows_it_speaks() {
+    #[track_caller]
+    fn check(current_l1: u64, safe: u64) {
+        let mut fold =
+            Fold::new(Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        let served = [110, 105, 150, 200, 215];
+        fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+        fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+        fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), served);
+        fold.event(gone("a", fold.now), Outcome::Confirmed, served);
+        let at_safe = Some(l2(1, 200).id());
+        let next = L2View { at_safe, ..view(1, current_l1, 150, safe, 216) };
+        fold.node(of("b", next), Outcome::Changed, [111, current_l1, 150, safe, 216]);
+        assert_eq!((fold.last.tied, fold.sources().0), (None, Some("b")));
+    }
+    check(105, 200);
+    check(106, 202);
+    check(90, 150);
+
+    // One that calls its L1 head current_l1 is above all that was served, but not what others have reached.
+    let mut fold = three();
+    fold.node(of("kona", view(0, 110, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Changed, [110, 105, 150, 200, 215]);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Unchanged, [110, 105, 150, 200, 215]);
+    let served = [110, 105, 150, 200, 215];
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), served);
+    fold.node(of("kona", view(1, 111, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), served);
+    fold.node(of("a", view(1, 101, 150, 196, 215)), Outcome::Changed, [111, 101, 150, 196, 215]);
+}
+
+/// What nodes had derived of a branch that is gone says nothing about this one.
+#[test]
+fn what_was_derived_of_another_branch_denies_nothing() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 206, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 206, 215)), Outcome::Changed, [110, 104, 150, 206, 215]);
+    let served = [110, 104, 150, 206, 215];
+    fold.node(of("c", view(0, 104, 150, 206, 215)), Outcome::Unchanged, served);
+    fold.l1(1, 111, Outcome::Waiting(Reason::NoViewOnNewL1), served);
+    fold.node(of("a", view(1, 105, 150, 202, 216)), Outcome::Waiting(Reason::Outvoted), served);
+    fold.node(of("b", view(1, 105, 150, 202, 216)), Outcome::Changed, [111, 105, 150, 202, 216]);
+}
+
+/// Views that a reorg leaves standing are votes still, and count once.
+#[test]
+fn a_vote_below_the_fork_counts_once() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 98, 150, 180, 190)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 98, 150, 180, 190)), Outcome::Changed, [110, 98, 150, 180, 190]);
+    fold.node(of("c", view(0, 98, 150, 180, 190)), Outcome::Unchanged, [110, 98, 150, 180, 190]);
+    fold.l1(1, 111, Outcome::Changed, [111, 98, 150, 180, 190]);
+    fold.node(of("b", view(1, 102, 150, 182, 191)), Outcome::Unchanged, [111, 98, 150, 180, 190]);
+    fold.node(of("a", view(1, 102, 150, 182, 191)), Outcome::Changed, [111, 102, 150, 182, 191]);
+}
+
+/// One who contradicts what is served does not speak, however long it did.
+#[test]
+fn a_speaker_that_contradicts_what_is_served_is_not_heard() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, [110, 105, 150, 200, 215]);
+    fold.node(of("c", view(0, 105, 150, 200, 215)), Outcome::Unchanged, [110, 105, 150, 200, 215]);
+    let at_safe = Some(BlockId { hash: B256::repeat_byte(7), number: 200 });
+    let mut liar = L2View { at_safe, ..view(0, 105, 150, 201, 215) };
+    liar.derived.safe.hash = B256::repeat_byte(8);
+    fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of("a", liar) }));
+    fold.node(of("b", view(0, 106, 150, 202, 216)), Outcome::Unchanged, [110, 105, 150, 200, 215]);
+    fold.node(of("c", view(0, 106, 150, 202, 216)), Outcome::Changed, [110, 106, 150, 202, 216]);
+
+    let mut two = Fold::new(Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    two.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    two.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    two.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    let mut liar = view(0, 106, 150, 202, 216);
+    liar.derived.finalized.hash = B256::repeat_byte(7);
+    two.tracker.on_event(Event::L2(L2View { confirmed: two.now, ..of("a", liar) }));
+    two.node(of("b", view(0, 106, 150, 202, 216)), Outcome::Changed, [110, 106, 150, 202, 216]);
+}
+
+/// A majority replaces what is served whole, with less derived and a lower tip if need be.
+#[test]
+fn a_majority_may_take_back_what_it_overrules() {
+    let fork = || {
+        let mut view = view(0, 104, 150, 200, 212);
+        view.derived.safe.hash = B256::repeat_byte(7);
+        (view.derived.local_safe, view.derived.pending_safe) = (view.derived.safe, view.derived.safe);
+        view
+    };
+    let mut fold = three();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of("a", fork()) }));
+    fold.node(of("c", fork()), Outcome::Changed, [110, 104, 150, 200, 212]);
+    assert_eq!(fold.last.status.safe_l2.hash, B256::repeat_byte(7));
+}
+
+/// Two against two is no majority.
+#[test]
+fn half_of_the_derivers_overrule_nobody() {
+    let fork =
+        || L2View { at_safe: Some(BlockId { hash: B256::repeat_byte(7), number: 200 }), ..view(0, 106, 150, 203, 216) };
+    let mut fold = Fold::new(Rules { voters: 4, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Unchanged, UNSET);
+    fold.node(of("c", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.node(of("c", fork()), Outcome::Unchanged, served);
+    fold.node(of("d", fork()), Outcome::Unchanged, served);
+    assert_eq!((fold.last.tied, fold.last.status.safe_l2), (None, l2(0, 200)));
+}
+
+/// What one of two calls final the other may not know: it is served when both do.
+#[test]
+fn half_of_the_derivers_finalize_nothing() {
+    let mut fold = Fold::new(Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(0, 104, 160, 198, 216)), Outcome::Changed, [110, 104, 150, 198, 216]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead));
+    fold.node(of("b", view(0, 104, 160, 198, 216)), Outcome::Unchanged, [110, 104, 150, 198, 216]);
+    fold.node(of("a", view(0, 104, 160, 198, 216)), Outcome::Changed, [110, 104, 160, 198, 216]);
+}
+
+/// How much two nodes' derivation may differ before one of them tells an untruth: two against one do not lie.
+#[test]
+fn a_view_is_denied_by_two_that_derived_otherwise() {
+    #[track_caller]
+    fn check(others: [u64; 2], claim: [u64; 2], expected: [u64; 2]) {
+        let mut fold = three();
+        fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+        fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+        fold.node(of("c", view(0, 104, 150, 198, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+        for (name, [current_l1, safe]) in [("b", others), ("c", others), ("a", claim)] {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, current_l1, 150, safe, 215)) };
+            fold.tracker.on_event(Event::L2(event));
+        }
+        let status = fold.tracker.decide().status;
+        assert_eq!([status.current_l1.number, status.safe_l2.number], expected);
+    }
+    check([106, 200], [105, 200], [105, 200]);
+    check([106, 200], [105, 199], [105, 199]);
+    check([106, 200], [105, 202], [106, 200]); // more from less of our L1
+    check([106, 200], [106, 202], [106, 202]); // it may have read on before its current_l1 says so
+    check([106, 204], [106, 202], [106, 202]);
+    check([105, 198], [105, 198], [105, 198]); // an L1 block without a batch
+}
+
+/// Two against two deny nothing, and followers nothing at all.
+#[test]
+fn a_block_that_as_many_confirm_is_not_denied() {
+    #[track_caller]
+    fn check(profile: Profile, others: &[(&str, bool)], speaker: &str) {
+        let mut fold = Fold::new(Rules::default());
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        for (name, twisted) in [("a", false)].iter().chain(others) {
+            let mut view = L2View { confirmed: fold.now, ..of(name, view(0, 104, 150, 198, 215)) };
+            if *twisted {
+                view.derived.safe.parent_hash = B256::repeat_byte(7);
+                view.profile = profile;
+            }
+            fold.tracker.on_event(Event::L2(view));
+            fold.last = fold.tracker.decide();
+        }
+        fold.now += Duration::from_secs(1);
+        let next = L2View { confirmed: fold.now, ..of("a", view(0, 104, 150, 198, 216)) };
+        fold.tracker.on_event(Event::L2(next));
+        fold.last = fold.tracker.decide();
+        assert_eq!(fold.sources().0, Some(speaker));
+    }
+    check(Profile::Deriver, &[("d", false), ("b", true), ("c", true)], "a");
+    check(Profile::Deriver, &[("b", true), ("c", true)], "b");
+    check(Profile::Follower, &[("b", true), ("c", true)], "a");
+}
+
+/// A source that has derived ten L1 blocks less than the others, or safe heads of ten L1 blocks less, goes on speaking;
+/// with eleven another does.
+#[test]
+fn a_source_that_derives_too_slowly_stops_speaking() {
+    #[track_caller]
+    fn check(others: [u64; 2], slow: [u64; 2], speaker: &str) {
+        let start = slow[0];
+        let mut fold = Fold::new(Rules { voters: 3, ..Rules::default() });
+        fold.l1(0, 130, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        for (name, current_l1) in [("b", start - 1), ("a", start), ("c", start)] {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, current_l1, 150, 198, 270)) };
+            fold.tracker.on_event(Event::L2(event));
+        }
+        fold.last = fold.tracker.decide();
+        assert_eq!(fold.sources().0, Some("b"));
+        for (name, [current_l1, safe]) in [("b", slow), ("a", others), ("c", others)] {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, current_l1, 150, safe, 270)) };
+            fold.tracker.on_event(Event::L2(event));
+        }
+        fold.last = fold.tracker.decide();
+        assert_eq!(fold.sources().0, Some(speaker));
+    }
+    check([114, 198], [104, 198], "b");
+    check([115, 198], [104, 198], "a");
+    check([130, 218], [130, 198], "b");
+    check([130, 220], [130, 198], "a");
+}
+
+/// Claims of finality that may not be served later: of a branch that is gone, of a block that contradicts a safe head
+/// published before, and of less than what is final already.
+#[test]
+fn a_claim_that_is_untrue_by_now_is_not_served() {
+    let final_to = |fold: &Fold, branch, number| {
+        Event::L1(L1View { safe: l1(branch, number), finalized: l1(branch, number), ..l1_view(branch, 112, fold.now) })
+    };
+    let mut fold = Fold::settled();
+    fold.node(view(0, 106, 202, 204, 216), Outcome::Changed, [110, 106, 150, 204, 216]);
+    let reorg = final_to(&fold, 1, 102);
+    fold.event(reorg, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 106, 150, 204, 216]);
+    fold.node(view(1, 106, 206, 208, 216), Outcome::Changed, [112, 106, 150, 208, 216]);
+
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 89, 150, 186, 215), Outcome::Changed, [110, 89, 150, 186, 215]);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+    let mut lie = view(0, 106, 186, 202, 216);
+    lie.derived.finalized.hash = B256::repeat_byte(7);
+    fold.node(lie, Outcome::Refused(Reason::FinalizedConflict), [110, 105, 150, 200, 215]);
+    let caught_up = final_to(&fold, 0, 95);
+    fold.event(caught_up, Outcome::Changed, [112, 105, 150, 200, 215]);
+    fold.node(view(0, 107, 194, 204, 217), Outcome::Changed, [112, 107, 150, 204, 217]);
+
+    let mut fold = Fold::settled();
+    fold.node(view(0, 106, 184, 202, 216), Outcome::Changed, [110, 106, 150, 202, 216]);
+    let caught_up = final_to(&fold, 0, 95);
+    fold.event(caught_up, Outcome::Changed, [112, 106, 150, 202, 216]);
+    fold.node(view(0, 107, 190, 203, 217), Outcome::Changed, [112, 107, 190, 203, 217]);
+    fold.node(view(0, 108, 196, 204, 218), Outcome::Changed, [112, 108, 190, 204, 218]);
+}
+
+/// What bounds finality is the earliest view past the finalized L1 block, not one at it, and not one of a branch that is
+/// gone.
+#[test]
+fn finality_is_bounded_by_true_views_past_it_alone() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 90, 130, 160, 190), Outcome::Changed, [110, 90, 130, 160, 190]);
+    fold.node(view(0, 91, 130, 165, 190), Outcome::Changed, [110, 91, 130, 165, 190]);
+    fold.node(view(0, 92, 162, 170, 190), Outcome::Changed, [110, 92, 162, 170, 190]);
+
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 99, 150, 150, 190), Outcome::Changed, [110, 99, 150, 150, 190]);
+    fold.node(view(0, 102, 150, 152, 190), Outcome::Changed, [110, 102, 150, 152, 190]);
+    fold.l1(1, 111, Outcome::Changed, [111, 99, 150, 150, 190]);
+    fold.node(view(1, 103, 150, 180, 190), Outcome::Changed, [111, 103, 150, 180, 190]);
+    let finalized = L1View { safe: l1(1, 101), finalized: l1(1, 101), ..l1_view(1, 111, fold.now) };
+    fold.event(Event::L1(finalized), Outcome::Changed, [111, 103, 150, 180, 190]);
+    fold.node(view(1, 103, 170, 180, 190), Outcome::Changed, [111, 103, 170, 180, 190]);
+}
+
+/// A safe head contradicts a finalized one only as the word of a node about the L1 that is.
+#[test]
+fn a_safe_head_contradicts_finality_only_where_it_is_known() {
+    let other = |view: L2View, number| {
+        let mut view = L2View { derived: Derived { finalized: l2(0, number), ..view.derived }, ..view };
+        view.derived.finalized.hash = B256::repeat_byte(7);
+        view
+    };
+    let mut client = Fold::new(Rules::default());
+    client.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    client.node(labels(0, 130, 170, 190), Outcome::Changed, [110, 85, 130, 170, 190]);
+    client.node(labels(0, 130, 200, 215), Outcome::Changed, [110, 100, 130, 200, 215]);
+    client.node(other(labels(0, 130, 202, 216), 170), Outcome::Changed, [110, 101, 170, 202, 216]);
+
+    let mut node = Fold::new(Rules::default());
+    node.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    node.node(view(0, 89, 130, 160, 190), Outcome::Changed, [110, 89, 130, 160, 190]);
+    // Derived from an L1 block that is gone soon.
+    node.node(view(0, 105, 130, 170, 190), Outcome::Changed, [110, 105, 130, 170, 190]);
+    node.l1(1, 111, Outcome::Changed, [111, 89, 130, 160, 190]);
+    node.node(view(1, 106, 130, 200, 215), Outcome::Changed, [111, 106, 130, 200, 215]);
+    node.node(other(view(1, 107, 130, 202, 216), 170), Outcome::Changed, [111, 107, 170, 202, 216]);
+}
+
+/// Before our L1 tells of finality, and for genesis, there is nothing to check a claim against.
+#[test]
+fn finality_is_not_ahead_of_an_l1_that_tells_none() {
+    let mut fold = Fold::new(Rules::default());
+    let (safe, finalized) = Default::default();
+    let unlabelled = L1View { safe, finalized, labels_confirmed: None, ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(unlabelled), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
+
+    let mut young = Fold::new(Rules { genesis_l2: l2(0, 190).id(), ..Rules::default() });
+    young.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    young.node(view(0, 105, 190, 200, 215), Outcome::Changed, [110, 105, 190, 200, 215]);
 }

@@ -65,10 +65,8 @@ impl StatusTracker {
             in_order(finalized, &view.derived.safe) && self.is_true(view)
         });
         let Some(mut view) = retained.cloned() else { return };
-        let (finalized, tip) = (served.view.derived.finalized, served.view.tip.unsafe_l2);
-        if in_order(&view.derived.finalized, &finalized) {
-            view.derived.finalized = finalized;
-        }
+        view.derived.finalized = served.view.derived.finalized;
+        let tip = served.view.tip.unsafe_l2;
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
             view.keep_tip(&served.view);
         }
@@ -142,13 +140,15 @@ fn keep_labels(known: &L1View, view: &mut L1View) -> Option<Reason> {
         return None;
     }
     let mut reason = None;
-    if !known.finalized.is_zero() && view.finalized.number < known.finalized.number {
+    // Genesis is a value: unset is behind it.
+    let back = |new: L1BlockRef, known: L1BlockRef| new.number < known.number || new.is_zero() && !known.is_zero();
+    if back(view.finalized, known.finalized) {
         reason = Some(Reason::L1LabelBack);
         view.finalized = known.finalized;
     }
     let still_canonical = view.refs.at(known.safe.number).is_none_or(|block| block.hash == known.safe.hash)
         && known.safe.number <= view.head().number;
-    if !known.safe.is_zero() && view.safe.number < known.safe.number && still_canonical {
+    if back(view.safe, known.safe) && still_canonical {
         reason = Some(Reason::L1LabelBack);
         view.safe = known.safe;
     }

@@ -159,7 +159,7 @@ impl StatusTracker {
                 if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
             return verdict;
         };
-        if !self.orphaned && !self.overruled && self.contradicts_safe(view) {
+        if !self.overruled && self.contradicts_safe(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
         if let Err(verdict) = self.above_floor(served, &taken.derived) {
@@ -281,13 +281,10 @@ impl StatusTracker {
     fn hold(&mut self, reason: Reason, view: &L2View) {
         self.l2_reason = Some(reason);
         let Some(served) = &self.served else { return };
-        if self.held.is_none_or(|held| held.reason != reason) {
-            // It is as old as its last confirmation, however long nobody spoke before this.
-            let since = self.held.map_or(served.view.confirmed, |held| held.since);
-            self.held = Some(Held { reason, since });
-        }
+        // It is as old as its last confirmation, however long nobody spoke before this.
+        let since = self.held.map_or(served.view.confirmed, |held| held.since);
+        self.held = Some(Held { reason, since });
         let follows = !self.orphaned
-            && !view.tip.unsafe_l2.is_zero()
             && (in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2) || Bug::TipBelowSafe.bites())
             && !self.tip_is_older(&served.view, &view.tip, &view.source, view.confirmed);
         if follows && let Some(served) = &mut self.served {
@@ -347,8 +344,8 @@ fn ordered(derived: &Derived, tip: &Tip) -> bool {
 fn normalise(view: &mut L2View, rules: &Rules) {
     let L2View { derived, tip, .. } = view;
     let interop = rules.interop_time.is_some_and(|time| tip.unsafe_l2.timestamp >= time);
-    let outside =
-        |head: &L2BlockRef| head.is_zero() || !in_order(&derived.safe, head) || !in_order(head, &tip.unsafe_l2);
+    // What is unset is below any head.
+    let outside = |head: &L2BlockRef| !in_order(&derived.safe, head) || !in_order(head, &tip.unsafe_l2);
     if !interop && outside(&derived.local_safe) {
         derived.local_safe = derived.safe;
     }

@@ -112,6 +112,11 @@ impl StatusTracker {
         self.nodes.heard_within(self.rules.fresh_for).filter(orphaned)
     }
 
+    /// What is served and binds who speaks next: what an L1 reorg took away binds nobody.
+    fn floor(&self) -> Option<&Derived> {
+        self.served.as_ref().filter(|_| !self.orphaned).map(|served| &served.view.derived)
+    }
+
     /// The source that speaks: of the highest kind there is, abreast of its like, borne out by most, and at or above
     /// the floor. It goes on speaking while that holds; else the one with the lowest `current_l1` takes over, for it
     /// needs least trust.
@@ -130,7 +135,7 @@ impl StatusTracker {
         let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
-        let floor = self.served.as_ref().map(|served| served.view.derived).unwrap_or_default();
+        let floor = self.floor().copied().unwrap_or_default();
         let above = |view: &&&L2View| {
             (!view.is_outvoted(reached) || Bug::Majority.bites()) && (self.overruled || !view.derived.is_below(&floor))
         };
@@ -178,9 +183,7 @@ impl StatusTracker {
 
     /// Counts the derivers that hold and that contradict the safe head served.
     pub(super) fn ballot(&self) -> Ballot {
-        let Some(served) = self.served.as_ref().map(|served| served.view.derived.safe.id()) else {
-            return Ballot::Stands;
-        };
+        let Some(served) = self.floor().map(|floor| floor.safe.id()) else { return Ballot::Stands };
         let derivers = self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.profile == Profile::Deriver);
         let (mut agree, mut contradict) = (0, 0);
         for view in derivers.filter(|view| view.is_set()) {
@@ -242,7 +245,7 @@ impl StatusTracker {
             }
         }
         let deny = told.iter().filter(|(_, says)| !says).count();
-        deny >= 2 && deny > told.len() - deny + 1
+        deny > told.len() - deny + 1
     }
 
     /// Whether our L1 has another block at its `current_l1`, be it that ours is the one behind.
@@ -253,7 +256,7 @@ impl StatusTracker {
 
     /// Whether it has another block where the safe head served is, as far as it says.
     pub(super) fn contradicts_safe(&self, view: &L2View) -> bool {
-        let Some(served) = self.served.as_ref().map(|served| served.view.derived.safe.id()) else { return false };
+        let Some(served) = self.floor().map(|floor| floor.safe.id()) else { return false };
         let said = [Some(view.derived.safe.id()), view.at_safe];
         let conflict =
             said.into_iter().flatten().any(|block| block.number == served.number && block.hash != served.hash);
