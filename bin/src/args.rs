@@ -17,7 +17,7 @@ mod parse;
 
 pub use client::{CheckArgs, GetArgs, NodeArgs, WatchArgs};
 pub use file::{Fault, FileError};
-pub use parse::{Origin, ParseError, Parsed, Setting, parse};
+pub use parse::{Flags, Origin, ParseError, Parsed, Setting, parse};
 
 /// A sync-status server for OP Stack chains: optimism_syncStatus from its own L1 and L2 views.
 #[derive(Debug, Parser)]

@@ -1,9 +1,9 @@
 //! The file that `--config` names.
 
-use std::{cell::RefCell, collections::HashSet, fs, path::PathBuf, sync::LazyLock};
+use std::{cell::RefCell, collections::HashSet, fs, sync::LazyLock};
 
 use op_status::{
-    args::{Fault, FileError, ParseError, Setting, parse},
+    args::{Fault, FileError, Flags, ParseError, Setting},
     effective, without_secrets,
 };
 use tempfile::TempDir;
@@ -42,18 +42,19 @@ static SECRETS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     secret.map(|setting| setting.key.trim_end_matches(".url").to_owned()).collect()
 });
 
+thread_local! {
+    /// clap's flags, which take long to build, and the folder of the file.
+    static KEPT: RefCell<(Flags, TempDir)> = RefCell::new((Flags::default(), tempfile::tempdir().expect("a folder")));
+}
+
 /// What `config` would do with a file of this text.
 fn settings(text: &str) -> Result<Vec<Setting>, ParseError> {
-    thread_local! {
-        static FOLDER: RefCell<Option<TempDir>> = const { RefCell::new(None) };
-    }
-    let path: PathBuf = FOLDER.with_borrow_mut(|folder| {
-        let folder = folder.get_or_insert_with(|| tempfile::tempdir().expect("a folder"));
-        folder.path().join("op-status.toml")
-    });
-    fs::write(&path, text).expect("written");
-    parse(["op-status".as_ref(), "config".as_ref(), "--config".as_ref(), path.as_os_str()])
-        .map(|parsed| parsed.settings)
+    KEPT.with_borrow_mut(|(flags, folder)| {
+        let path = folder.path().join("op-status.toml");
+        fs::write(&path, text).expect("written");
+        let typed = ["op-status".as_ref(), "config".as_ref(), "--config".as_ref(), path.as_os_str()];
+        flags.parse(typed).map(|parsed| parsed.settings)
+    })
 }
 
 /// Of a value that may hold a secret only that there is one: it is printed without.

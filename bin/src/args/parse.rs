@@ -65,31 +65,53 @@ pub enum ParseError {
 
 /// Reads the command line, the environment and the file that either names.
 pub fn parse(typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Parsed, ParseError> {
-    let mut typed: Vec<OsString> = typed.into_iter().map(Into::into).collect();
-    let mut all = Cli::command();
-    all.build();
-    // What is given without the file. Wrong usage is told of below, when the file has filled in what is missing.
-    let given = all.clone().ignore_errors(true).try_get_matches_from(&typed)?;
-    let given = given.subcommand().and_then(|(name, given)| Some((all.find_subcommand(name)?, given)));
-    let mut from_file = BTreeMap::new();
-    let mut path = PathBuf::new();
-    if let Some((command, given)) = given
-        && let Ok(Some(file)) = given.try_get_one::<PathBuf>("file")
-    {
-        path.clone_from(file);
-        from_file = file::read(&path, command)?;
-        from_file.retain(|flag, _| !is_given(flag, command, given));
-        let words = from_file.values().flat_map(|entry| entry.words.iter().map(OsString::from));
-        // Behind the name of the subcommand, so that nothing typed can swallow them.
-        typed.splice(2..2, words);
+    Flags::default().parse(typed)
+}
+
+/// Every command and its flags as clap has them. To build them takes longer than to read any command line.
+#[derive(Debug)]
+pub struct Flags {
+    all: Command,
+    /// The same, content with what is given.
+    lenient: Command,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        let mut all = Cli::command();
+        all.build();
+        Self { lenient: all.clone().ignore_errors(true), all }
     }
-    let matches = all.clone().try_get_matches_from(&typed).map_err(|error| in_file(error, &path, &from_file))?;
-    let cli = Cli::from_arg_matches(&matches)?;
-    let settings = match matches.subcommand().and_then(|(name, matches)| Some((all.find_subcommand(name)?, matches))) {
-        Some((command, matches)) => settings(command, matches, &from_file),
-        None => Vec::new(),
-    };
-    Ok(Parsed { cli, settings })
+}
+
+impl Flags {
+    /// As [`parse`] does; environment variables are as they were when these were built.
+    pub fn parse(&mut self, typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Parsed, ParseError> {
+        let mut typed: Vec<OsString> = typed.into_iter().map(Into::into).collect();
+        // What is given without the file. Wrong usage is told of below, when the file has filled in what is missing.
+        let given = self.lenient.try_get_matches_from_mut(&typed)?;
+        let given = given.subcommand().and_then(|(name, given)| Some((self.all.find_subcommand(name)?, given)));
+        let mut from_file = BTreeMap::new();
+        let mut path = PathBuf::new();
+        if let Some((command, given)) = given
+            && let Ok(Some(file)) = given.try_get_one::<PathBuf>("file")
+        {
+            path.clone_from(file);
+            from_file = file::read(&path, command)?;
+            from_file.retain(|flag, _| !is_given(flag, command, given));
+            let words = from_file.values().flat_map(|entry| entry.words.iter().map(OsString::from));
+            // Behind the name of the subcommand, so that nothing typed can swallow them.
+            typed.splice(2..2, words);
+        }
+        let matches = self.all.try_get_matches_from_mut(&typed).map_err(|error| in_file(error, &path, &from_file))?;
+        let cli = Cli::from_arg_matches(&matches)?;
+        let chosen = matches.subcommand();
+        let settings = match chosen.and_then(|(name, matches)| Some((self.all.find_subcommand(name)?, matches))) {
+            Some((command, matches)) => settings(command, matches, &from_file),
+            None => Vec::new(),
+        };
+        Ok(Parsed { cli, settings })
+    }
 }
 
 /// Whether the command line or the environment gives the flag, or one that excludes it.
