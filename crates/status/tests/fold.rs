@@ -956,6 +956,25 @@ fn a_majority_of_three_overrules_the_safe_block_served() {
     assert_eq!(fold.last.tied, None);
 }
 
+/// A node on another L1 tells of another L2: it overrules nothing here.
+#[test]
+fn a_node_on_another_l1_has_no_say_in_the_safe_block() {
+    let other = |branch: u8, n: u64| {
+        let mut view = view(branch, n, 150, 200, 216);
+        view.derived.safe.hash = B256::repeat_byte(7 + branch);
+        (view.derived.local_safe, view.derived.pending_safe) = (view.derived.safe, view.derived.safe);
+        view
+    };
+    let mut fold = three();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.node(of("c", other(1, 106)), Outcome::Refused(Reason::L1Fork), served);
+    fold.node(of("b", other(0, 106)), Outcome::Unchanged, served);
+    assert_eq!(fold.last.status.safe_l2, l2(0, 200));
+    assert!(fold.last.tied.is_some(), "one word against one");
+}
+
 #[test]
 fn followers_echo_and_never_vote() {
     let mut fold = three();

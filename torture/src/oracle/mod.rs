@@ -184,7 +184,8 @@ impl Oracle {
         let truth = Truth { world: &rig.world, others: &rig.others };
         self.published.push(published.clone());
         let last = self.last.replace(published.clone());
-        if last.as_ref().is_none_or(|last| last.status.safe_l2 != published.status.safe_l2) {
+        let pair = |status: &SyncStatus| (status.current_l1, status.safe_l2);
+        if last.as_ref().is_none_or(|last| pair(&last.status) != pair(&published.status)) {
             self.derived_at = now;
         }
         let news = last.as_ref().is_none_or(|last| last.status != published.status);

@@ -142,7 +142,9 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         // there are none, how much of the L1 block at current_l1 is derived is the word of whoever speaks.
         let knew_better = |said: &SyncStatus| {
             let (theirs, ours) = (said.current_l1.number, new.current_l1.number);
+            // Nobody need believe what contradicts itself.
             truth.on_branch(new.head_l1.id(), said.current_l1.id())
+                && said.safe_l2.number <= said.unsafe_l2.number
                 && (theirs < ours && said.safe_l2.number > new.safe_l2.number
                     || theirs > ours && said.safe_l2.number < new.safe_l2.number
                     || said.safe_l2.number == new.safe_l2.number && said.safe_l2 != new.safe_l2)

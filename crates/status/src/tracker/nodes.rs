@@ -184,9 +184,10 @@ impl StatusTracker {
     /// Counts the derivers that hold and that contradict the safe head served.
     pub(super) fn ballot(&self) -> Ballot {
         let Some(served) = self.floor().map(|floor| floor.safe.id()) else { return Ballot::Stands };
-        let derivers = self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.profile == Profile::Deriver);
+        // Whoever is on another L1 tells of another L2.
+        let derivers = self.sound().filter(|view| view.profile == Profile::Deriver);
         let (mut agree, mut contradict) = (0, 0);
-        for view in derivers.filter(|view| view.is_set()) {
+        for view in derivers {
             let at = [Some(view.derived.safe.id()), view.at_safe].into_iter().flatten();
             for block in at.filter(|block| block.number == served.number).take(1) {
                 if block.hash == served.hash { agree += 1 } else { contradict += 1 }
