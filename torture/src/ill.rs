@@ -134,7 +134,7 @@ impl Ill {
 
     /// What a rollup node may do wrong.
     pub fn of_node(rng: &mut StdRng) -> Self {
-        match rng.random_range(0..46) {
+        match rng.random_range(0..50) {
             0..16 => Self::of_any(rng),
             16..18 => Self::Zero,
             18 => Self::ZeroL2,
@@ -237,9 +237,10 @@ impl Twist {
     /// Another safe or final block than everybody's, as after a challenge of its data, or finality too early.
     fn of_history(rng: &mut StdRng) -> Self {
         let (safe, finalized) = (L1_FIELDS + 1, L1_FIELDS + 2);
-        match rng.random_range(0..3) {
+        match rng.random_range(0..4) {
             0 => Self { field: safe, how: How::Hash },
             1 => Self { field: finalized, how: How::Hash },
+            2 => Self { field: finalized, how: How::Block(rng.random_range(1..8)) },
             _ => Self { field: finalized, how: How::Copy(safe) },
         }
     }

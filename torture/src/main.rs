@@ -37,9 +37,9 @@ struct Args {
     /// Find the fewest faults with which this seed still fails.
     #[arg(long)]
     minimize: Option<u64>,
-    /// In a build with --cfg sabotage: run with each deliberate bug, which must be found within --seeds.
-    #[arg(long)]
-    sabotage: bool,
+    /// In a build with --cfg sabotage: run with each deliberate bug, or with these, which must be found within --seeds.
+    #[arg(long, num_args = 0.., value_name = "BUG")]
+    sabotage: Option<Vec<String>>,
     /// Threads, each with a runtime of its own; as many as there are cores if left out.
     #[arg(long)]
     threads: Option<usize>,
@@ -47,8 +47,8 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if args.sabotage {
-        return sabotage::check(&args);
+    if let Some(bugs) = &args.sabotage {
+        return sabotage::check(bugs, &args);
     }
     let violations = match (args.minimize, args.replay) {
         (Some(seed), _) => minimize(seed),

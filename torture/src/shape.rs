@@ -50,7 +50,7 @@ impl Shape {
     /// The shape of a seed.
     pub fn random(rng: &mut StdRng) -> Self {
         let pick = |rng: &mut StdRng, from: &[usize]| from[rng.random_range(0..from.len())];
-        let nodes = pick(rng, &[0, 1, 1, 2, 3, 3, 3, 3, 4, 5]);
+        let nodes = pick(rng, &[0, 1, 1, 2, 2, 3, 3, 3, 4, 5]);
         Self {
             params: params(rng.random_range(0..KINDS)),
             l1: pick(rng, &[1, 2, 3, 3, 3, 3, 4, 5]),

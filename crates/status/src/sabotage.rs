@@ -1,8 +1,6 @@
 //! Deliberate bugs, to see that the torture run finds them. Each is a guard left out, picked when the program runs.
 //! Only a build with `--cfg sabotage` can pick one; in any other, nothing of this remains.
 
-use std::fmt;
-
 macro_rules! bugs {
     ($($(#[$doc:meta])* $bug:ident,)*) => {
         /// A guard that is left out.
@@ -50,8 +48,10 @@ bugs! {
     FinalizedFloor,
     /// Another L2 block is final than was.
     FinalizedOther,
-    /// Another block than most have is served.
+    /// Another safe block is served at the same height.
     SafeConflict,
+    /// A head's time need not be that of its number.
+    OffSchedule,
     /// After an L1 reorg the old view is served on the new head.
     Orphans,
     /// L1 labels go back.
@@ -76,6 +76,8 @@ bugs! {
     Gap,
     /// The SafeDB answers from an earlier life unchecked.
     Unchecked,
+    /// A safe head is answered where `current_l1` has not come yet.
+    Underived,
 }
 
 impl Bug {
@@ -83,12 +85,6 @@ impl Bug {
     #[cfg(not(sabotage))]
     pub const fn bites(self) -> bool {
         false
-    }
-}
-
-impl fmt::Display for Bug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
     }
 }
 

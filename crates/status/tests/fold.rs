@@ -976,6 +976,23 @@ fn a_node_on_another_l1_has_no_say_in_the_safe_block() {
 }
 
 #[test]
+fn two_of_three_that_contradict_each_other_too_overrule_nothing() {
+    let other = |byte| {
+        move |view: L2View| {
+            let at_safe = Some(BlockId { hash: B256::repeat_byte(byte), number: 200 });
+            L2View { at_safe, ..view }
+        }
+    };
+    let mut fold = three();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(of("a", view(0, 105, 150, 200, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 105, 150, 200, 215)), Outcome::Changed, served);
+    fold.node(of("c", other(7)(view(0, 106, 150, 204, 215))), Outcome::Unchanged, served);
+    fold.node(of("b", other(8)(view(0, 106, 150, 204, 215))), Outcome::Unchanged, served);
+    fold.node(of("a", view(0, 105, 150, 200, 216)), Outcome::Changed, [110, 105, 150, 200, 216]);
+}
+
+#[test]
 fn followers_echo_and_never_vote() {
     let mut fold = three();
     let echo = |n, tip| of("echo", L2View { profile: Profile::Follower, ..view(0, n, 150, 198, tip) });

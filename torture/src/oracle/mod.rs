@@ -205,6 +205,7 @@ impl Oracle {
         let old = last.as_ref().map(|last| last.status).unwrap_or_default();
         let l1 = rules::l1(&old, status, &truth, &self.evidence)?;
         rules::on_l1(status, &truth)?;
+        rules::in_time(&old, status, rig, now)?;
         let lies = rules::l2(&old, status, &truth, &self.evidence).wrap_err("L2")?;
         self.disputed = (lies.disputed || l1.disputed).then(|| self.disputed.unwrap_or(now));
         self.misled |= lies.misled || l1.misled;

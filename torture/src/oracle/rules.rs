@@ -96,6 +96,19 @@ pub fn on_l1(status: &SyncStatus, truth: &Truth<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Every L2 head has the time of its number, and a tip is not of a time to come; the server's clock may be a bit off.
+pub fn in_time(old: &SyncStatus, new: &SyncStatus, rig: &Rig, now: u64) -> Result<()> {
+    let params = rig.shape.params;
+    for (name, block) in l2_refs(new) {
+        let time = params.genesis_time + block.number * params.l2_block_time;
+        ensure!(block.timestamp == time, "the time of {name} {} is {} and not {time}", block.number, block.timestamp);
+    }
+    let latest = (rig.start().as_secs() + now / 1000).max(new.head_l1.timestamp) + 600 + 21;
+    let (tip, is_news) = (new.unsafe_l2, new.unsafe_l2 != old.unsafe_l2);
+    ensure!(!is_news || tip.timestamp <= latest, "unsafe_l2 {} is of {} s to come", tip.number, tip.timestamp);
+    Ok(())
+}
+
 /// Both halves are what one source said at one moment, and true unless as many lied as knew better.
 pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evidence) -> Result<Lies> {
     let mut lies = Lies::default();
@@ -207,6 +220,9 @@ fn finalized(
     let ours = new.finalized_l1;
     let above = block.number > 0 && !ours.hash.is_zero() && block.l1_origin.number > ours.number;
     ensure!(!above, "finalized_l2 {} has its origin above finalized_l1 {}", block.number, ours.number);
+    let (reached, not) = evidence.derivers(|_, said| said.finalized_l2.number >= block.number);
+    let by_most = reached >= not || !truth.is_canonical(new.head_l1.id());
+    ensure!(by_most, "finalized_l2 {} was reached by {reached} and not by {not}", block.number);
     let exists = truth.l2(block.hash) == Some(block);
     // The sources may know of finality before we do.
     let highest = evidence.highest_final().max(truth.finalized_l1()).min(new.head_l1.number);

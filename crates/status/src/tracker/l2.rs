@@ -94,7 +94,8 @@ impl StatusTracker {
         if view.is_set() && !ordered(&view.derived, &view.tip) && !Bug::Ordering.bites() {
             return Some(Reason::Disordered);
         }
-        if self.rules.schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
+        let schedule = self.rules.schedule.filter(|_| !Bug::OffSchedule.bites());
+        if schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
             return Some(Reason::OffSchedule);
         }
         let placed = self.l1.as_ref().filter(|_| view.is_set()).map(|l1| place(view, l1, self.rules.l1_confs));

@@ -91,7 +91,7 @@ impl Nodes {
 pub(super) enum Ballot {
     /// Nothing against it, or not enough.
     Stands,
-    /// Most of three or more derivers have another block at its height.
+    /// Most of three or more derivers have another block at its height, the same one.
     Overruled,
     /// Of two derivers one has another block at its height: nobody can tell who is right.
     Tied,
@@ -186,16 +186,17 @@ impl StatusTracker {
         let Some(served) = self.floor().map(|floor| floor.safe.id()) else { return Ballot::Stands };
         // Whoever is on another L1 tells of another L2.
         let derivers = self.sound().filter(|view| view.profile == Profile::Deriver);
-        let (mut agree, mut contradict) = (0, 0);
+        let mut there = Vec::new();
         for view in derivers {
             let at = [Some(view.derived.safe.id()), view.at_safe].into_iter().flatten();
-            for block in at.filter(|block| block.number == served.number).take(1) {
-                if block.hash == served.hash { agree += 1 } else { contradict += 1 }
-            }
+            there.extend(at.filter(|block| block.number == served.number).map(|block| block.hash).take(1));
         }
-        match (agree, contradict) {
-            (1, 1) => Ballot::Tied,
-            _ if contradict > agree && agree + contradict >= 3 => Ballot::Overruled,
+        let count = |hash| there.iter().filter(|known| **known == hash).count();
+        // Those who contradict each other too do not agree on anything.
+        let other = there.iter().filter(|hash| **hash != served.hash).map(|hash| count(*hash)).max().unwrap_or(0);
+        match (count(served.hash), there.len()) {
+            (1, 2) => Ballot::Tied,
+            (_, 3..) if other * 2 > there.len() => Ballot::Overruled,
             _ => Ballot::Stands,
         }
     }
@@ -230,9 +231,6 @@ impl StatusTracker {
     /// Whether more of the other derivers, two at least, deny something than say it. Each counts by its newest view that
     /// tells, be it silent since: what was derived from our L1 stays so.
     fn most_deny(&self, source: &SourceName, tells: impl Fn(&L2View) -> Option<bool>) -> bool {
-        if Bug::SafeConflict.bites() {
-            return false;
-        }
         let mut told: Vec<(&SourceName, bool)> = Vec::new();
         for word in self.nodes.words().filter(|word| word.profile == Profile::Deriver && word.source != *source) {
             if told.iter().any(|(known, _)| **known == word.source) || !word.is_set() {
