@@ -164,15 +164,14 @@ impl Ill {
         }
     }
 
-    /// What an execution client may do wrong.
+    /// What an execution client may do wrong. Its headers are believed, so it does not mangle them.
     pub fn of_client(rng: &mut StdRng) -> Self {
         match rng.random_range(0..24) {
             0..18 => Self::of_any(rng),
             18 => Self::Silent,
             19 => Self::Unsubscribable,
             20 => Self::ChainId,
-            21 => Self::Labels(None, None),
-            _ => Self::Mangled(rng.random_range(1..8)),
+            _ => Self::Labels(None, None),
         }
     }
 

@@ -1170,7 +1170,11 @@ fn endpoints_that_contradict_each_other_about_finality_halt() {
     let refused = Outcome::Refused(Reason::L1FinalizedConflict);
     fold.event(Event::L1(torn), refused, [110, 105, 150, 200, 215]);
     assert_eq!(fold.last.l1_reason, Some(Reason::L1FinalizedConflict));
+    // What was looked up meanwhile is of another L1 than the one served.
+    let looked_up = || L2View { old_l1: vec![l1(0, 50)], ..view(0, 106, 100, 202, 215) };
+    fold.node(looked_up(), Outcome::Waiting(Reason::L1Unknown), [110, 105, 150, 200, 215]);
     fold.l1(0, 111, Outcome::Changed, [111, 105, 150, 200, 215]);
+    fold.node(looked_up(), Outcome::Changed, [111, 106, 150, 202, 215]);
 }
 
 /// Below what is retained there is no chain to compare with, but there are the labels themselves.

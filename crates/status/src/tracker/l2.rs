@@ -34,6 +34,10 @@ pub(super) enum Verdict {
 impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
         normalise(&mut view, &self.rules);
+        if self.l1_reason == Some(Reason::L1FinalizedConflict) {
+            // It was looked up on another L1 than the one served.
+            view.old_l1.clear();
+        }
         self.note_client_safe(&view);
         self.nodes.hear(&view, self.rules.voters);
         let untrue = self.untrue(&view);
