@@ -11,7 +11,7 @@ use eyre::{Result, bail, ensure};
 use futures::{FutureExt, future::try_join_all};
 use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, follow};
-use rollup::{RollupConfig, SafeHead};
+use rollup::{BlockId, RollupConfig, SafeHead};
 use safe_db::{RollupId, SafeDb};
 use status::{Clock, Limits, Snapshots};
 use tokio::time::{Instant, sleep_until};
@@ -293,6 +293,43 @@ fn records_off_our_l1_are_not_taken() {
         ensure!(rig.covered() == [(42, rig.derived() - 1)], "{:?} below {}", rig.covered(), rig.derived());
         Ok(())
     });
+}
+
+/// Its statuses told of the very block, under its number.
+#[test]
+fn records_that_the_node_s_own_statuses_contradict_are_not_taken() {
+    let lies: [fn(&mut SafeHead); 4] = [
+        |record| record.safe_head.number += 1,
+        |record| record.safe_head.number -= 1,
+        |record| record.safe_head.hash = !record.safe_head.hash,
+        |record| record.safe_head = BlockId { hash: !record.safe_head.hash, number: record.safe_head.number - 1 },
+    ];
+    for (index, lie) in lies.into_iter().enumerate() {
+        // Whether records are known when it begins to lie.
+        for honest in [0, 60] {
+            play(async {
+                let mut rig = Rig::new(40, 1);
+                rig.pass(honest).await?;
+                rig.nodes[0].with_answer("optimism_safeHeadAtL1Block", move |_, truth| {
+                    let mut record: SafeHead = serde_json::from_value(truth?).expect("a record that was just written");
+                    lie(&mut record);
+                    Ok(serde_json::to_value(record).expect("a record"))
+                });
+                let asked = rig.asked(0);
+                rig.pass(120).await?;
+                ensure!(rig.asked(0) > asked, "lie {index} after {honest} s: it is not asked");
+                rig.nodes[0].without_answers();
+                rig.pass(60).await?;
+                let last = rig.covered().last().map(|(_, to)| *to);
+                ensure!(
+                    last == Some(rig.derived() - 1),
+                    "lie {index} after {honest} s: {last:?} below {}",
+                    rig.derived()
+                );
+                Ok(())
+            });
+        }
+    }
 }
 
 #[test]

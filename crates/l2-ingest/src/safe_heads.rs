@@ -30,7 +30,7 @@ const UNSEEN: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct SafeHeads {
     seen: Option<Seen>,
-    /// Oldest first; complete from the first L1 block here to the one below `to`.
+    /// Oldest first; complete from the first L1 block here to the one below where all is done.
     known: Arc<[SafeHead]>,
 }
 
@@ -41,9 +41,28 @@ struct Seen {
     since: BlockId,
     /// The newest `current_l1`.
     current_l1: BlockId,
-    /// Below this L1 block nothing is left to be asked.
-    to: u64,
+    /// The newest status below whose `current_l1` nothing is left to be asked.
+    done: Option<Said>,
     at: Instant,
+}
+
+/// What the node's status said.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    current_l1: BlockId,
+    safe: BlockId,
+}
+
+impl Said {
+    /// Whether a record, answered for this L1 block, can be of the same chain: its safe head is no newer if it was one
+    /// below `current_l1`, no older if it still was one there, and has the same hash if and only if it has the same
+    /// number.
+    fn agrees(&self, number: u64, record: &SafeHead) -> bool {
+        let (current_l1, had, recorded) = (self.current_l1.number, self.safe, record.safe_head);
+        (record.l1_block.number >= current_l1 || recorded.number <= had.number)
+            && (number < current_l1 || recorded.number >= had.number)
+            && (recorded.number == had.number) == (recorded.hash == had.hash)
+    }
 }
 
 /// How a walk ends that has no records to show.
@@ -80,10 +99,11 @@ impl SafeHeads {
             Some(last) => last.went(current_l1, l1).await,
             None => Went::Back,
         };
-        let begun = Seen { since: safe.id(), current_l1, to: 0, at: Instant::now() };
+        let said = Said { current_l1, safe: safe.id() };
+        let begun = Seen { since: safe.id(), current_l1, done: None, at: Instant::now() };
         let mut seen = match (came, last) {
             (Went::On, Some(last)) => last,
-            (Went::WithL1, Some(last)) => Seen { to: 0, ..last },
+            (Went::WithL1, Some(last)) => Seen { done: None, ..last },
             (Went::Elsewhere, _) => return nothing,
             (Went::Back, _) | (_, None) => {
                 self.known = Arc::from([]);
@@ -91,10 +111,16 @@ impl SafeHeads {
             }
         };
         (seen.current_l1, seen.at) = (current_l1, begun.at);
-        self.seen = Some(seen);
-        if seen.to == current_l1.number {
+        if seen.done.is_some_and(|done| done.current_l1 == current_l1) {
+            self.seen = Some(Seen { done: Some(said), ..seen });
             return self.known.clone();
         }
+        if let Some(before) = seen.done
+            && stands(before.current_l1, l1).await == Some(false)
+        {
+            seen.done = None;
+        }
+        self.seen = Some(seen);
         self.forget_orphans(l1).await;
         let newest = self.known.last().copied();
         let unmoved = match newest {
@@ -103,20 +129,21 @@ impl SafeHeads {
             None => seen.since == safe.id() && seen.since != genesis,
         };
         if unmoved {
-            self.advance(current_l1.number, Vec::new());
+            self.advance(said, Vec::new());
             return self.known.clone();
         }
-        let bottom = Bottom { newest, since: seen.since, genesis: (seen.since == genesis).then_some(genesis) };
-        let walk = walk(client, current_l1, safe.id(), &bottom, l1);
+        let genesis = (seen.since == genesis).then_some(genesis);
+        let bottom = Bottom { newest, done: seen.done, since: seen.since, genesis };
+        let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
             Ok(records) => {
-                self.advance(current_l1.number, records);
+                self.advance(said, records);
                 self.known.clone()
             }
             Err(Setback::Later) => nothing,
             Err(Setback::Broken) => {
                 self.known = Arc::from([]);
-                self.seen = Some(Seen { since: safe.id(), to: current_l1.number, ..seen });
+                self.seen = Some(Seen { since: safe.id(), done: Some(said), ..seen });
                 nothing
             }
         }
@@ -139,10 +166,10 @@ impl SafeHeads {
         }
     }
 
-    /// Takes newer records, newest first: now all is known up to below `to`.
-    fn advance(&mut self, to: u64, newer: Vec<SafeHead>) {
+    /// Takes newer records, newest first: now all is known that this status implies.
+    fn advance(&mut self, said: Said, newer: Vec<SafeHead>) {
         if let Some(seen) = &mut self.seen {
-            seen.to = to;
+            seen.done = Some(said);
         }
         if !newer.is_empty() {
             let forget = (self.known.len() + newer.len()).saturating_sub(MAX_KEPT);
@@ -194,27 +221,23 @@ where
 struct Bottom {
     /// The newest record known. It must be met.
     newest: Option<SafeHead>,
-    /// With none, records of newer safe heads than this are taken: whatever gaps the node's own records have, it has
-    /// written those while it was watched.
+    /// The newest status below which all is known.
+    done: Option<Said>,
+    /// With no record known, those of newer safe heads than this are taken: whatever gaps the node's own records have,
+    /// it has written those while it was watched.
     since: BlockId,
     /// And this block at L1 block 0, if the node had nothing else when it was first seen.
     genesis: Option<BlockId>,
 }
 
 /// The records from below `current_l1` down to what is known, newest first.
-async fn walk<F, Fut>(
-    client: &Client,
-    current_l1: BlockId,
-    safe: BlockId,
-    bottom: &Bottom,
-    l1: &F,
-) -> Result<Vec<SafeHead>, Setback>
+async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Vec<SafeHead>, Setback>
 where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
     let mut records: Vec<SafeHead> = Vec::new();
-    let mut next = current_l1.number.checked_sub(1);
+    let mut next = now.current_l1.number.checked_sub(1);
     while let Some(number) = next {
         if records.len() == MAX_ASKS {
             return Err(Setback::Broken);
@@ -226,19 +249,23 @@ where
             Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
             Err(_) => return Err(Setback::Later),
         };
-        if bottom.newest == Some(record) {
-            break;
-        }
         let SafeHead { l1_block, safe_head } = record;
-        let in_order = match records.last() {
-            Some(newer) => safe_head.number < newer.safe_head.number,
-            None => safe_head.number < safe.number || safe_head == safe,
-        };
+        for said in bottom.done.iter().chain([&now]) {
+            if !said.agrees(number, &record) {
+                return Err(contradiction([said.current_l1, now.current_l1], l1).await);
+            }
+        }
+        let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
         if l1_block.number > number || !in_order {
             return Err(Setback::Broken);
         }
+        if bottom.newest == Some(record) {
+            break;
+        }
         match bottom.newest {
-            Some(newest) if l1_block.number <= newest.l1_block.number => {
+            Some(newest)
+                if l1_block.number <= newest.l1_block.number || safe_head.number <= newest.safe_head.number =>
+            {
                 return Err(contradiction([l1_block, newest.l1_block], l1).await);
             }
             None if safe_head.number <= bottom.since.number
@@ -254,9 +281,9 @@ where
         records.push(record);
         next = l1_block.number.checked_sub(1);
     }
-    let now: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
-    if now.current_l1.number < current_l1.number {
-        return Err(contradiction([current_l1, now.current_l1.id()], l1).await);
+    let after: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
+    if after.current_l1.number < now.current_l1.number {
+        return Err(contradiction([now.current_l1, after.current_l1.id()], l1).await);
     }
     Ok(records)
 }
