@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How often the worlds look at the clock.
-const TICK: u64 = 500;
+pub(crate) const TICK: u64 = 500;
 
 /// Seconds until a server that ended is started again.
 const DOWN: u64 = 3;

@@ -1626,6 +1626,46 @@ fn a_view_is_denied_by_two_that_derived_otherwise() {
     check([105, 198], [105, 198], [105, 198]); // an L1 block without a batch
 }
 
+/// What a node said before counts against what it says now, be it of the same `current_l1`: with the other of two it is
+/// denied, and alone it is not.
+#[test]
+fn a_node_that_contradicts_itself_denies_itself() {
+    #[track_caller]
+    fn check(other: [u64; 2], words: &[[u64; 2]], expected: [u64; 2]) {
+        let mut fold = Fold::new(Rules { voters: 2, ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        let others = [[104, 198], other, [113, 204]].map(|word| ("a", word));
+        let own = words.iter().map(|word| ("b", *word));
+        for (name, [current_l1, safe]) in others.into_iter().chain(own) {
+            let event = L2View { confirmed: fold.now, ..of(name, view(0, current_l1, 150, safe, 215)) };
+            fold.tracker.on_event(Event::L2(event));
+        }
+        fold.tracker.on_event(Event::L1(l1_view(0, 112, fold.now)));
+        let status = fold.tracker.decide().status;
+        assert_eq!([status.current_l1.number, status.safe_l2.number], expected);
+    }
+    check([111, 202], &[[111, 202], [112, 198]], [111, 202]);
+    check([111, 202], &[[111, 202], [111, 198], [112, 198]], [111, 202]);
+    check([111, 202], &[[111, 202], [111, 198], [111, 202], [112, 198]], [111, 202]);
+    check([111, 202], &[[112, 198]], [112, 198]); // word against word
+    check([111, 198], &[[111, 202], [112, 198]], [112, 198]); // the other says nothing of it
+}
+
+/// A block that a node takes back, of the same `current_l1` and height, counts against the one it puts there.
+#[test]
+fn a_block_in_place_of_its_own_is_denied() {
+    let mut fold = Fold::new(Rules { voters: 2, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let mut other = view(0, 111, 150, 202, 215);
+    other.derived.safe.hash = B256::repeat_byte(7);
+    let truth = || view(0, 111, 150, 202, 215);
+    for (name, view) in [("a", truth()), ("b", truth()), ("b", other), ("a", view(0, 112, 150, 204, 215))] {
+        fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of(name, view) }));
+    }
+    fold.tracker.on_event(Event::L1(l1_view(0, 112, fold.now)));
+    assert_eq!(fold.tracker.decide().status.safe_l2, l2(0, 202));
+}
+
 /// Two against two deny nothing, and followers nothing at all.
 #[test]
 fn a_block_that_as_many_confirm_is_not_denied() {

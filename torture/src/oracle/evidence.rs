@@ -5,7 +5,7 @@
 use rollup::{BlockId, L1BlockRef, SyncStatus};
 
 use super::truth::Truth;
-use crate::{ill::Ill, rig::Rig};
+use crate::{ill::Ill, rig::Rig, run::TICK};
 
 /// For how many milliseconds the words of a server may count that says something else now, or nothing.
 const REMEMBERED: u64 = 150_000;
@@ -274,6 +274,14 @@ impl Evidence {
             }
         }
         (reached, sure_not)
+    }
+
+    /// How many derivers that vote had said something for which this holds before the last tick: of what they say at one
+    /// moment the server may have heard one and not yet the next, and a tick begins in the middle of a moment.
+    pub fn voters_before(&self, holds: impl Fn(&SyncStatus) -> bool) -> usize {
+        let heard = self.started..self.now.saturating_sub(TICK);
+        let has = |seat: &&NodeSeat| seat.said.iter().any(|(at, said)| heard.contains(at) && holds(said));
+        self.nodes.iter().filter(|seat| seat.derives && seat.votes).filter(has).count()
     }
 
     /// Whether most L1 endpoints, and most sources of L2, have been well for so long that all is known from them.

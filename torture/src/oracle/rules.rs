@@ -152,17 +152,19 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         };
         let (say, do_not) = evidence.derivers(|_, said| same(said));
         // Two nodes that had derived more from less, less from more, or another block at this height, knew better. Where
-        // there are none, how much of the L1 block at current_l1 is derived is the word of whoever speaks.
+        // there are none, how much of the L1 block at current_l1 is derived is the word of whoever speaks. Where O(safe)
+        // stands for current_l1, more was derived than it says, and who has less from more contradicts nothing.
         let knew_better = |said: &SyncStatus| {
             let (theirs, ours) = (said.current_l1.number, new.current_l1.number);
-            // Nobody need believe what contradicts itself.
+            // Nobody need believe what contradicts itself, and what is unset tells nothing.
             truth.on_branch(new.head_l1.id(), said.current_l1.id())
+                && !said.safe_l2.hash.is_zero()
                 && said.safe_l2.number <= said.unsafe_l2.number
                 && (theirs < ours && said.safe_l2.number > new.safe_l2.number
-                    || theirs > ours && said.safe_l2.number < new.safe_l2.number
+                    || !by_origin && theirs > ours && said.safe_l2.number < new.safe_l2.number
                     || said.safe_l2.number == new.safe_l2.number && said.safe_l2 != new.safe_l2)
         };
-        let (contradict, _) = evidence.derivers(|seat, said| seat.votes && knew_better(said));
+        let contradict = evidence.voters_before(knew_better);
         let undeniable = contradict < 2 || contradict <= say;
         ensure!(undeniable, "{untrue}; {say} said so, {do_not} did not, and {contradict} knew better");
         lies.disputed |= say > 0 && say == do_not;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollup::L2BlockRef;
 use tokio::time::Instant;
 
-use super::{StatusTracker, l2::MAX_DRIFT};
+use super::{StatusTracker, in_order, l2::MAX_DRIFT};
 use crate::{Bug, Derived, L1View, L2View, Place, Profile, Reason, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
@@ -22,7 +22,7 @@ const MAX_L1_LAG: u64 = 10;
 pub(super) struct Nodes {
     /// By name, so that nothing depends on who came first.
     views: Vec<L2View>,
-    /// The last view of each source with each `current_l1`, before its newest; oldest first.
+    /// What each source said before its newest view: its last of each `current_l1`, and what it took back; oldest first.
     past: Vec<L2View>,
     now: Option<Instant>,
     /// When the first view came.
@@ -38,7 +38,8 @@ impl Nodes {
         match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
             Ok(index) => {
                 let old = std::mem::replace(&mut self.views[index], view.clone());
-                if old.derived.current_l1 != view.derived.current_l1 {
+                let taken_back = !in_order(&old.derived.safe, &view.derived.safe);
+                if old.derived.current_l1 != view.derived.current_l1 || taken_back {
                     self.remember(old);
                 }
             }
@@ -67,7 +68,8 @@ impl Nodes {
 
     fn remember(&mut self, view: L2View) {
         let own = |known: &L2View| known.source == view.source;
-        self.past.retain(|known| !own(known) || known.derived.current_l1 != view.derived.current_l1);
+        let pair = |view: &L2View| (view.derived.current_l1, view.derived.safe);
+        self.past.retain(|known| !own(known) || pair(known) != pair(&view));
         if self.past.iter().filter(|known| own(known)).count() == MAX_PAST
             && let Some(oldest) = self.past.iter().position(own)
         {
@@ -228,15 +230,17 @@ impl StatusTracker {
         })
     }
 
-    /// Whether more of the other derivers, two at least, deny something than say it. Each counts by its newest view that
-    /// tells, be it silent since: what was derived from our L1 stays so.
+    /// Whether more derivers, two at least, deny something than say it. Each counts by its newest view that tells, be it
+    /// silent since: what was derived from our L1 stays so. The source itself says it, and has denied it too where it
+    /// told otherwise before.
     fn most_deny(&self, source: &SourceName, tells: impl Fn(&L2View) -> Option<bool>) -> bool {
         let mut told: Vec<(&SourceName, bool)> = Vec::new();
-        for word in self.nodes.words().filter(|word| word.profile == Profile::Deriver && word.source != *source) {
+        for word in self.nodes.words().filter(|word| word.profile == Profile::Deriver) {
             if told.iter().any(|(known, _)| **known == word.source) || !word.is_set() {
                 continue;
             }
             if let Some(says) = tells(word)
+                && !(says && word.source == *source)
                 && self.untrue(word).is_none()
                 && !self.is_forked(word)
             {
