@@ -50,7 +50,8 @@ impl Good {
 async fn poll(rpc: JsonRpc, mut last: u64, stop: CancellationToken) -> eyre::Result<Seen> {
     let mut took = Vec::new();
     let mut answered = Instant::now();
-    while !stop.is_cancelled() {
+    // At least once: there are attacks that are over before this is first polled.
+    while took.is_empty() || !stop.is_cancelled() {
         let asked = Instant::now();
         let number = timeout(PATIENCE, head(&rpc)).await.map_err(|_| eyre!("not answered within {PATIENCE:?}"))??;
         took.push(asked.elapsed());
