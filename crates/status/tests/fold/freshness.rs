@@ -1,0 +1,109 @@
+//! Ages and their limits.
+
+use super::*;
+
+/// One that tells ages is believed about them: what it repeats is as young as it says, and each half by itself.
+#[test]
+fn ages_are_told_along_a_chain_of_followers() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let age = |now: Instant, seconds: u64| now - Duration::from_secs(seconds);
+    let echo = |now: Instant, tip_age, derived_age| L2View {
+        profile: Profile::Follower,
+        votes: false,
+        confirmed: age(now, tip_age),
+        derived_confirmed: Some(age(now, derived_age)),
+        ..of("echo", view(0, 105, 150, 200, 215))
+    };
+    let expected = |now: Instant, tip_age, derived_age| (Some(age(now, tip_age)), Some(age(now, derived_age)));
+    for (tip_age, derived_age) in [(9, 30), (3, 20), (1, 1)] {
+        let now = fold.now;
+        fold.tracker.on_event(Event::L2(echo(now, tip_age, derived_age)));
+        fold.last = fold.tracker.decide();
+        let confirmed = fold.last.confirmed;
+        assert_eq!((confirmed.tip, confirmed.derived), expected(now, tip_age, derived_age));
+        assert_eq!(fold.last.id.sequence, 1);
+        fold.now += Duration::from_secs(40);
+    }
+}
+
+/// What is too old, by what was confirmed how long ago.
+#[test]
+fn staleness_names_the_label_its_age_and_the_limit() {
+    #[track_caller]
+    fn check(l1_age: u64, l2_age: u64, head_age: u64, expected: Option<(&str, u64)>) {
+        let fold = Fold::settled();
+        let now = Instant::now() + Duration::from_secs(1000);
+        let at = |age| Some(now - Duration::from_secs(age));
+        let mut snapshot = Snapshot::clone(&fold.last);
+        snapshot.confirmed.head_l1 = at(l1_age);
+        (snapshot.confirmed.tip, snapshot.confirmed.derived) = (at(l2_age), at(l2_age + 500));
+        let unix = Duration::from_secs(110 * 12 + head_age);
+        let stale = snapshot.stale(status::Now { instant: now, unix }, &Limits::default());
+        assert_eq!(stale.map(|stale| (stale.label, stale.age.as_secs())), expected);
+    }
+    check(120, 120, 300, None);
+    check(121, 0, 0, Some(("head_l1", 121)));
+    check(0, 121, 0, Some(("l2_view", 121)));
+    check(0, 0, 301, Some(("head_l1_timestamp", 301)));
+    let frozen = Fold::settled();
+    let year = status::Now { instant: frozen.now, unix: Duration::from_secs(365 * 24 * 3600) };
+    assert!(frozen.last.stale(year, &Limits::default()).is_some());
+    let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+    assert_eq!(frozen.last.stale(year, &limits), None, "zero turns it off");
+    let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
+    assert_eq!(unset.stale(Clock::system().now(), &Limits::default()), None, "all zero is not stale");
+    assert!(unset.unready(Clock::system().now(), &Limits::default()).is_some());
+}
+
+/// Ages are of the monotonic clock: setting the other one makes nothing older or younger, and nothing is refused for it.
+/// Only the timestamp of the L1 head is compared with it, for as long as it is wrong.
+#[test]
+fn a_clock_that_is_set_changes_no_age() {
+    let right = Duration::from_secs(l1(0, 110).timestamp);
+    let day = Duration::from_secs(24 * 60 * 60);
+    for unix in [Duration::ZERO, right.saturating_sub(day), right, right + day, day * 100_000] {
+        let mut fold = Fold::settled();
+        let said = L2View { unix, ..view(0, 106, 150, 202, 216) };
+        fold.node(said, Outcome::Changed, [110, 106, 150, 202, 216]);
+        let l1_confirmed = fold.last.confirmed.head_l1.expect("it is set");
+        let stale = |unix, age, max_head_age| {
+            let now = status::Now { instant: l1_confirmed + Duration::from_secs(age), unix };
+            let stale = fold.last.stale(now, &Limits { max_head_age, ..Limits::default() });
+            stale.map(|stale| (stale.label, stale.age.as_secs()))
+        };
+        for at in [unix, right, unix + day] {
+            assert_eq!(stale(at, 120, Duration::ZERO), None, "{unix:?} {at:?}");
+            assert_eq!(stale(at, 121, Duration::ZERO), Some(("head_l1", 121)), "{unix:?} {at:?}");
+        }
+        let limit = Limits::default().max_head_age;
+        assert_eq!(stale(right + day, 1, limit), Some(("head_l1_timestamp", day.as_secs())));
+        assert_eq!((stale(Duration::ZERO, 1, limit), stale(right, 1, limit)), (None, None), "{unix:?}");
+    }
+}
+
+/// What is fresh until a moment is stale right after it, whatever ages first.
+#[test]
+fn fresh_until_is_when_it_becomes_stale() {
+    #[track_caller]
+    fn check(limits: Limits, held: bool) {
+        let mut fold = Fold::settled();
+        if held {
+            fold.node(view(0, 80, 150, 150, 216), Outcome::Waiting(Reason::Rewinding), [110, 105, 150, 200, 216]);
+        }
+        let start = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
+        let at = |instant: Instant| status::Now { instant, unix: start.unix + (instant - start.instant) };
+        let until = fold.last.fresh_until(start, &limits).expect("it becomes stale");
+        assert_eq!(fold.last.stale(at(until), &limits), None);
+        let late = at(until + Duration::from_millis(1));
+        assert!(fold.last.stale(late, &limits).is_some());
+        assert_eq!(fold.last.fresh_until(late, &limits), None);
+    }
+    let second = Duration::from_secs;
+    check(Limits::default(), false);
+    check(Limits { max_age: second(3600), ..Limits::default() }, false);
+    check(Limits { max_age: second(3600), max_head_age: Duration::ZERO, ..Limits::default() }, false);
+    check(Limits { max_hold: second(10), ..Limits::default() }, true);
+    let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
+    assert_eq!(unset.fresh_until(Clock::system().now(), &Limits::default()), None);
+}
