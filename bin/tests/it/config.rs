@@ -1,9 +1,8 @@
 //! The configuration as a file, and how it is shown.
 
-use std::{
-    io::Write,
-    process::{Command, Output},
-};
+use std::process::{Command, Output};
+
+use crate::shared::file;
 
 /// Runs the program with nothing in the environment but what is given.
 fn op_status(args: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -13,12 +12,6 @@ fn op_status(args: &[&str], environment: &[(&str, &str)]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-fn file(text: &str) -> tempfile::NamedTempFile {
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    file.write_all(text.as_bytes()).expect("written");
-    file
 }
 
 /// The lines of `op-status config` that speak of these keys, without what aligns them.

@@ -1,17 +1,13 @@
 //! `op-status doctor` as a program, over HTTP.
 
-use std::io::Write;
-
 use devnet::{Faults, Node, Role};
 use serde_json::Value;
 
-use crate::shared::{node, op_status, output, serving};
+use crate::shared::{node, op_status, output, rollup_file, serving};
 
 /// Of these upstreams the program says `expected` at the end of its table, and exits with `code`. Gives its findings.
 async fn check(l1: &Node, client: &Node, code: i32, expected: &str) -> Vec<Value> {
-    let mut rollup = tempfile::NamedTempFile::new().expect("a file");
-    let json = l1.world().read(|chains| chains.rollup_config().to_string());
-    rollup.write_all(json.as_bytes()).expect("written");
+    let rollup = rollup_file(&l1.world());
     let (table, json) = serving(l1, async |l1| {
         serving(client, async |client| {
             let l1 = format!("http://user:pass-word@{l1}/api-key");

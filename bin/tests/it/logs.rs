@@ -1,12 +1,12 @@
 //! What is logged, when, and by which keys.
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
-use devnet::{Faults, Node, Params, Requests, Role, World};
+use devnet::{Faults, Node, Requests, Role};
 use serde_json::Value;
 use status::Clock;
 
-use crate::shared::{Server, call, op_status, serving};
+use crate::shared::{Server, call, op_status, quick_world, rollup_file, serving};
 
 /// The keys of a message, as documented; none if it is not.
 fn documented(message: &str) -> Option<Vec<String>> {
@@ -36,12 +36,9 @@ fn check(log: &[String]) {
 #[tokio::test]
 async fn a_server_at_rest_is_silent_and_tells_each_change_once() {
     let clock = Clock::system();
-    let now = clock.now().unix.as_secs();
-    let world = World::new(Params { genesis_time: now - 60, l1_block_time: 1, l2_block_time: 1, ..Params::default() });
-    world.advance(clock.now().unix);
+    let world = quick_world();
     let (l1, client) = (Node::new(world.clone(), Role::L1), Node::new(world.clone(), Role::ExecutionClient));
-    let mut rollup = tempfile::NamedTempFile::new().expect("a file");
-    rollup.write_all(world.read(|chains| chains.rollup_config().to_string()).as_bytes()).expect("written");
+    let rollup = rollup_file(&world);
     let path = rollup.path().to_str().expect("a path");
     let grow = async {
         loop {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use devnet::{Listener, Node, Params, Role, World};
+use devnet::{Listener, Node, Role, World};
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::{Value, json};
 use status::Clock;
@@ -18,7 +18,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use crate::shared::{Server, call, call_with, exchange, get, get_with, op_status, output};
+use crate::shared::{Server, call, call_with, exchange, get, get_with, op_status, output, quick_world, rollup_file};
 
 /// Chains that grow once a second, an L1 and a rollup node, and a folder for the database.
 struct Site {
@@ -29,14 +29,8 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let now = Clock::system().now().unix;
-        let params =
-            Params { genesis_time: now.as_secs() - 60, l1_block_time: 1, l2_block_time: 1, ..Params::default() };
-        let world = World::new(params);
-        world.advance(now);
-        let rollup = NamedTempFile::new().expect("a file");
-        let json = world.read(|chains| chains.rollup_config().to_string());
-        std::fs::write(rollup.path(), json).expect("written");
+        let world = quick_world();
+        let rollup = rollup_file(&world);
         Self { world, rollup, folder: tempfile::tempdir().expect("a folder") }
     }
 

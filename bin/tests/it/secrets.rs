@@ -1,12 +1,11 @@
 //! Whatever is put into URLs and files, it is neither logged nor served nor printed.
 
-use std::{io::Write, net::SocketAddr, process::Stdio, time::Duration};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
-use devnet::{Faults, Node, Params, Requests, Role, World};
-use status::Clock;
+use devnet::{Faults, Node, Params, Requests, Role};
 use tokio::{io::AsyncReadExt, time::timeout};
 
-use crate::shared::{Server, call, get, get_with, op_status, output, serving};
+use crate::shared::{Server, call, file, get, get_with, op_status, output, serving, world};
 
 /// In every secret below.
 const SECRET: &str = "s3cr3t";
@@ -18,12 +17,6 @@ const PATHS: [&str; 8] =
 /// A URL with a secret wherever one may stand.
 fn url(scheme: &str, address: SocketAddr) -> String {
     format!("{scheme}://{SECRET}-user:{SECRET}-password@{address}/{SECRET}-path?{SECRET}-key={SECRET}-query")
-}
-
-fn file(text: &str) -> tempfile::NamedTempFile {
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    file.write_all(text.as_bytes()).expect("written");
-    file
 }
 
 #[track_caller]
@@ -41,9 +34,7 @@ struct Upstreams {
 
 impl Upstreams {
     fn new() -> Self {
-        let now = Clock::system().now().unix;
-        let world = World::new(Params { genesis_time: now.as_secs() - 400, ..Params::default() });
-        world.advance(now);
+        let world = world(400, Params::default());
         let make = |role| Node::new(world.clone(), role);
         let echo = make(Role::L1);
         let message =

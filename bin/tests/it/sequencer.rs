@@ -3,7 +3,7 @@
 use devnet::{Node, Role};
 use serde_json::{Value, json};
 
-use crate::shared::{Server, call, get, node, op_status, serving};
+use crate::shared::{Server, call, get, node, op_status, rollup_file, serving};
 
 async fn told(server: &Server) -> Value {
     let sources = call(server.address, "opstatus_sources").await["result"].clone();
@@ -16,8 +16,7 @@ async fn a_sequencer_is_told_beside_the_sources() {
     let l1 = node(Role::L1);
     let rollup_node = Node::new(l1.world(), Role::RollupNode);
     rollup_node.with_answer("admin_sequencerActive", |_, _| Ok(json!(true)));
-    let rollup = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(rollup.path(), l1.world().read(|chains| chains.rollup_config().to_string())).expect("written");
+    let rollup = rollup_file(&l1.world());
     serving(&l1, async |l1| {
         serving(&rollup_node, async |address| {
             // The same node is followed and asked.

@@ -10,6 +10,7 @@ use devnet::{Faults, Listener, Node, Params, Requests, Role, World};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use status::Clock;
+use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
@@ -20,12 +21,34 @@ use tokio::{
 /// Within this time after SIGTERM the program has ended, on a machine that is busy too.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// Chains that began so many seconds ago and have grown until now.
+pub(crate) fn world(age: u64, params: Params) -> World {
+    let now = Clock::system().now().unix;
+    let world = World::new(Params { genesis_time: now.as_secs() - age, ..params });
+    world.advance(now);
+    world
+}
+
+/// Chains with a block each second, the last of which is of now.
+pub(crate) fn quick_world() -> World {
+    world(60, Params { l1_block_time: 1, l2_block_time: 1, ..Params::default() })
+}
+
+/// A file with this text.
+pub(crate) fn file(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("written");
+    file
+}
+
+/// A file with the rollup's configuration.
+pub(crate) fn rollup_file(world: &World) -> NamedTempFile {
+    file(&world.read(|chains| chains.rollup_config().to_string()))
+}
+
 /// A node whose newest L1 block is four seconds old, or a little more: the chain stands still from now on.
 pub(crate) fn node(role: Role) -> Node {
-    let now = Clock::system().now().unix;
-    let world = World::new(Params { genesis_time: now.as_secs() - 400, ..Params::default() });
-    world.advance(now);
-    Node::new(world, role)
+    Node::new(world(400, Params::default()), role)
 }
 
 /// A healthy rollup node.
