@@ -5,10 +5,7 @@ mod sabotage;
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -64,71 +61,52 @@ fn say(text: &str) {
 }
 
 fn many(args: &Args) -> u64 {
-    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let known = regressions();
-    let seeds: Vec<u64> = known.iter().copied().chain(args.from..args.from + args.seeds).collect();
-    let next = AtomicU64::new(0);
-    let (violations, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
+    let seeds = known.iter().copied().chain(args.from..args.from + args.seeds);
+    let count = known.len() as u64 + args.seeds;
+    let (seeds, results) = (Mutex::new(seeds), Mutex::new((0, Tally::default())));
+    on_threads(
+        args,
+        || lock(&seeds).next(),
+        |plan, outcome| {
+            let (violations, tally) = &mut *lock(&results);
+            tally.add(plan, &outcome);
+            if let Some(violation) = &outcome.violation {
+                *violations += 1;
+                tell(plan.seed, violation, 8);
+            }
+        },
+    );
+    let (violations, tally) = &*lock(&results);
+    say(&tally.to_string());
+    say(&format!("seeds {count} violations {violations}"));
+    *violations
+}
+
+/// Runs the seeds that `next` gives until it gives none, and hands each outcome to `judge`.
+fn on_threads(args: &Args, next: impl Fn() -> Option<u64> + Sync, judge: impl Fn(&Plan, Outcome) + Sync) {
+    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&seed) = usize::try_from(index).ok().and_then(|index| seeds.get(index)) else { return };
+                while let Some(seed) = next() {
                     let plan = Plan::of(seed);
-                    let outcome = run(&plan);
-                    tally.lock().unwrap_or_else(PoisonError::into_inner).add(&plan, &outcome);
-                    if let Some(violation) = &outcome.violation {
-                        violations.fetch_add(1, Ordering::Relaxed);
-                        tell(seed, violation, 8);
-                    }
+                    judge(&plan, run(&plan));
                 }
             });
         }
     });
-    let violations = violations.into_inner();
-    say(&tally.into_inner().unwrap_or_else(PoisonError::into_inner).to_string());
-    say(&format!("seeds {} violations {violations}", seeds.len()));
-    violations
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every value in one is whole at any time.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The seeds that once failed.
 fn regressions() -> Vec<u64> {
     let lines = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
-}
-
-/// The lowest seed that fails, and how, if any does; seeds below it have all been run.
-#[cfg(sabotage)]
-fn first_violation(args: &Args) -> Option<(u64, String)> {
-    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let (next, end) = (AtomicU64::new(args.from), AtomicU64::new(args.from + args.seeds));
-    let found = std::sync::Mutex::new(None::<(u64, String)>);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    if let Some(violation) = run(&Plan::of(seed)).violation {
-                        end.fetch_min(seed, Ordering::Relaxed);
-                        let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        if found.as_ref().is_none_or(|(known, _)| seed < *known) {
-                            *found = Some((seed, violation.what));
-                        }
-                    }
-                }
-            });
-        }
-    });
-    found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-#[cfg(sabotage)]
-fn shorten(text: &str, length: usize) -> String {
-    text.chars().take(length).collect()
 }
 
 fn tell(seed: u64, violation: &Violation, lines: usize) {

@@ -24,8 +24,11 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
         picked += 1;
         Bug::pick(Some(bug));
-        match crate::first_violation(args) {
-            Some((seed, what)) => crate::say(&format!("{name:<17} seed {seed:>3}  {}", crate::shorten(&what, 120))),
+        match first_violation(args) {
+            Some((seed, what)) => {
+                let what: String = what.chars().take(120).collect();
+                crate::say(&format!("{name:<17} seed {seed:>3}  {what}"));
+            }
             None => {
                 missed += 1;
                 crate::say(&format!("{name:<17} NOT FOUND in {} seeds", args.seeds));
@@ -35,4 +38,30 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
     Bug::pick(None);
     crate::say(&format!("bugs {picked} missed {missed}"));
     if picked > 0 && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The lowest seed that fails, and how, if any does; seeds below it have all been run.
+#[cfg(sabotage)]
+fn first_violation(args: &Args) -> Option<(u64, String)> {
+    use std::sync::Mutex;
+
+    use crate::{lock, on_threads};
+
+    // The next seed, and the first that failed.
+    let state = Mutex::new((args.from, None::<(u64, String)>));
+    let next = || {
+        let (next, found) = &mut *lock(&state);
+        let end = found.as_ref().map_or(args.from + args.seeds, |(seed, _)| *seed);
+        (*next < end).then(|| std::mem::replace(next, *next + 1))
+    };
+    on_threads(args, next, |plan, outcome| {
+        let (_, found) = &mut *lock(&state);
+        if let Some(violation) = outcome.violation
+            && found.as_ref().is_none_or(|(known, _)| plan.seed < *known)
+        {
+            *found = Some((plan.seed, violation.what));
+        }
+    });
+    let (_, found) = &mut *lock(&state);
+    found.take()
 }

@@ -155,7 +155,7 @@ impl Oracle {
     /// Notes what everybody shows at this moment, in milliseconds since the start.
     pub fn note(&mut self, rig: &Rig, now: u64) {
         self.evidence.note(rig, now);
-        let truth = Truth { world: &rig.world, others: &rig.others };
+        let truth = Truth::of(rig);
         self.misled |= self.evidence.is_finality_false(&truth);
     }
 
@@ -181,7 +181,7 @@ impl Oracle {
     /// Judges a snapshot at the moment of its publication.
     pub fn see(&mut self, published: &Published, rig: &Rig, now: u64) -> Result<()> {
         self.evidence.note(rig, now);
-        let truth = Truth { world: &rig.world, others: &rig.others };
+        let truth = Truth::of(rig);
         self.published.push(published.clone());
         let last = self.last.replace(published.clone());
         let pair = |status: &SyncStatus| (status.current_l1, status.safe_l2);
@@ -227,12 +227,11 @@ impl Oracle {
             }
             Answered::Status(status) => status,
         };
-        let published = self.last.as_ref().map(|last| last.status).unwrap_or_default();
-        ensure!(*status == published, "the answer is not the status published");
+        ensure!(*status == self.status(), "the answer is not the status published");
         if status.head_l1.hash.is_zero() {
             return Ok(());
         }
-        let truth = Truth { world: &rig.world, others: &rig.others };
+        let truth = Truth::of(rig);
         let unconfirmed = self.evidence.l1_unconfirmed(status.head_l1.id(), &truth);
         ensure!(unconfirmed <= MAX_AGE + SLACK, "head_l1 is served that nobody has shown for {unconfirmed} ms");
         let tip = |_: &evidence::NodeSeat, said: &SyncStatus| {
@@ -262,12 +261,11 @@ impl Oracle {
             return Ok(());
         }
         self.judged.safe_heads += 1;
-        let truth = Truth { world: &rig.world, others: &rig.others };
-        let status = self.last.as_ref().map(|last| last.status).unwrap_or_default();
+        let truth = Truth::of(rig);
         if let Some(recorded) = self.recorded {
             ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
         }
-        rules::safe_head(number, &answer["result"], &status, &truth)
+        rules::safe_head(number, &answer["result"], &self.status(), &truth)
     }
 
     /// Judges an answer to `optimism_outputAtBlock`, at this Unix time by the server's clock.
@@ -276,7 +274,7 @@ impl Oracle {
         if let Some(error) = answer.get("error") {
             output::refused(asked, &error.to_string(), unix, rig)?;
             let must = asked.well && self.must_be_well(now);
-            let safe = self.last.as_ref().map_or(0, |last| last.status.safe_l2.number);
+            let safe = self.status().safe_l2.number;
             ensure!(!must || asked.number > safe, "all has been well for long, and there is no output: {error}");
             return Ok(());
         }
@@ -287,7 +285,7 @@ impl Oracle {
         if self.misled {
             return Ok(());
         }
-        let truth = Truth { world: &rig.world, others: &rig.others };
+        let truth = Truth::of(rig);
         output::is_true(&output, &truth).wrap_err_with(|| format!("output {}", asked.number))
     }
 

@@ -4,6 +4,8 @@ use alloy_primitives::B256;
 use devnet::{Chains, World};
 use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SyncStatus};
 
+use crate::rig::Rig;
+
 /// All worlds of a run, the true one first.
 #[derive(Clone, Copy, Debug)]
 pub struct Truth<'a> {
@@ -13,7 +15,12 @@ pub struct Truth<'a> {
     pub others: &'a [World],
 }
 
-impl Truth<'_> {
+impl<'a> Truth<'a> {
+    /// All worlds of a rig.
+    pub fn of(rig: &'a Rig) -> Self {
+        Self { world: &rig.world, others: &rig.others }
+    }
+
     fn find<T>(&self, ask: impl Fn(&Chains) -> Option<T>) -> Option<T> {
         std::iter::once(self.world).chain(self.others).find_map(|world| world.read(&ask))
     }
