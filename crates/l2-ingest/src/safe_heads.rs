@@ -94,18 +94,17 @@ impl SafeHeads {
             self.seen = None;
             return nothing;
         }
-        let last = self.seen.filter(|seen| seen.at.elapsed() < UNSEEN);
-        let came = match last {
-            Some(last) => last.went(current_l1, l1).await,
-            None => Went::Back,
+        let went = match self.seen.filter(|seen| seen.at.elapsed() < UNSEEN) {
+            Some(last) => Some((last.went(current_l1, l1).await, last)),
+            None => None,
         };
         let said = Said { current_l1, safe: safe.id() };
         let begun = Seen { since: safe.id(), current_l1, done: None, at: Instant::now() };
-        let mut seen = match (came, last) {
-            (Went::On, Some(last)) => last,
-            (Went::WithL1, Some(last)) => Seen { done: None, ..last },
-            (Went::Elsewhere, _) => return nothing,
-            (Went::Back, _) | (_, None) => {
+        let mut seen = match went {
+            Some((Went::On, last)) => last,
+            Some((Went::WithL1, last)) => Seen { done: None, ..last },
+            Some((Went::Elsewhere, _)) => return nothing,
+            Some((Went::Back, _)) | None => {
                 self.known = Arc::from([]);
                 begun
             }

@@ -33,8 +33,7 @@ pub(crate) async fn read(
                 answer => Some(decode(&answer?)?),
             };
             if found.is_none_or(|found| found.block_ref != expected) {
-                let found = found.map_or("no block".into(), |found| found.block_ref.id().to_string());
-                return Err(Setback::Unsettled(format!("it has {found} where {} is expected", expected.id())));
+                return Err(Setback::elsewhere(found.map(|found| found.block_ref.id()), expected.id()));
             }
         }
     }

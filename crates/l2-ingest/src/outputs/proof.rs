@@ -59,8 +59,7 @@ pub(crate) async fn read(
         let found: Option<L2Header> = decode(&answer?)?;
         let found = found.map(|header| BlockId { hash: header.hash, number: header.number });
         if found != Some(expected) {
-            let found = found.map_or("no block".into(), |found| found.to_string());
-            return Err(Setback::Unsettled(format!("it has {found} where {expected} is expected")));
+            return Err(Setback::elsewhere(found, expected));
         }
     }
     let output = Output::new(block_ref, header.state_root, storage, *status);

@@ -1,5 +1,6 @@
 //! Why a source gave no output, and what that means for asking again.
 
+use rollup::BlockId;
 use status::Health;
 use thiserror::Error;
 use upstream::CallError;
@@ -27,6 +28,12 @@ pub(crate) enum Setback {
 }
 
 impl Setback {
+    /// It has another block than is expected, or none: its chain is not the one that the status tells of, or moves.
+    pub(crate) fn elsewhere(found: Option<BlockId>, expected: BlockId) -> Self {
+        let found = found.map_or("no block".into(), |found| found.to_string());
+        Self::Unsettled(format!("it has {found} where {expected} is expected"))
+    }
+
     /// What it says of the endpoint.
     pub(crate) fn health(&self) -> Health {
         if let Self::OtherRollup(_) = self { Health::WrongChain } else { Health::Unreachable }
