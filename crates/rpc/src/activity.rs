@@ -64,6 +64,15 @@ pub(crate) enum Overstay {
     Crowded,
 }
 
+impl State {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        if matches!(phase, Phase::Idle | Phase::Header) {
+            self.since = Instant::now();
+        }
+    }
+}
+
 impl Activity {
     pub(crate) fn new() -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), writing: false, leaving: false };
@@ -71,18 +80,14 @@ impl Activity {
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        let mut state = self.lock();
-        state.phase = phase;
-        if matches!(phase, Phase::Idle | Phase::Header) {
-            state.since = Instant::now();
-        }
+        self.lock().enter(phase);
     }
 
     /// Becomes idle when an answer has been made, unless events follow.
     pub(crate) fn answered(&self) {
         let mut state = self.lock();
         if state.phase != Phase::Streaming {
-            (state.phase, state.since) = (Phase::Idle, Instant::now());
+            state.enter(Phase::Idle);
         }
     }
 
@@ -113,7 +118,7 @@ impl Activity {
     pub(crate) fn received(&self) {
         let mut state = self.lock();
         if state.phase == Phase::Idle {
-            (state.phase, state.since) = (Phase::Header, Instant::now());
+            state.enter(Phase::Header);
         }
     }
 
