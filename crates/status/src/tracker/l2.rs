@@ -151,7 +151,7 @@ impl StatusTracker {
                 taken.tip_confirmed = served.tip_confirmed;
             }
         }
-        if view.is_outvoted(self.reached()) && !Bug::Majority.bites() {
+        if view.is_outvoted(self.reached()) {
             return Verdict::Queue(Reason::Outvoted);
         }
         if self.is_denied(view) {
@@ -213,8 +213,9 @@ impl StatusTracker {
         own.filter(stands).max_by_key(|claim| claim.number).copied()
     }
 
-    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out: an origin above its finalized block, or a block above
-    /// the safe head of the earliest view past that block, which holds all that was derived up to it.
+    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out: an origin above its
+    /// finalized block, or a block above the safe head of the earliest view past that block, which holds all that was
+    /// derived up to it.
     fn finality_ahead(&self, l1: &L1View, claim: &L2BlockRef) -> bool {
         if l1.finalized.is_zero() || Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
             return false;

@@ -138,9 +138,7 @@ impl StatusTracker {
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
         let floor = self.floor().copied().unwrap_or_default();
-        let above = |view: &&&L2View| {
-            (!view.is_outvoted(reached) || Bug::Majority.bites()) && (self.overruled || !view.derived.is_below(&floor))
-        };
+        let above = |view: &&&L2View| !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor));
         let derived = |view: &&&L2View| view.derived.current_l1.number;
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
         // What a node says itself is more than the lower bound that stands for another's current_l1.
@@ -275,7 +273,8 @@ impl L2View {
 
     /// Whether its `current_l1` is beyond what enough derivers have reached.
     pub(super) fn is_outvoted(&self, reached: Option<u64>) -> bool {
-        self.votes && reached.is_some_and(|reached| self.derived.current_l1.number > reached)
+        let beyond = |reached| self.derived.current_l1.number > reached;
+        self.votes && reached.is_some_and(beyond) && !Bug::Majority.bites()
     }
 }
 
