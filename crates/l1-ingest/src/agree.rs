@@ -166,8 +166,10 @@ fn head(voters: &[&Observation], quorum: usize, decided: Option<&Decided>) -> Op
     let best = best.reduce(|best, other| if other.0.number > best.0.number { other } else { best });
     let keeps = |decided: &&Decided| {
         let known = decided.view.head();
-        let forward =
-            best.is_some_and(|(block, voter)| block.number >= known.number && voter.refs.contains(known.id()));
+        // Another may reach further down than the one whose refs these are.
+        let forward = best.is_some_and(|(block, _)| {
+            block.number >= known.number && holders(block.id()).any(|voter| voter.refs.contains(known.id()))
+        });
         !forward && voters.iter().filter(|voter| voter.denies(decided)).count() < quorum
     };
     let (refs, confirmed) = match decided.filter(keeps) {

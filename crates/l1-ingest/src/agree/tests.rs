@@ -125,6 +125,22 @@ fn most_of_three_extend_the_head_and_one_cannot() {
     );
 }
 
+/// Of two one was gone while the other, new and far behind, was taken at its word: then both are there.
+#[test]
+fn a_head_below_what_one_remembers_is_extended_by_what_the_other_does() {
+    let mut vote = Vote::of(1);
+    vote.round(&[None, Some((0, 90, 0, 0))], Some((0, 90, 0, 0)), "a");
+    vote.configured = 2;
+    let short = |head: u64| {
+        let mut refs = Chain::new(block(0, 95));
+        assert!((96..=head).all(|number| refs.extend(block(0, number))));
+        Observation { refs: Arc::new(refs), ..observation("a", (0, head, 97, 94), vote.start) }
+    };
+    let both = [short(104), observation("b", (0, 103, 97, 94), vote.start)];
+    let view = agree(&both, vote.configured, vote.decided.as_ref()).decided.expect("it was decided before").view;
+    assert_eq!((view.head(), view.finalized), (block(0, 103), block(0, 94)));
+}
+
 #[test]
 fn nothing_goes_back_because_endpoints_leave_or_lag() {
     let mut vote = Vote::of(3);
