@@ -295,6 +295,31 @@ fn records_off_our_l1_are_not_taken() {
     });
 }
 
+/// What clients were shown binds a node that has begun anew, below that.
+#[test]
+fn a_record_of_another_block_than_the_one_served_is_not_taken() {
+    play(async {
+        let mut rig = Rig::new(40, 1);
+        let before = rig.world.read(|chains| chains.status());
+        rig.pass(60).await?;
+        let served = rig.snapshots.borrow().status.safe_l2.id();
+        rig.nodes[0].with_answer("optimism_syncStatus", move |_, _| Ok(serde_json::to_value(before).expect("a status")));
+        rig.pass(36).await?;
+        rig.nodes[0].without_answers();
+        rig.nodes[0].with_answer("optimism_safeHeadAtL1Block", move |_, truth| {
+            let mut record: SafeHead = serde_json::from_value(truth?).expect("a record that was just written");
+            if record.safe_head == served {
+                record.safe_head.hash = !served.hash;
+            }
+            Ok(serde_json::to_value(record).expect("a record"))
+        });
+        rig.pass(60).await?;
+        let last = rig.covered().last().map(|(_, to)| *to);
+        ensure!(last == Some(rig.derived() - 1), "{last:?} below {}", rig.derived());
+        Ok(())
+    });
+}
+
 /// Its statuses told of the very block, under its number.
 #[test]
 fn records_that_the_node_s_own_statuses_contradict_are_not_taken() {

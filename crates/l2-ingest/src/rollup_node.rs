@@ -51,7 +51,7 @@ pub struct Node {
     /// Whether it follows other nodes instead of deriving by itself: an echo, which never votes.
     pub follower: bool,
     /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
-    /// there.
+    /// there, and its records are held against it.
     pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
     /// Whether it is asked for its safe heads as its `current_l1` moves on. Without effect where that is not its own
     /// word.
@@ -189,8 +189,8 @@ where
             return Arc::from([]);
         }
         let Derived { current_l1, safe, .. } = derived;
-        let genesis = self.config.rollup.genesis.l2;
-        self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, &*self.l1).await
+        let (genesis, served) = (self.config.rollup.genesis.l2, (self.node.safe_served)());
+        self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, served, &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

@@ -76,13 +76,15 @@ enum Setback {
 impl SafeHeads {
     /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
     ///
-    /// `genesis` is the L2 genesis block: it is safe from L1 block 0 on, as long as a node has nothing newer.
+    /// `genesis` is the L2 genesis block: it is safe from L1 block 0 on, as long as a node has nothing newer. `served` is
+    /// the safe head that clients see: a record of its height is of that block.
     pub(crate) async fn at<F, Fut>(
         &mut self,
         client: &Client,
         current_l1: BlockId,
         safe: &L2BlockRef,
         genesis: BlockId,
+        served: BlockId,
         l1: &F,
     ) -> Arc<[SafeHead]>
     where
@@ -132,7 +134,7 @@ impl SafeHeads {
             return self.known.clone();
         }
         let genesis = (seen.since == genesis).then_some(genesis);
-        let bottom = Bottom { newest, done: seen.done, since: seen.since, genesis };
+        let bottom = Bottom { newest, done: seen.done, since: seen.since, genesis, served };
         let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
             Ok(records) => {
@@ -227,6 +229,8 @@ struct Bottom {
     since: BlockId,
     /// And this block at L1 block 0, if the node had nothing else when it was first seen.
     genesis: Option<BlockId>,
+    /// The safe head that is served.
+    served: BlockId,
 }
 
 /// The records from below `current_l1` down to what is known, newest first.
@@ -255,7 +259,8 @@ where
             }
         }
         let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
-        if l1_block.number > number || !in_order {
+        let other = safe_head.number == bottom.served.number && safe_head != bottom.served && !bottom.served.is_zero();
+        if l1_block.number > number || !in_order || other {
             return Err(Setback::Broken);
         }
         if bottom.newest == Some(record) {
