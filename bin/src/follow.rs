@@ -8,13 +8,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
 use safe_db::{SafeDb, wait_for};
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use upstream::Endpoint;
 
 use crate::{Config, WrongChain, feed::feed};
 
 /// How long a source counts after it last spoke, unless it is asked less often than that.
 const FRESH_FOR: Duration = Duration::from_secs(15);
+
+/// How long after the start what L2 says may wait for the first L1 head. Without L1 for longer, each view would be too old
+/// to count by the time it comes.
+const AWAITS_L1: Duration = Duration::from_secs(10);
 
 /// How long rollup nodes may be silent before the execution client beside them speaks.
 const FALLBACK_AFTER: Duration = Duration::from_secs(30);
@@ -29,11 +36,12 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     let pipeline = pipeline(rules(config), instance);
     let (publish, snapshots) = watch::channel(pipeline.unset);
     let (l1, l1_events) = l1_ingest::watch(l1_config(config));
+    let latest = Instant::now() + AWAITS_L1;
     let l1_block = move |number| {
         let l1 = l1.clone();
         async move {
             // What L2 says first is mostly said before L1 is known.
-            l1.begun().await;
+            timeout_at(latest, l1.begun()).await.ok()?;
             l1.block(number).await
         }
     };
