@@ -102,7 +102,8 @@ pub struct StatusTracker {
     waiting: VecDeque<L2View>,
     /// What sources claimed to be final before our L1 bore it out, oldest first.
     claims: VecDeque<(SourceName, L2BlockRef)>,
-    /// When the L1 last reorged: what was said before of an orphaned branch is no vote on this one.
+    /// When the L1 last left a branch, be it one that we had not seen ourselves: what was said before of an orphaned
+    /// branch is no vote on this one.
     reorged: Option<Instant>,
     /// The newest view of every source.
     nodes: Nodes,

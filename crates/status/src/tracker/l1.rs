@@ -24,12 +24,14 @@ impl StatusTracker {
             view.safe = view.finalized;
         }
         let reorg = self.l1.as_ref().is_some_and(|known| known.refs.reorg_to(&view.refs).is_some());
+        if reorg || self.orphans_words(&view) {
+            self.reorged = self.nodes.now();
+        }
         self.l1 = Some(view);
         if reorg { self.on_reorg() } else { self.settle() }
     }
 
     fn on_reorg(&mut self) -> Outcome {
-        self.reorged = self.nodes.now();
         if let Some((safe, first_seen)) = self.client_safe
             && !self.canonical(first_seen, &[])
         {

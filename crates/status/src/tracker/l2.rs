@@ -157,7 +157,7 @@ impl StatusTracker {
         if self.is_denied(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
-        let finality_ahead = self.finality_ahead(l1, finalized);
+        let finality_ahead = self.finality_ahead(finalized);
         let Some(served) = &self.served else {
             // Nothing older is there to be held.
             let verdict =
@@ -179,7 +179,7 @@ impl StatusTracker {
             None
         };
         if reason.is_some() {
-            taken.derived.finalized = self.borne_out(l1, &taken).unwrap_or(*held);
+            taken.derived.finalized = self.borne_out(&taken).unwrap_or(*held);
         }
         Verdict::Take(taken, reason)
     }
@@ -190,7 +190,7 @@ impl StatusTracker {
         let claim = (view.source.clone(), view.derived.finalized);
         let served = self.served.as_ref().map_or(0, |served| served.view.derived.finalized.number);
         let is_news = view.is_set() && claim.1.number > served && !self.claims.contains(&claim);
-        if is_news && self.l1.as_ref().is_some_and(|l1| self.finality_ahead(l1, &claim.1)) {
+        if is_news && self.finality_ahead(&claim.1) {
             self.claims.push_back(claim);
             if self.claims.len() > MAX_CLAIMS {
                 self.claims.pop_front();
@@ -199,13 +199,13 @@ impl StatusTracker {
     }
 
     /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
-    fn borne_out(&self, l1: &L1View, taken: &Taken) -> Option<L2BlockRef> {
+    fn borne_out(&self, taken: &Taken) -> Option<L2BlockRef> {
         let held = self.served.as_ref()?.view.derived.finalized;
         let stands = |claim: &&L2BlockRef| {
             claim.number > held.number
                 && in_order(claim, &taken.derived.safe)
                 && self.canonical(claim.l1_origin, &taken.old_l1)
-                && !self.finality_ahead(l1, claim)
+                && !self.finality_ahead(claim)
                 && !self.is_head_denied(&taken.source, claim)
                 && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
         };
@@ -213,17 +213,20 @@ impl StatusTracker {
         own.filter(stands).max_by_key(|claim| claim.number).copied()
     }
 
-    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out: an origin above its
-    /// finalized block, or a block above the safe head of the earliest view past that block, which holds all that was
-    /// derived up to it.
-    fn finality_ahead(&self, l1: &L1View, claim: &L2BlockRef) -> bool {
-        if l1.finalized.is_zero() || Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
+    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out once it tells of finality:
+    /// an origin above its finalized block, or a block above the safe head of the earliest view past that block, which
+    /// holds all that was derived up to it.
+    pub(super) fn finality_ahead(&self, claim: &L2BlockRef) -> bool {
+        let Some(l1) = &self.l1 else { return false };
+        if Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
             return false;
         }
-        let bound = self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
-        claim.l1_origin.number > l1.finalized.number
-            || bound.is_some_and(|view| view.derived.safe.number < claim.number)
-            || self.finalized_by_few(claim)
+        let bound = || self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
+        let above_l1 = || {
+            claim.l1_origin.number > l1.finalized.number
+                || bound().is_some_and(|view| view.derived.safe.number < claim.number)
+        };
+        !l1.finalized.is_zero() && above_l1() || self.finalized_by_few(claim)
     }
 
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
@@ -375,7 +378,7 @@ fn normalise(view: &mut L2View, rules: &Rules) {
 }
 
 /// Places every L1 block the derived half rests on; the answer is its `current_l1` as our L1 has it.
-fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
+pub(super) fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
     let head = l1.head().number;
     let lag = view.head_l1.saturating_sub(head);
     let mut wait = None;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use rollup::L2BlockRef;
 use tokio::time::Instant;
 
-use super::{StatusTracker, in_order, l2::MAX_DRIFT};
+use super::{
+    StatusTracker, in_order,
+    l2::{MAX_DRIFT, Verdict, place},
+};
 use crate::{Bug, Derived, L1View, L2View, Place, Profile, Reason, SourceName};
 
 /// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
@@ -114,6 +117,12 @@ impl StatusTracker {
         self.nodes.heard_within(self.rules.fresh_for).filter(orphaned)
     }
 
+    /// Whether this L1, after the one known so far, takes away what some view rests on.
+    pub(super) fn orphans_words(&self, l1: &L1View) -> bool {
+        let orphaned = |view: &L2View| matches!(place(view, l1, self.rules.l1_confs), Err(Verdict::Refuse(_)));
+        self.sound().any(orphaned)
+    }
+
     /// What is served and binds who speaks next: what an L1 reorg took away binds nobody.
     fn floor(&self) -> Option<&Derived> {
         self.served.as_ref().filter(|_| !self.orphaned).map(|served| &served.view.derived)
@@ -138,7 +147,11 @@ impl StatusTracker {
         let at_tip: Vec<_> = at_tip.copied().collect();
         let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
         let floor = self.floor().copied().unwrap_or_default();
-        let above = |view: &&&L2View| !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor));
+        // With nothing served yet there is no finality to hold.
+        let begins = |view: &L2View| self.served.is_some() || !self.finality_ahead(&view.derived.finalized);
+        let above = |view: &&&L2View| {
+            !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor)) && begins(view)
+        };
         let derived = |view: &&&L2View| view.derived.current_l1.number;
         let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
         // What a node says itself is more than the lower bound that stands for another's current_l1.
@@ -173,9 +186,15 @@ impl StatusTracker {
         reached.get(reached.len() / 2).copied()
     }
 
-    /// Whether no more than half of the sound derivers have this block, or more, finalized.
+    /// Whether no more than half of the derivers have this block, or more, finalized. Who is on another branch of L1 than
+    /// we have counts too: what is final is below.
     pub(super) fn finalized_by_few(&self, claim: &L2BlockRef) -> bool {
-        let derivers: Vec<_> = self.sound().filter(|view| view.profile == Profile::Deriver).collect();
+        let forked = |view: &L2View| {
+            self.untrue(view) == Some(Reason::L1Fork) && self.canonical(view.derived.finalized.l1_origin, &view.old_l1)
+        };
+        let recent = self.nodes.heard_within(self.rules.fresh_for);
+        let derivers = recent.filter(|view| view.profile == Profile::Deriver && view.is_set());
+        let derivers: Vec<_> = derivers.filter(|view| self.untrue(view).is_none() || forked(view)).collect();
         let reaches = |known: &L2BlockRef| known.number > claim.number || known == claim;
         let reached = derivers.iter().filter(|view| reaches(&view.derived.finalized)).count();
         !derivers.is_empty() && reached * 2 <= derivers.len()
@@ -207,25 +226,26 @@ impl StatusTracker {
         let agrees = |word: &L2View| {
             word.derived.safe == view.derived.safe && word.derived.current_l1.number >= view.derived.current_l1.number
         };
-        let tells = |word: &L2View| match derived_otherwise(word, view) {
-            _ if !word.counts() => None,
+        let otherwise = |word: &L2View| word.counts() && view.counts() && derived_otherwise(word, view);
+        let of_pair = |word: &L2View| match otherwise(word) {
             true => Some(false),
-            false => agrees(word).then_some(true),
+            false => (word.counts() && agrees(word)).then_some(true),
         };
-        view.counts() && self.most_deny(&view.source, tells)
-            || view.profile == Profile::Deriver
-                && [view.derived.safe, view.derived.finalized]
-                    .iter()
-                    .any(|head| self.is_head_denied(&view.source, head))
+        // Another block there and more or less derived are two ways to tell otherwise of one view.
+        let of_safe = |word: &L2View| match otherwise(word) {
+            true => Some(false),
+            false => tells_of(word, &view.derived.safe),
+        };
+        view.profile == Profile::Deriver
+            && (view.counts() && self.most_deny(&view.source, of_pair)
+                || self.most_deny(&view.source, of_safe)
+                || self.is_head_denied(&view.source, &view.derived.finalized))
     }
 
     /// Whether most who know tell otherwise of a block that this source calls safe or final: of the whole ref, for
     /// nothing else vouches for its parent and its place in its epoch.
     pub(super) fn is_head_denied(&self, source: &SourceName, head: &L2BlockRef) -> bool {
-        self.most_deny(source, |word| {
-            let heads = [word.derived.safe, word.derived.finalized];
-            heads.iter().find(|known| known.number == head.number).map(|known| known == head)
-        })
+        self.most_deny(source, |word| tells_of(word, head))
     }
 
     /// Whether more derivers, two at least, deny something than say it. Each counts by its newest view that tells, be it
@@ -283,6 +303,12 @@ impl Derived {
     pub(super) fn is_below(&self, floor: &Self) -> bool {
         self.current_l1.number < floor.current_l1.number || self.safe.number < floor.safe.number
     }
+}
+
+/// Whether a view bears out this block or has another in its place, as far as it tells.
+fn tells_of(word: &L2View, head: &L2BlockRef) -> Option<bool> {
+    let heads = [word.derived.safe, word.derived.finalized];
+    heads.iter().find(|known| known.number == head.number).map(|known| known == head)
 }
 
 /// Whether a node had derived more from less of our L1, or less from more of it, than a view says: both cannot be, and a

@@ -103,6 +103,41 @@ fn finality_that_others_tell_otherwise_is_not_served() {
     assert_ne!(fold.sources().0, Some("a"));
 }
 
+/// Of what is final those tell too who are on another branch of L1 than we have.
+#[test]
+fn finality_is_below_any_branch() {
+    let mut fold = three();
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("c", view(1, 103, 150, 198, 215)), Outcome::Refused(Reason::L1Fork), [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(1, 103, 150, 198, 215)), Outcome::Refused(Reason::L1Fork), [110, 104, 150, 198, 215]);
+    fold.node(of("a", view(0, 104, 160, 198, 216)), Outcome::Changed, [110, 104, 150, 198, 216]);
+    fold.node(of("c", view(1, 104, 160, 198, 215)), Outcome::Refused(Reason::L1Fork), [110, 104, 150, 198, 216]);
+    fold.node(of("a", view(0, 104, 160, 198, 217)), Outcome::Changed, [110, 104, 160, 198, 217]);
+}
+
+/// Nor before our L1 tells of finality.
+#[test]
+fn finality_of_one_of_three_waits_for_another_while_l1_tells_none() {
+    let mut fold = Fold::new(Rules { voters: 3, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    let (safe, finalized) = Default::default();
+    let unlabelled = L1View { safe, finalized, labels_confirmed: None, ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(unlabelled), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(of("b", view(0, 105, 160, 200, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(of("a", twisted(view(0, 105, 160, 200, 215))), Outcome::Changed, [110, 105, 150, 200, 215]);
+}
+
+/// At the start whoever claims what the other does not may not speak: finality of the other may be stuck for days.
+#[test]
+fn of_two_the_one_with_less_finality_speaks_first() {
+    let mut fold = Fold::new(Rules { voters: 2, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(of("a", view(0, 104, 160, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+}
+
 /// What one of two calls final the other may not know: it is served when both do.
 #[test]
 fn half_of_the_derivers_finalize_nothing() {

@@ -18,6 +18,22 @@ fn current_l1_is_what_most_derivers_have_reached() {
     assert_eq!(fold.sources(), (Some("b"), Some("b")));
 }
 
+/// Where our L1 comes to another branch than the nodes have told of, they have reached nothing on it yet, though we never
+/// saw theirs.
+#[test]
+fn what_was_reached_on_a_branch_that_we_never_saw_is_no_vote() {
+    let rules = Rules { voters: 3, ..Rules::default() };
+    let mut fold = Fold::new(rules);
+    fold.l1(0, 99, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let served = [99, 98, 150, 190, 215];
+    fold.node(of("a", view(0, 98, 150, 190, 215)), Outcome::Changed, served);
+    fold.node(of("b", view(0, 101, 150, 196, 215)), Outcome::Unchanged, served);
+    fold.node(of("c", view(0, 101, 150, 196, 215)), Outcome::Unchanged, served);
+    fold.l1(1, 110, Outcome::Changed, [110, 98, 150, 190, 215]);
+    fold.node(of("a", view(1, 110, 150, 204, 216)), Outcome::Waiting(Reason::Outvoted), [110, 98, 150, 190, 216]);
+    fold.node(of("b", view(1, 110, 150, 204, 216)), Outcome::Changed, [110, 110, 150, 204, 216]);
+}
+
 /// A node that calls its L1 head `current_l1` is found out by those that had derived more from less.
 #[test]
 fn what_most_had_derived_from_less_is_not_left_out() {
@@ -249,6 +265,23 @@ fn a_block_in_place_of_its_own_is_denied() {
     }
     fold.tracker.on_event(Event::L1(l1_view(0, 112, fold.now)));
     assert_eq!(fold.tracker.decide().status.safe_l2, l2(0, 202));
+}
+
+/// Whoever had derived less from more and whoever has another block there deny one view.
+#[test]
+fn two_who_deny_in_two_ways_are_two() {
+    let mut fold = three();
+    let mut invented = view(0, 112, 150, 202, 215);
+    invented.derived.safe.hash = B256::repeat_byte(7);
+    (invented.derived.local_safe, invented.derived.pending_safe) = (invented.derived.safe, invented.derived.safe);
+    let served = [110, 104, 150, 198, 215];
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, served);
+    fold.node(of("c", view(0, 114, 150, 198, 215)), Outcome::Unchanged, served);
+    fold.node(of("b", view(0, 113, 150, 202, 215)), Outcome::Unchanged, served);
+    fold.node(of("a", invented), Outcome::Waiting(Reason::L1Behind), served);
+    fold.l1(0, 114, Outcome::Changed, [114, 104, 150, 198, 215]);
+    fold.node(of("b", view(0, 114, 150, 204, 215)), Outcome::Changed, [114, 114, 150, 204, 215]);
 }
 
 /// Two against two deny nothing, and followers nothing at all.
