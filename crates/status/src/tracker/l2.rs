@@ -39,8 +39,10 @@ impl StatusTracker {
             view.old_l1.clear();
         }
         self.note_client_safe(&view);
-        self.nodes.hear(&view, self.rules.voters);
         let untrue = self.untrue(&view);
+        let bears = |view: &L2View| view.is_set() && self.untrue(view).is_none();
+        let eclipses = !bears(&view) && self.nodes.newest(&view.source).is_some_and(bears);
+        self.nodes.hear(&view, self.rules.voters, eclipses);
         let conflict = view.is_set() && (self.contradicts_safe(&view) || self.is_denied(&view));
         let refused = untrue.or(conflict.then_some(Reason::SafeConflict));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
@@ -48,7 +50,7 @@ impl StatusTracker {
         if believed || self.node_believed.is_none() {
             self.node_believed = Some(view.confirmed);
         }
-        if untrue.is_none() {
+        if untrue.is_none() && view.is_set() {
             self.note_claim(&view);
             self.enqueue(view.clone());
         }
@@ -189,7 +191,7 @@ impl StatusTracker {
     fn note_claim(&mut self, view: &L2View) {
         let claim = (view.source.clone(), view.derived.finalized);
         let served = self.served.as_ref().map_or(0, |served| served.view.derived.finalized.number);
-        let is_news = view.is_set() && claim.1.number > served && !self.claims.contains(&claim);
+        let is_news = claim.1.number > served && !self.claims.contains(&claim);
         if is_news && self.finality_ahead(&claim.1) {
             self.claims.push_back(claim);
             if self.claims.len() > MAX_CLAIMS {

@@ -35,20 +35,26 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn hear(&mut self, view: &L2View, voters: usize) {
+    /// Takes a view. With `eclipses` it bears no witness where the one before it did.
+    pub(super) fn hear(&mut self, view: &L2View, voters: usize, eclipses: bool) {
         self.tick(view.confirmed);
         self.since.get_or_insert(view.confirmed);
         match self.views.binary_search_by(|known| known.source.cmp(&view.source)) {
             Ok(index) => {
                 let old = std::mem::replace(&mut self.views[index], view.clone());
                 let taken_back = !in_order(&old.derived.safe, &view.derived.safe);
-                if old.derived.current_l1 != view.derived.current_l1 || taken_back {
+                if old.derived.current_l1 != view.derived.current_l1 || taken_back || eclipses {
                     self.remember(old);
                 }
             }
             Err(index) => self.views.insert(index, view.clone()),
         }
         self.quorate |= self.views.iter().filter(|view| view.counts()).count() * 2 > voters;
+    }
+
+    /// What a source said last.
+    pub(super) fn newest(&self, source: &SourceName) -> Option<&L2View> {
+        self.views.iter().find(|view| view.source == *source)
     }
 
     /// Time has come to this.
@@ -70,6 +76,9 @@ impl Nodes {
     }
 
     fn remember(&mut self, view: L2View) {
+        if !view.is_set() {
+            return;
+        }
         let own = |known: &L2View| known.source == view.source;
         let pair = |view: &L2View| (view.derived.current_l1, view.derived.safe);
         self.past.retain(|known| !own(known) || pair(known) != pair(&view));

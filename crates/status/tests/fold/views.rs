@@ -333,3 +333,15 @@ fn a_tip_stays_only_on_what_is_safe() {
     check(210, 210, 210);
     check(212, 210, 218);
 }
+
+/// What waits is not lost because the source says nothing next.
+#[test]
+fn a_view_waits_while_its_source_resets() {
+    let mut fold = Fold::settled();
+    let served = [110, 105, 150, 200, 215];
+    fold.node(view(0, 111, 150, 202, 215), Outcome::Waiting(Reason::L1Behind), served);
+    let mut unset = view(0, 111, 150, 202, 215);
+    unset.derived.finalized = L2BlockRef::default();
+    fold.node(unset, Outcome::Waiting(Reason::SourceNotReady), served);
+    fold.l1(0, 111, Outcome::Changed, [111, 111, 150, 202, 215]);
+}

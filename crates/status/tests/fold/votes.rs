@@ -77,6 +77,37 @@ fn a_node_that_is_gone_still_bears_witness() {
     fold.node(of("a", view(0, 106, 150, 198, 215)), Outcome::Changed, [110, 105, 150, 202, 215]);
 }
 
+/// Nor is a word gone because what the node says next tells nothing.
+#[test]
+fn a_node_that_resets_still_bears_witness() {
+    let mut unset = view(0, 111, 150, 202, 215);
+    unset.derived.finalized = L2BlockRef::default();
+    let mut disordered = view(0, 111, 150, 202, 215);
+    disordered.tip.unsafe_l2 = l2(0, 190);
+    for nothing in [unset, disordered] {
+        let mut fold = three();
+        let served = [110, 104, 150, 198, 215];
+        let mut invented = view(0, 111, 150, 202, 215);
+        invented.derived.safe.hash = B256::repeat_byte(7);
+        (invented.derived.local_safe, invented.derived.pending_safe) = (invented.derived.safe, invented.derived.safe);
+        fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+        fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, served);
+        let truth = || view(0, 111, 150, 202, 215);
+        for (name, view) in [
+            ("a", truth()),
+            ("b", invented),
+            ("a", nothing.clone()),
+            ("a", nothing.clone()),
+            ("c", truth()),
+            ("c", nothing),
+        ] {
+            fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of(name, view) }));
+        }
+        fold.tracker.on_event(Event::L1(l1_view(0, 111, fold.now)));
+        assert_ne!(fold.tracker.decide().status.safe_l2.hash, B256::repeat_byte(7));
+    }
+}
+
 /// What two of three tell otherwise is not served, be it the parent of the block.
 #[test]
 fn a_new_safe_block_that_most_deny_is_never_served() {
