@@ -303,7 +303,8 @@ fn a_record_of_another_block_than_the_one_served_is_not_taken() {
         let before = rig.world.read(|chains| chains.status());
         rig.pass(60).await?;
         let served = rig.snapshots.borrow().status.safe_l2.id();
-        rig.nodes[0].with_answer("optimism_syncStatus", move |_, _| Ok(serde_json::to_value(before).expect("a status")));
+        rig.nodes[0]
+            .with_answer("optimism_syncStatus", move |_, _| Ok(serde_json::to_value(before).expect("a status")));
         rig.pass(36).await?;
         rig.nodes[0].without_answers();
         rig.nodes[0].with_answer("optimism_safeHeadAtL1Block", move |_, truth| {

@@ -98,7 +98,39 @@ impl Plan {
                 faults.push(Fault { index: faults.len(), at: at + 1, lasts: 1, what });
             }
         }
-        Self { seed, shape, faults }
+        let mut plan = Self { seed, shape, faults };
+        // Rare on its own, so some runs are given it; the others are what they were without.
+        match rng.random_range(0..12) {
+            0..2 => plan.reorg_deep(&mut rng),
+            2..4 if plan.shape.client => plan.trouble_client(guarded, &mut rng),
+            4..6 => plan.shape.records = plan.shape.nodes.saturating_sub(rng.random_range(1..3)),
+            _ => {}
+        }
+        plan
+    }
+
+    /// As deep as finality allows, which stands still meanwhile.
+    fn reorg_deep(&mut self, rng: &mut StdRng) {
+        let at = rng.random_range(BEGIN..HEALED - 150);
+        self.push(at, 149, What::HoldLabels);
+        let depth = rng.random_range(8..32);
+        self.push(at + rng.random_range(20..140), 1, What::ReorgL1 { depth, length: rng.random_range(0..depth + 3) });
+    }
+
+    /// What happens to an execution client, more often.
+    fn trouble_client(&mut self, guarded: bool, rng: &mut StdRng) {
+        for _ in 0..rng.random_range(1..5) {
+            let ill = Ill::of_client(rng);
+            let at = rng.random_range(BEGIN..HEALED - 5);
+            let lasts = rng.random_range(3..120).min(HEALED - at);
+            if ill.is_honest() || !guarded {
+                self.push(at, lasts, What::Client(ill));
+            }
+        }
+    }
+
+    fn push(&mut self, at: u64, lasts: u64, what: What) {
+        self.faults.push(Fault { index: self.faults.len(), at, lasts, what });
     }
 
     /// The same with these faults only.

@@ -28,6 +28,8 @@ pub struct Endpoint {
     pub since: u64,
     /// The ills that are under way, oldest first: the newest shows.
     under_way: Vec<(usize, Ill)>,
+    /// The answers that it changed.
+    mangled: Arc<Mutex<Vec<Value>>>,
 }
 
 /// Everything that rollup nodes have said, with the time in milliseconds.
@@ -81,7 +83,10 @@ impl Rig {
         let params = shape.params;
         let start = Duration::from_secs(params.genesis_time + AGE * params.l1_block_time);
         let world = World::from(first_chains(params, start));
-        let make = |role| Endpoint { node: Node::new(world.clone(), role), ill: None, since: 0, under_way: Vec::new() };
+        let make = |role| {
+            let node = Node::new(world.clone(), role);
+            Endpoint { node, ill: None, since: 0, under_way: Vec::new(), mangled: Arc::default() }
+        };
         let mut rig = Self {
             l1: (0..shape.l1).map(|_| make(Role::L1)).collect(),
             nodes: (0..shape.nodes).map(|_| make(Role::RollupNode)).collect(),
@@ -215,6 +220,13 @@ impl Rig {
         shows(&self.l1[index])
     }
 
+    /// Whether the only node whose safe heads are asked for told this, and it was a lie: there is nobody else to ask.
+    pub fn is_sole_word(&self, record: &Value) -> bool {
+        let recorders = (0..self.shape.records).filter(|node| self.shape.votes(*node)).collect::<Vec<_>>();
+        let [only] = recorders[..] else { return false };
+        self.nodes[only].mangled.lock().unwrap_or_else(PoisonError::into_inner).contains(record)
+    }
+
     fn pause(&mut self, which: usize, begins: bool) {
         self.pauses[which] = if begins { self.pauses[which] + 1 } else { self.pauses[which].saturating_sub(1) };
         let [l1, sequencer, batcher, labels] = self.pauses.map(|count| count > 0);
@@ -330,6 +342,10 @@ impl Rig {
             said.lock().unwrap_or_else(PoisonError::into_inner).push((now, status));
             Ok(json!(status))
         });
+        let node = &self.nodes[index].node;
+        let mut faults = node.faults();
+        faults.lies.no_safe_db = index >= self.shape.records;
+        node.set(faults);
     }
 }
 
@@ -423,10 +439,15 @@ fn show(endpoint: &mut Endpoint, ill: Option<Ill>, world: World, second: u64, se
         Some(Ill::Mangled(one_in)) => {
             let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
             for method in MANGLED {
-                let (rng, one_in) = (rng.clone(), *one_in);
+                let (rng, one_in, mangled) = (rng.clone(), *one_in, endpoint.mangled.clone());
                 node.with_answer(method, move |_, truth| {
                     let rng = &mut *rng.lock().unwrap_or_else(PoisonError::into_inner);
-                    if rng.random_ratio(1, one_in) { mangle(truth, rng) } else { truth }
+                    if !rng.random_ratio(1, one_in) {
+                        return truth;
+                    }
+                    let lie = mangle(truth, rng)?;
+                    mangled.lock().unwrap_or_else(PoisonError::into_inner).push(lie.clone());
+                    Ok(lie)
                 });
             }
         }

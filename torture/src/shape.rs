@@ -20,6 +20,8 @@ pub struct Shape {
     pub client: bool,
     /// Whether there is a SafeDB.
     pub safe_db: bool,
+    /// How many of the rollup nodes have one themselves, the first ones.
+    pub records: usize,
     /// L1 confirmations before `current_l1` is published.
     pub confs: u64,
     /// Seconds for which a derived half may be held.
@@ -59,6 +61,7 @@ impl Shape {
             origin: nodes > 0 && rng.random_ratio(1, 6),
             client: nodes == 0 || rng.random_ratio(1, 3),
             safe_db: nodes > 0 && rng.random_ratio(2, 5),
+            records: nodes,
             confs: pick(rng, &[0, 0, 0, 2]) as u64,
             max_hold: pick(rng, &[120, 1800]) as u64,
             max_head_age: pick(rng, &[120, 300]) as u64,

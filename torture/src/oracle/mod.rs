@@ -257,7 +257,7 @@ impl Oracle {
             ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
             return Ok(());
         }
-        if self.misled {
+        if self.misled || rig.is_sole_word(&answer["result"]) {
             return Ok(());
         }
         self.judged.safe_heads += 1;

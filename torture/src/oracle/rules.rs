@@ -156,9 +156,10 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         // stands for current_l1, more was derived than it says, and who has less from more contradicts nothing.
         let knew_better = |said: &SyncStatus| {
             let (theirs, ours) = (said.current_l1.number, new.current_l1.number);
-            // Nobody need believe what contradicts itself, and what is unset tells nothing.
+            // Nobody need believe what contradicts itself, and what is unset in part tells nothing.
+            let heads = [said.finalized_l2, said.safe_l2, said.unsafe_l2];
             truth.on_branch(new.head_l1.id(), said.current_l1.id())
-                && !said.safe_l2.hash.is_zero()
+                && heads.iter().all(|head| !head.hash.is_zero())
                 && said.safe_l2.number <= said.unsafe_l2.number
                 && (theirs < ours && said.safe_l2.number > new.safe_l2.number
                     || !by_origin && theirs > ours && said.safe_l2.number < new.safe_l2.number
