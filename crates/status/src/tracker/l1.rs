@@ -3,7 +3,7 @@
 use rollup::{BlockId, L1BlockRef};
 
 use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, nodes::Ballot};
-use crate::{Bug, Heard, L1View, Layer, Place, Profile, Reason};
+use crate::{Bug, Heard, L1View, Layer, Place, Profile, Reason, within_conf_depth};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
@@ -57,16 +57,21 @@ impl StatusTracker {
         view.origins().all(|origin| self.canonical(origin, &view.old_l1))
     }
 
-    /// Shows the furthest view published so far that is canonical on the newest L1. What an abandoned branch held
-    /// stays retained, for the L1 may come back to it.
+    /// Shows the furthest view published so far that is canonical on the newest L1, with the confirmations asked for if
+    /// there is one. What an abandoned branch held stays retained, for the L1 may come back to it.
     fn fall_back(&mut self) {
         let (Some(l1), Some(served)) = (&self.l1, &self.served) else { return };
-        let retained = self.retained.furthest(|view| {
+        let stands = |view: &Taken| {
             let finalized = &served.view.derived.finalized;
             // A view older than what has been finalized since is no longer the whole truth.
             in_order(finalized, &view.derived.safe) && self.is_true(view)
-        });
-        let Some(mut view) = retained.cloned() else { return };
+        };
+        let confirmed = |view: &Taken| {
+            within_conf_depth(Some(l1.head().number), view.derived.current_l1.number, self.rules.l1_confs)
+        };
+        let retained = self.retained.furthest(|view| confirmed(view) && stands(view));
+        // What was deep enough once is still true.
+        let Some(mut view) = retained.or_else(|| self.retained.furthest(stands)).cloned() else { return };
         view.derived.finalized = served.view.derived.finalized;
         let tip = served.view.tip.unsafe_l2;
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {

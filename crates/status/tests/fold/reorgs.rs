@@ -262,3 +262,16 @@ fn a_vote_below_the_fork_counts_once() {
     fold.node(of("b", view(1, 102, 150, 182, 191)), Outcome::Unchanged, [111, 98, 150, 180, 190]);
     fold.node(of("a", view(1, 102, 150, 182, 191)), Outcome::Changed, [111, 102, 150, 182, 191]);
 }
+
+/// An L1 that comes back to a branch may come back to less of it.
+#[test]
+fn the_fallback_has_the_confirmations_asked_for_if_any_has() {
+    let mut fold = Fold::new(Rules { l1_confs: 4, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 99, 150, 190, 200), Outcome::Changed, [110, 99, 150, 190, 200]);
+    fold.node(view(0, 104, 150, 196, 215), Outcome::Changed, [110, 104, 150, 196, 215]);
+    fold.node(view(0, 106, 150, 200, 215), Outcome::Changed, [110, 106, 150, 200, 215]);
+    fold.l1(1, 112, Outcome::Changed, [112, 99, 150, 190, 200]);
+    fold.l1(0, 108, Outcome::Changed, [108, 104, 150, 196, 200]);
+    fold.l1(0, 102, Outcome::Changed, [102, 99, 150, 190, 200]);
+}
