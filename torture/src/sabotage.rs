@@ -40,28 +40,30 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
     if picked > 0 && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The lowest seed that fails, and how, if any does; seeds below it have all been run.
+/// The first seed that fails, and how, if any does: of those asked for, then of those that failed before. Seeds before it
+/// have all been run.
 #[cfg(sabotage)]
 fn first_violation(args: &Args) -> Option<(u64, String)> {
     use std::sync::Mutex;
 
-    use crate::{lock, on_threads};
+    use crate::{lock, on_threads, regressions};
 
-    // The next seed, and the first that failed.
-    let state = Mutex::new((args.from, None::<(u64, String)>));
+    let seeds: Vec<_> = (args.from..args.from + args.seeds).chain(regressions()).collect();
+    // The place of the next seed, and of the first that failed.
+    let state = Mutex::new((0, None::<(usize, String)>));
     let next = || {
         let (next, found) = &mut *lock(&state);
-        let end = found.as_ref().map_or(args.from + args.seeds, |(seed, _)| *seed);
-        (*next < end).then(|| std::mem::replace(next, *next + 1))
+        let end = found.as_ref().map_or(seeds.len(), |(place, _)| *place);
+        (*next < end).then(|| seeds[std::mem::replace(next, *next + 1)])
     };
     on_threads(args, next, |plan, outcome| {
         let (_, found) = &mut *lock(&state);
-        if let Some(violation) = outcome.violation
-            && found.as_ref().is_none_or(|(known, _)| plan.seed < *known)
+        if let (Some(violation), Some(place)) = (outcome.violation, seeds.iter().position(|seed| *seed == plan.seed))
+            && found.as_ref().is_none_or(|(known, _)| place < *known)
         {
-            *found = Some((plan.seed, violation.what));
+            *found = Some((place, violation.what));
         }
     });
     let (_, found) = &mut *lock(&state);
-    found.take()
+    found.take().map(|(place, what)| (seeds[place], what))
 }

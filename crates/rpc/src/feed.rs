@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde::Serialize;
-use status::{Clock, Limits, Now, Reason, Snapshot, Snapshots};
+use status::{Bug, Clock, Limits, Now, Reason, Snapshot, Snapshots};
 use tokio::{
     select,
     sync::watch,
@@ -160,7 +160,7 @@ impl Publisher {
 
     /// When to look again although there is no other snapshot: when this one becomes stale.
     fn wake(&self, news: &News, now: Now) -> Option<Instant> {
-        let until = news.snapshot.fresh_until(now, &self.limits)?;
+        let until = news.snapshot.fresh_until(now, &self.limits).filter(|_| !Bug::StaleUntold.bites())?;
         until.max(now.instant).checked_add(TICK)
     }
 }

@@ -2,7 +2,7 @@
 
 use rollup::BlockId;
 use serde::Serialize;
-use status::{PastReorg, Snapshot, SnapshotId};
+use status::{Bug, PastReorg, Snapshot, SnapshotId};
 
 /// What a subscriber to the reorgs has been told.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Reorgs {
 
     /// The next one as JSON.
     pub(crate) fn next(&mut self, snapshot: &Snapshot) -> Option<String> {
-        if snapshot.l1_epoch <= self.l1_epoch {
+        if snapshot.l1_epoch <= self.l1_epoch || Bug::ReorgUntold.bites() {
             return None;
         }
         let instance = snapshot.id.instance.to_string();

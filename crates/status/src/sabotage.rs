@@ -78,6 +78,18 @@ bugs! {
     Unchecked,
     /// A safe head is answered where `current_l1` has not come yet.
     Underived,
+    /// What most others deny is served.
+    Denied,
+    /// What one calls final is final.
+    FinalByOne,
+    /// An orphaned word is no word, and so no voice against.
+    Unheard,
+    /// Subscribers are not told that their status is stale.
+    StaleUntold,
+    /// Subscribers are not told of L1 reorgs.
+    ReorgUntold,
+    /// A rollup node's output is of any chain.
+    OutputElsewhere,
 }
 
 impl Bug {

@@ -123,7 +123,7 @@ impl StatusTracker {
         let orphaned = |view: &&L2View| {
             Some(view.confirmed) <= self.reorged && view.is_set() && self.untrue(view) == Some(Reason::L1Fork)
         };
-        self.nodes.heard_within(self.rules.fresh_for).filter(orphaned)
+        self.nodes.heard_within(self.rules.fresh_for).filter(orphaned).filter(|_| !Bug::Unheard.bites())
     }
 
     /// Whether this L1, after the one known so far, takes away what some view rests on.
@@ -206,7 +206,7 @@ impl StatusTracker {
         let derivers: Vec<_> = derivers.filter(|view| self.untrue(view).is_none() || forked(view)).collect();
         let reaches = |known: &L2BlockRef| known.number > claim.number || known == claim;
         let reached = derivers.iter().filter(|view| reaches(&view.derived.finalized)).count();
-        !derivers.is_empty() && reached * 2 <= derivers.len()
+        !derivers.is_empty() && reached * 2 <= derivers.len() && !Bug::FinalByOne.bites()
     }
 
     /// Counts the derivers that hold and that contradict the safe head served.
@@ -275,7 +275,7 @@ impl StatusTracker {
             }
         }
         let deny = told.iter().filter(|(_, says)| !says).count();
-        deny > told.len() - deny + 1
+        deny > told.len() - deny + 1 && !Bug::Denied.bites()
     }
 
     /// Whether our L1 has another block at its `current_l1`, be it that ours is the one behind.
