@@ -14,7 +14,9 @@
 //! Deliberately absent: sockets and bytes (the tests of `upstream` and `rpc` have them), and real nodes (`tests`).
 
 pub mod audience;
+mod config;
 pub mod disk;
+pub mod endpoint;
 pub mod ill;
 pub mod oracle;
 pub mod plan;
