@@ -7,7 +7,7 @@ use torture::{plan::Plan, run::run};
 #[test]
 fn a_seed_replays_exactly() {
     // The kinds of subscribers whose frames count differ by seed.
-    for seed in [104, 105, 106] {
+    for seed in [103, 104, 106] {
         let plan = Plan::of(seed);
         let other = plan.clone();
         let there = thread::spawn(move || run(&other)).join().expect("a run does not panic");

@@ -127,6 +127,7 @@ impl Events {
                 return Some(event);
             }
             select! {
+                biased;
                 () = self.shared.stop.cancelled() => {}
                 more = self.feed.changed() => match more {
                     Ok(()) => self.shared.turn().await,

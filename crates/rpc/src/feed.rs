@@ -152,6 +152,7 @@ impl Publisher {
             }
             let next = self.wake(&news, now);
             select! {
+                biased;
                 changed = self.snapshots.changed() => if changed.is_err() { return },
                 () = sleep_until(next.unwrap_or(now.instant)), if next.is_some() => {}
             }
