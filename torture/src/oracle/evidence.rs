@@ -158,9 +158,11 @@ impl Evidence {
         self.count_l1(|shown| truth.on_branch(shown.head.id(), block))
     }
 
-    /// How many L1 endpoints have called this block or a descendant safe, and how many certainly have not.
+    /// How many L1 endpoints have called this block or a descendant safe, or final, and how many certainly have not.
     pub fn call_safe(&self, block: BlockId, truth: &Truth<'_>) -> (usize, usize) {
-        self.count_l1(|shown| shown.safe >= block.number && truth.on_branch(shown.head.id(), block))
+        self.count_l1(|shown| {
+            shown.safe.max(shown.finalized) >= block.number && truth.on_branch(shown.head.id(), block)
+        })
     }
 
     fn count_l1(&self, holds: impl Fn(&Shown) -> bool) -> (usize, usize) {
