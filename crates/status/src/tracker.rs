@@ -3,9 +3,13 @@
 //! It serves the newest pair (L1, L2) whose `current_l1` and safe, local-safe and finalized origins are canonical on
 //! that L1; else the newest L1 with the L2 view served before; else what it serves already.
 
+mod finality;
 mod l1;
 mod l2;
 mod nodes;
+mod shape;
+mod speaker;
+mod votes;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use rollup::{BlockId, L1BlockRef};
 
-use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, nodes::Ballot};
+use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, votes::Ballot};
 use crate::{Bug, Heard, L1View, Layer, Place, Profile, Reason, within_conf_depth};
 
 impl StatusTracker {

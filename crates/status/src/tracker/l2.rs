@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use rollup::{L1BlockRef, L2BlockRef, SafeHead};
-
+use rollup::SafeHead;
 use tokio::time::Instant;
 
-use super::{Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins};
-use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, Rules, SourceName, Tip};
+use super::{
+    Outcome, Served, StatusTracker, Taken, goes_back, in_order,
+    shape::{heads, normalise, ordered, place},
+};
+use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Profile, Reason, SourceName, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
-
-/// How many claims of finality may wait for our L1: those of the last minutes, where each L1 block is final soon.
-const MAX_CLAIMS: usize = 64;
 
 /// How many seconds the tip may be ahead of the clock and of the L1 head, and how many behind the clock before another
 /// source speaks for it.
@@ -186,51 +185,6 @@ impl StatusTracker {
         Verdict::Take(taken, reason)
     }
 
-    /// Keeps a claim of finality that our L1 does not bear out yet: where L1 blocks become final quickly, each claim may
-    /// be ahead of us, and none would ever be served.
-    fn note_claim(&mut self, view: &L2View) {
-        let claim = (view.source.clone(), view.derived.finalized);
-        let served = self.served.as_ref().map_or(0, |served| served.view.derived.finalized.number);
-        let is_news = claim.1.number > served && !self.claims.contains(&claim);
-        if is_news && self.finality_ahead(&claim.1) {
-            self.claims.push_back(claim);
-            if self.claims.len() > MAX_CLAIMS {
-                self.claims.pop_front();
-            }
-        }
-    }
-
-    /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
-    fn borne_out(&self, taken: &Taken) -> Option<L2BlockRef> {
-        let held = self.served.as_ref()?.view.derived.finalized;
-        let stands = |claim: &&L2BlockRef| {
-            claim.number > held.number
-                && in_order(claim, &taken.derived.safe)
-                && self.canonical(claim.l1_origin, &taken.old_l1)
-                && !self.finality_ahead(claim)
-                && !self.is_head_denied(&taken.source, claim)
-                && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
-        };
-        let own = self.claims.iter().filter(|(source, _)| *source == taken.source).map(|(_, claim)| claim);
-        own.filter(stands).max_by_key(|claim| claim.number).copied()
-    }
-
-    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out once it tells of finality:
-    /// an origin above its finalized block, or a block above the safe head of the earliest view past that block, which
-    /// holds all that was derived up to it.
-    pub(super) fn finality_ahead(&self, claim: &L2BlockRef) -> bool {
-        let Some(l1) = &self.l1 else { return false };
-        if Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
-            return false;
-        }
-        let bound = || self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
-        let above_l1 = || {
-            claim.l1_origin.number > l1.finalized.number
-                || bound().is_some_and(|view| view.derived.safe.number < claim.number)
-        };
-        !l1.finalized.is_zero() && above_l1() || self.finalized_by_few(claim)
-    }
-
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
     fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
         let floor = &served.view.derived;
@@ -244,16 +198,6 @@ impl StatusTracker {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())
-    }
-
-    /// Whether it has another finalized block than the one served, or than a node's safe head published before, which
-    /// is canonical still: whoever says so cannot speak.
-    pub(super) fn contradicts_finalized(&self, new: &Derived) -> bool {
-        let served = self.served.as_ref().map(|served| served.view.derived.finalized);
-        let safe = self.retained.with_safe(new.finalized.number, |view| view.is_of_node() && self.is_true(view));
-        let known = [served, safe.filter(|_| !self.overruled).map(|view| view.derived.safe)];
-        let other = |known: L2BlockRef| known.number == new.finalized.number && known.hash != new.finalized.hash;
-        known.into_iter().flatten().any(other) && !Bug::FinalizedOther.bites()
     }
 
     /// Serves `taken`, on the newest L1.
@@ -336,66 +280,4 @@ fn safe_heads(view: &L2View, l1: &L1View) -> Arc<[SafeHead]> {
     let refs = &l1.refs;
     let off = |record: &SafeHead| refs.at(record.l1_block.number).is_some_and(|ours| ours.id() != record.l1_block);
     if view.safe_heads.iter().any(off) { Arc::from([]) } else { view.safe_heads.clone() }
-}
-
-/// The heads of a view that are set.
-fn heads(view: &L2View) -> impl Iterator<Item = &L2BlockRef> {
-    let L2View { derived: Derived { finalized, safe, local_safe, pending_safe, .. }, tip, .. } = view;
-    let heads = [finalized, safe, local_safe, pending_safe, &tip.unsafe_l2, &tip.cross_unsafe];
-    heads.into_iter().filter(|head| !head.is_zero())
-}
-
-/// finalized <= safe <= local_safe <= unsafe, by number and, at the same number, by hash.
-fn ordered(derived: &Derived, tip: &Tip) -> bool {
-    let heads = [derived.finalized, derived.safe, derived.local_safe, tip.unsafe_l2];
-    heads.windows(2).all(|pair| in_order(&pair[0], &pair[1]))
-}
-
-/// Fills what some node generations leave out or leave stale after a reset.
-fn normalise(view: &mut L2View, rules: &Rules) {
-    let L2View { derived, tip, .. } = view;
-    let interop = rules.interop_time.is_some_and(|time| tip.unsafe_l2.timestamp >= time);
-    // What is unset is below any head.
-    let outside = |head: &L2BlockRef| !in_order(&derived.safe, head) || !in_order(head, &tip.unsafe_l2);
-    if !interop && outside(&derived.local_safe) {
-        derived.local_safe = derived.safe;
-    }
-    if outside(&derived.pending_safe) {
-        derived.pending_safe = derived.local_safe;
-    }
-    if tip.cross_unsafe.is_zero() || !in_order(&tip.cross_unsafe, &tip.unsafe_l2) {
-        // Nodes of 2026 have dropped it. Under interop the cross-safe head is a true lower bound.
-        tip.cross_unsafe = if interop { derived.safe } else { tip.unsafe_l2 };
-    }
-    // What is the same block is the same in every field.
-    for (head, known) in [
-        (&mut derived.local_safe, derived.safe),
-        (&mut derived.pending_safe, derived.safe),
-        (&mut tip.cross_unsafe, tip.unsafe_l2),
-    ] {
-        if head.id() == known.id() {
-            *head = known;
-        }
-    }
-}
-
-/// Places every L1 block the derived half rests on; the answer is its `current_l1` as our L1 has it.
-pub(super) fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
-    let head = l1.head().number;
-    let lag = view.head_l1.saturating_sub(head);
-    let mut wait = None;
-    for origin in origins(&view.derived) {
-        match l1.place(origin, &view.old_l1, 0) {
-            Place::Canonical(_) => {}
-            Place::Ahead => wait = Some(Reason::L1Behind),
-            Place::Unknown => wait = wait.or(Some(Reason::L1Unknown)),
-            // Among the blocks our head lags it may be us who are on the fork.
-            Place::Fork if origin.number.saturating_add(lag) > head => wait = Some(Reason::L1Behind),
-            Place::Fork => return Err(Verdict::Refuse(Reason::L1Fork)),
-        }
-    }
-    match (wait, l1.place(view.derived.current_l1, &view.old_l1, confs)) {
-        (None, Place::Canonical(current_l1)) => Ok(current_l1),
-        (wait, _) => Err(Verdict::Queue(wait.unwrap_or(Reason::L1Behind))),
-    }
 }

@@ -1,0 +1,80 @@
+//! What of L2 is called final: checked, and never filled in.
+
+use rollup::L2BlockRef;
+
+use super::{StatusTracker, Taken, in_order};
+use crate::{Bug, Derived, L2View, Profile, Reason};
+
+/// How many claims of finality may wait for our L1: those of the last minutes, where each L1 block is final soon.
+const MAX_CLAIMS: usize = 64;
+
+impl StatusTracker {
+    /// Keeps a claim of finality that our L1 does not bear out yet: where L1 blocks become final quickly, each claim may
+    /// be ahead of us, and none would ever be served.
+    pub(super) fn note_claim(&mut self, view: &L2View) {
+        let claim = (view.source.clone(), view.derived.finalized);
+        let served = self.served.as_ref().map_or(0, |served| served.view.derived.finalized.number);
+        let is_news = claim.1.number > served && !self.claims.contains(&claim);
+        if is_news && self.finality_ahead(&claim.1) {
+            self.claims.push_back(claim);
+            if self.claims.len() > MAX_CLAIMS {
+                self.claims.pop_front();
+            }
+        }
+    }
+
+    /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
+    pub(super) fn borne_out(&self, taken: &Taken) -> Option<L2BlockRef> {
+        let held = self.served.as_ref()?.view.derived.finalized;
+        let stands = |claim: &&L2BlockRef| {
+            claim.number > held.number
+                && in_order(claim, &taken.derived.safe)
+                && self.canonical(claim.l1_origin, &taken.old_l1)
+                && !self.finality_ahead(claim)
+                && !self.is_head_denied(&taken.source, claim)
+                && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
+        };
+        let own = self.claims.iter().filter(|(source, _)| *source == taken.source).map(|(_, claim)| claim);
+        own.filter(stands).max_by_key(|claim| claim.number).copied()
+    }
+
+    /// Whether more is claimed to be final than most derivers claim, or than our L1 bears out once it tells of finality:
+    /// an origin above its finalized block, or a block above the safe head of the earliest view past that block, which
+    /// holds all that was derived up to it.
+    pub(super) fn finality_ahead(&self, claim: &L2BlockRef) -> bool {
+        let Some(l1) = &self.l1 else { return false };
+        if Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
+            return false;
+        }
+        let bound = || self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
+        let above_l1 = || {
+            claim.l1_origin.number > l1.finalized.number
+                || bound().is_some_and(|view| view.derived.safe.number < claim.number)
+        };
+        !l1.finalized.is_zero() && above_l1() || self.finalized_by_few(claim)
+    }
+
+    /// Whether it has another finalized block than the one served, or than a node's safe head published before, which
+    /// is canonical still: whoever says so cannot speak.
+    pub(super) fn contradicts_finalized(&self, new: &Derived) -> bool {
+        let served = self.served.as_ref().map(|served| served.view.derived.finalized);
+        let safe = self.retained.with_safe(new.finalized.number, |view| view.is_of_node() && self.is_true(view));
+        let known = [served, safe.filter(|_| !self.overruled).map(|view| view.derived.safe)];
+        let other = |known: L2BlockRef| known.number == new.finalized.number && known.hash != new.finalized.hash;
+        known.into_iter().flatten().any(other) && !Bug::FinalizedOther.bites()
+    }
+
+    /// Whether no more than half of the derivers have this block, or more, finalized. Who is on another branch of L1 than
+    /// we have counts too: what is final is below.
+    fn finalized_by_few(&self, claim: &L2BlockRef) -> bool {
+        let forked = |view: &L2View| {
+            self.untrue(view) == Some(Reason::L1Fork) && self.canonical(view.derived.finalized.l1_origin, &view.old_l1)
+        };
+        let recent = self.nodes.heard_within(self.rules.fresh_for);
+        let derivers = recent.filter(|view| view.profile == Profile::Deriver && view.is_set());
+        let derivers: Vec<_> = derivers.filter(|view| self.untrue(view).is_none() || forked(view)).collect();
+        let reaches = |known: &L2BlockRef| known.number > claim.number || known == claim;
+        let reached = derivers.iter().filter(|view| reaches(&view.derived.finalized)).count();
+        !derivers.is_empty() && reached * 2 <= derivers.len() && !Bug::FinalByOne.bites()
+    }
+}
