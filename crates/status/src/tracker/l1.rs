@@ -57,8 +57,8 @@ impl StatusTracker {
         view.origins().all(|origin| self.canonical(origin, &view.old_l1))
     }
 
-    /// Shows the furthest view published so far that is canonical on the newest L1, with the confirmations asked for if
-    /// there is one. What an abandoned branch held stays retained, for the L1 may come back to it.
+    /// Shows the furthest view published so far that is canonical on the newest L1. What an abandoned branch held stays
+    /// retained, for the L1 may come back to it.
     fn fall_back(&mut self) {
         let (Some(l1), Some(served)) = (&self.l1, &self.served) else { return };
         let stands = |view: &Taken| {
@@ -66,12 +66,14 @@ impl StatusTracker {
             // A view older than what has been finalized since is no longer the whole truth.
             in_order(finalized, &view.derived.safe) && self.is_true(view)
         };
-        let confirmed = |view: &Taken| {
-            within_conf_depth(Some(l1.head().number), view.derived.current_l1.number, self.rules.l1_confs)
+        // What the reorg left in place was deep enough; what comes back with a branch has to be.
+        let ancestor = served.l1.refs.reorg_to(&l1.refs).and_then(|reorg| reorg.ancestor);
+        let deep_enough = |view: &Taken| {
+            let current_l1 = view.derived.current_l1.number;
+            ancestor.is_some_and(|ancestor| current_l1 <= ancestor.number)
+                || within_conf_depth(Some(l1.head().number), current_l1, self.rules.l1_confs)
         };
-        let retained = self.retained.furthest(|view| confirmed(view) && stands(view));
-        // What was deep enough once is still true.
-        let Some(mut view) = retained.or_else(|| self.retained.furthest(stands)).cloned() else { return };
+        let Some(mut view) = self.retained.furthest(|view| deep_enough(view) && stands(view)).cloned() else { return };
         view.derived.finalized = served.view.derived.finalized;
         let tip = served.view.tip.unsafe_l2;
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
