@@ -192,6 +192,7 @@ mod tests {
         check(&electorate, 2, 3);
         electorate.hear(state(2, Health::WrongChain));
         check(&electorate, 1, 1);
+        assert_eq!(electorate.awaited(), 1, "another chain is not waited for");
         electorate.hear(state(1, Health::Live));
         check(&electorate, 2, 2);
     }
@@ -209,7 +210,8 @@ mod tests {
         assert_eq!(told(Standing::Agrees), ["live"]);
         assert_eq!(told(Standing::Agrees), [""; 0]);
         assert_eq!(told(Standing::Lags(4)), ["lagging"]);
-        assert_eq!(told(Standing::Lags(5)), [""; 0]);
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(told(Standing::Lags(5)), [""; 0], "since then");
         assert_eq!(told(Standing::Conflicts), ["conflicting"]);
         assert_eq!(told(Standing::Agrees), ["live"]);
     }

@@ -185,6 +185,7 @@ mod tests {
                 true => schedule.found(&chain, at(now)),
                 false => schedule.missed(at(now).instant),
             }
+            assert!(schedule.seen.len() <= BLOCKS, "what was seen is forgotten");
         }
         (polls / 200.0, late / 200.0)
     }
@@ -217,6 +218,22 @@ mod tests {
             schedule.found(&chain, now);
             assert!(schedule.next(now.instant) <= now.instant + Duration::from_secs(12));
         }
+    }
+
+    #[test]
+    fn missed_slots_do_not_make_blocks_rarer_and_a_chain_may_go_back() {
+        let start = Instant::now();
+        let at =
+            |seconds: u64| Now { instant: start + Duration::from_secs(seconds), unix: Duration::from_secs(seconds) };
+        let timestamps = [0, 12, 36, 60, 84, 108, 132];
+        let mut schedule = Schedule::new(at(0));
+        schedule.primed(&chain(&timestamps[..1]), at(0));
+        for known in 2..=timestamps.len() {
+            schedule.found(&chain(&timestamps[..known]), at(timestamps[known - 1]));
+        }
+        assert!(schedule.next(at(132).instant) <= at(144).instant + OVERDUE);
+        schedule.found(&chain(&timestamps[..3]), at(140));
+        assert!(schedule.next(at(140).instant) <= at(152).instant);
     }
 
     #[test]

@@ -66,6 +66,9 @@ impl Vote {
             (branch, view.head().number, view.safe.number, view.finalized.number)
         });
         assert_eq!(decided, expected, "branch, head, safe, finalized");
+        if let (Some(view), Some((branch, _, safe, finalized))) = (view, expected) {
+            assert_eq!((view.safe, view.finalized), (label(branch, safe), label(branch, finalized)), "on its branch");
+        }
         let letter = |standing: &Standing| match standing {
             Standing::Agrees => 'a',
             Standing::Lags(_) => 'l',
@@ -81,6 +84,12 @@ impl Vote {
     /// When the head was last confirmed, in rounds.
     fn confirmed(&self) -> u64 {
         self.decided.as_ref().map_or(0, |decided| (decided.view.head_confirmed - self.start).as_secs())
+    }
+
+    /// When the labels were last confirmed, in rounds.
+    fn labels_confirmed(&self) -> u64 {
+        let at = self.decided.as_ref().and_then(|decided| decided.view.labels_confirmed);
+        at.map_or(0, |at| (at - self.start).as_secs())
     }
 }
 
@@ -125,6 +134,49 @@ fn most_of_three_extend_the_head_and_one_cannot() {
     );
 }
 
+#[test]
+fn a_label_is_the_highest_that_most_have_in_whatever_order_they_speak() {
+    let (low, high) = (Some((0, 103, 96, 93)), Some((0, 103, 97, 94)));
+    for said in [[low, high, high], [high, low, high], [high, high, low]] {
+        Vote::of(3).round(&said, Some((0, 103, 97, 94)), "aaa");
+    }
+    // The head itself may bear labels.
+    Vote::of(2).round(&[Some((0, 104, 104, 104)), Some((0, 106, 105, 104))], Some((0, 104, 104, 104)), "aa");
+    // A higher label on another branch says nothing of this one.
+    Vote::of(3).round(
+        &[Some((0, 110, 107, 95)), Some((0, 110, 99, 95)), Some((1, 110, 108, 95))],
+        Some((0, 110, 99, 95)),
+        "aac",
+    );
+}
+
+/// The one at the middle of three, wherever it stands.
+#[test]
+fn head_and_labels_are_as_old_as_the_word_that_completes_the_majority() {
+    for seconds in [[1, 2, 3], [3, 1, 2], [2, 3, 1], [3, 2, 1]] {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let said = [0, 1, 2].map(|index| observation(NAMES[index], (0, 104, 97, 94), at(seconds[index])));
+        let view = agree(&said, 3, None).decided.expect("all say the same").view;
+        assert_eq!((view.head_confirmed, view.labels_confirmed), (at(2), Some(at(2))), "{seconds:?}");
+    }
+}
+
+/// At block 0 an unknown label has the number of a known one.
+#[test]
+fn a_final_genesis_and_no_label_are_no_contradiction_and_no_majority() {
+    let genesis = L1BlockRef { hash: B256::repeat_byte(9), ..L1BlockRef::default() };
+    let says = |name, finalized| Observation {
+        refs: Arc::new(Chain::new(genesis)),
+        finalized,
+        ..observation(name, (0, 100, 0, 0), Instant::now())
+    };
+    let agreement = agree(&[says("a", genesis), says("b", L1BlockRef::default())], 2, None);
+    assert_eq!(agreement.standing, [Standing::Agrees, Standing::Agrees]);
+    let view = agreement.decided.expect("they have one head").view;
+    assert_eq!((view.head(), view.finalized), (genesis, L1BlockRef::default()));
+}
+
 /// Of two one was gone while the other, new and far behind, was taken at its word: then both are there.
 #[test]
 fn a_head_below_what_one_remembers_is_extended_by_what_the_other_does() {
@@ -141,6 +193,24 @@ fn a_head_below_what_one_remembers_is_extended_by_what_the_other_does() {
     assert_eq!((view.head(), view.finalized), (block(0, 103), block(0, 94)));
 }
 
+/// A label that moves back takes the refs with it, although the head stays.
+#[test]
+fn refs_are_those_of_the_first_that_has_the_head_now() {
+    let start = Instant::now();
+    let from = |name: &str, first: u64| {
+        let mut refs = Chain::new(block(0, first));
+        assert!((first + 1..=104).all(|number| refs.extend(block(0, number))));
+        Observation { refs: Arc::new(refs), ..observation(name, (0, 104, 99, 98), start) }
+    };
+    let mut decided = None;
+    for said in [[from("a", 95), from("b", 93)], [from("a", 92), from("b", 93)]] {
+        decided = agree(&said, 2, decided.as_ref()).decided;
+        let refs = decided.as_ref().map(|decided| &decided.view.refs);
+        // The same ones, not equal ones: else each vote is news.
+        assert!(refs.is_some_and(|refs| Arc::ptr_eq(refs, &said[0].refs)), "{refs:?}");
+    }
+}
+
 #[test]
 fn nothing_goes_back_because_endpoints_leave_or_lag() {
     let mut vote = Vote::of(3);
@@ -151,6 +221,12 @@ fn nothing_goes_back_because_endpoints_leave_or_lag() {
     vote.round(&[None, None, None], Some((0, 104, 97, 94)), "");
     // Alone it extends the head, but finality needs most of all.
     vote.round(&[None, None, Some((0, 106, 100, 98))], Some((0, 106, 100, 94)), "a");
+    assert_eq!(vote.confirmed(), 5);
+    assert!(vote.labels_confirmed() > 0, "one alone does not make them unconfirmed");
+    // Alone on another branch it takes nothing back, nor are its labels ours, be they above our head or not.
+    for safe in [110, 106] {
+        vote.round(&[Some((1, 112, safe, 94)), None, None], Some((0, 106, 100, 94)), "c");
+    }
 }
 
 #[test]
@@ -188,6 +264,15 @@ fn a_reorg_takes_most_of_all() {
         Some((0, 104, 99, 95)),
         "aaa",
     );
+}
+
+#[test]
+fn labels_go_along_with_a_reorg() {
+    let all = |says| [Some(says); 3];
+    let mut vote = Vote::of(3);
+    vote.round(&all((0, 110, 108, 107)), Some((0, 110, 108, 107)), "aaa");
+    // Safe is lower there, finalized is another block of that height: whether that may be is not decided here.
+    vote.round(&all((1, 111, 107, 107)), Some((1, 111, 107, 107)), "aaa");
 }
 
 #[test]
@@ -253,6 +338,28 @@ fn finalized_blocks_that_contradict_each_other_stop_everything_or_expel_one() {
     );
     // With one gone it is one against one; a majority of two that are left is no majority of three.
     vote.round(&[Some((1, 111, 107, 106)), None, Some((0, 110, 107, 106))], Some((0, 110, 107, 106)), "cc");
+    // One for which nothing is final sides with nobody.
+    vote.round(
+        &[Some((1, 111, 107, 106)), Some((0, 110, 107, 106)), Some((0, 110, 107, 0))],
+        Some((0, 110, 107, 106)),
+        "ccc",
+    );
+
+    // What is final for one only forks off above what is final for the other.
+    Vote::of(2).round(&[Some((0, 108, 99, 95)), Some((1, 110, 107, 106))], Some((0, 104, 99, 95)), "aa");
+}
+
+/// A label may lie below the refs, where its hash alone tells.
+#[test]
+fn another_finalized_block_below_the_refs_expels_too() {
+    let short = |name, branch| {
+        let mut refs = Chain::new(block(0, 120));
+        assert!(refs.extend(block(0, 121)));
+        Observation { refs: Arc::new(refs), ..observation(name, (branch, 121, 0, 110), Instant::now()) }
+    };
+    let agreement = agree(&[short("a", 1), short("b", 0), short("c", 0)], 3, None);
+    assert_eq!(agreement.standing, [Standing::Conflicts, Standing::Agrees, Standing::Agrees]);
+    assert_eq!(agreement.decided.map(|decided| decided.view.finalized), Some(block(0, 110)));
 }
 
 #[test]
