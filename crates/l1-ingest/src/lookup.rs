@@ -112,3 +112,26 @@ impl fmt::Debug for L1 {
         write!(f, "L1({:?})", self.lock().chain.as_ref().map(|chain| chain.head().id()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    #[test]
+    fn half_is_no_majority() {
+        let block = |byte| L1BlockRef { hash: B256::repeat_byte(byte), ..L1BlockRef::default() };
+        for (answers, most) in [
+            (&[][..], None),
+            (&[1], Some(1)),
+            (&[1, 1], Some(1)),
+            (&[1, 2], None),
+            (&[1, 2, 2], Some(2)),
+            (&[1, 2, 3], None),
+            (&[1, 1, 2, 2], None),
+        ] {
+            assert_eq!(majority(answers.iter().map(|byte| block(*byte)).collect()), most.map(block), "{answers:?}");
+        }
+    }
+}

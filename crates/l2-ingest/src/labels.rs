@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn only_a_block_that_is_not_found_is_an_unset_label() {
         for (code, message, unset) in [
-            (-39001, "Unknown block", true),
+            (-39001, "nothing there", true),
+            (-32000, "Unknown block", true),
             (-32000, "safe block not found", true),
             (-32000, "finalized block not found", true),
             (-32001, "block not found: finalized", true),

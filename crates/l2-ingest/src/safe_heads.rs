@@ -306,3 +306,6 @@ where
     }
     Setback::Broken
 }
+
+#[cfg(test)]
+mod tests;

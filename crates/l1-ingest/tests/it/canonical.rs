@@ -201,9 +201,11 @@ async fn heads_that_come_twice_or_late_change_nothing() {
     };
     let head = rig.head().number;
     for late in [shown(head), shown(head - 1), shown(3), shown(head)] {
+        rig.run(3).await;
         rig.node.announce(late);
         rig.run(1).await;
         assert!(rig.is_canonical());
+        assert!(rig.view().head_confirmed.elapsed() <= Duration::from_secs(1), "or but that it is confirmed");
     }
     assert_eq!(reorgs(&rig), 0);
     assert_eq!(rig.healths(), [Connecting, Verifying, Live]);
