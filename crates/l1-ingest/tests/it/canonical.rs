@@ -193,6 +193,7 @@ async fn a_burst_of_heads_is_one_view() {
 #[tokio::test(start_paused = true)]
 async fn heads_that_come_twice_or_late_change_nothing() {
     let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(Kind::Ws) }).await;
+    rig.run(3).await;
     let shown = |number: u64| {
         rig.world.read(|chains| {
             let params = serde_json::json!([format!("{number:#x}"), false]);
@@ -201,7 +202,6 @@ async fn heads_that_come_twice_or_late_change_nothing() {
     };
     let head = rig.head().number;
     for late in [shown(head), shown(head - 1), shown(3), shown(head)] {
-        rig.run(3).await;
         rig.node.announce(late);
         rig.run(1).await;
         assert!(rig.is_canonical());
