@@ -232,6 +232,9 @@ mod tests {
             schedule.found(&chain(&timestamps[..known]), at(timestamps[known - 1]));
         }
         assert!(schedule.next(at(132).instant) <= at(144).instant + OVERDUE);
+        // It was never seen as low as that.
+        let mut schedule = Schedule::new(at(132));
+        schedule.primed(&chain(&timestamps), at(132));
         schedule.found(&chain(&timestamps[..3]), at(140));
         assert!(schedule.next(at(140).instant) <= at(152).instant);
     }

@@ -220,8 +220,6 @@ async fn a_node_that_contradicts_itself_begins_anew() {
     };
     let other = |at| move |story: &mut Story| story.lies = vec![(at, Some(record(ONE_L1, (119, 60), 1)))];
     let status = (120, 60);
-    let above = [(119, Some(record(ONE_L1, (121, 60), 0))), (120, Some(record(ONE_L1, (118, 58), 0)))];
-    check_refused("above the L1 block asked for", status, |story| story.lies = above.to_vec(), true).await;
     check_refused("newer than its status", status, lie(119, 119, 61), true).await;
     check_refused("older than its last status", status, lie(119, 119, 59), true).await;
     check_refused("another block than its status has", status, other(119), true).await;
