@@ -222,7 +222,6 @@ impl<'a> Run<'a> {
                 changed = server.snapshots.changed() => {
                     changed?;
                     let newest = server.snapshots.borrow_and_update().clone();
-                    self.note_recorded(&newest)?;
                     self.see(&newest, from)?;
                 }
                 ended = &mut server.parts => {
@@ -256,17 +255,14 @@ impl<'a> Run<'a> {
     fn see_newest(&mut self, now: u64) -> Result<()> {
         let Some(server) = &mut self.server else { return Ok(()) };
         let newest = server.snapshots.borrow_and_update().clone();
-        if self.last != (newest.id.instance.0, newest.id.sequence) {
-            self.note_recorded(&newest)?;
-        }
         self.see(&newest, now)
     }
 
     /// Notes what is on disk when this is published.
-    fn note_recorded(&mut self, newest: &Snapshot) -> Result<()> {
+    fn note_recorded(&mut self, newest: &Snapshot, now: u64) -> Result<()> {
         let Some(db) = self.server.as_ref().and_then(|server| server.db.as_ref()) else { return Ok(()) };
         let recorded = db.stored(u64::MAX)?.map_or(0, |block| block.number);
-        self.oracle.recorded(recorded, newest.status.current_l1.number);
+        self.oracle.recorded(recorded, newest.status.current_l1.number, now);
         Ok(())
     }
 
@@ -275,6 +271,7 @@ impl<'a> Run<'a> {
         if id == self.last {
             return Ok(());
         }
+        self.note_recorded(snapshot, now)?;
         let published = published(snapshot)?;
         (now, id, snapshot.json.get(), snapshot.l1_epoch, snapshot.l2_epoch).hash(&mut self.digest);
         self.last = id;
@@ -304,7 +301,7 @@ impl<'a> Run<'a> {
             let number = if far { current.saturating_sub(below * 5) } else { (current + 2).saturating_sub(below) };
             let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;
             answer.to_string().hash(&mut self.digest);
-            self.oracle.safe_head(number, &answer, &self.rig)?;
+            self.oracle.safe_head(number, &answer, &self.rig, now)?;
         }
         self.recovered |= self.oracle.must_be_well(now);
         self.oracle.well(&answered, &self.rig, now)

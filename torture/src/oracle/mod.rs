@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::{evidence::Evidence, truth::Truth};
-use crate::{plan::HEALED, rig::Rig};
+use crate::{plan::HEALED, rig::Rig, run::TICK};
 
 /// A snapshot as a client reads it.
 #[derive(Clone, Debug)]
@@ -85,8 +85,9 @@ pub struct Oracle {
     misled: bool,
     max_hold: u64,
     max_head_age: u64,
-    /// Up to which L1 block safe heads were recorded when the newest status came out; none if that did not matter.
-    recorded: Option<u64>,
+    /// Up to which L1 block safe heads were recorded when the newest status came out, and when that was; none if that did
+    /// not matter.
+    recorded: Option<(u64, u64)>,
     /// When another derived half was last published; it may have waited for our L1, or an L1 reorg brought it back.
     derived_at: u64,
     /// Everything that this instance has published.
@@ -174,8 +175,8 @@ impl Oracle {
 
     /// Notes up to which L1 block safe heads are on disk at the moment when a `current_l1` is published. What is lower
     /// than before is published first.
-    pub fn recorded(&mut self, number: u64, current_l1: u64) {
-        self.recorded = (current_l1 >= self.status().current_l1.number).then_some(number);
+    pub fn recorded(&mut self, number: u64, current_l1: u64, now: u64) {
+        self.recorded = (current_l1 >= self.status().current_l1.number).then_some((number, now));
     }
 
     /// Judges a snapshot at the moment of its publication.
@@ -252,7 +253,7 @@ impl Oracle {
     }
 
     /// Judges an answer to `optimism_safeHeadAtL1Block`: the true history, or an error that is no guess.
-    pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig) -> Result<()> {
+    pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig, now: u64) -> Result<()> {
         if let Some(error) = answer.get("error") {
             ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
             return Ok(());
@@ -262,7 +263,10 @@ impl Oracle {
         }
         self.judged.safe_heads += 1;
         let truth = Truth::of(rig);
-        if let Some(recorded) = self.recorded {
+        // What a node tells of the past later is recorded later, and nothing else is published then.
+        if let Some((recorded, at)) = self.recorded
+            && now < at + TICK
+        {
             ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
         }
         rules::safe_head(number, &answer["result"], &self.status(), &truth)
