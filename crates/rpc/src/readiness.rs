@@ -127,7 +127,7 @@ pub(crate) fn explain(stale: &Stale, snapshot: &Snapshot) -> String {
         "l2_view" => "no source has confirmed the L2 view",
         "safe_l2" => "one of two rollup nodes contradicts the safe head",
         "derived" => {
-            let why = snapshot.held.map_or("", |held| held.reason.explain());
+            let why = snapshot.held.map_or("no source has confirmed them since", |held| held.reason.explain());
             return format!("the derived heads have been held for {age:.1} s, the limit is {limit:.1} s: {why}");
         }
         _ => return format!("the newest L1 block is {age:.1} s old, the limit is {limit:.1} s"),

@@ -61,8 +61,8 @@ impl Snapshot {
         let head = self.confirmed.head_l1.and_then(|at| over("head_l1", since(at), limits.max_age));
         let l2 = self.confirmed.tip.max(self.confirmed.derived);
         let l2 = l2.and_then(|at| over("l2_view", since(at), limits.max_age));
-        let held = self.held.filter(|_| !Bug::HoldLimit.bites());
-        let held = held.and_then(|held| over("derived", since(held.since), limits.max_hold));
+        let derived = self.derived_since(limits).filter(|_| !Bug::HoldLimit.bites());
+        let derived = derived.and_then(|(at, limit)| over("derived", since(at), limit));
         let frozen = || {
             let age = now.unix.saturating_sub(Duration::from_secs(self.status.head_l1.timestamp));
             (!limits.max_head_age.is_zero() && !Bug::FrozenHead.bites())
@@ -72,7 +72,14 @@ impl Snapshot {
         if let Some(tied) = self.tied {
             return Some(Stale { label: "safe_l2", age: since(tied), limit: Duration::ZERO });
         }
-        head.or(l2).or(held).or_else(frozen)
+        head.or(l2).or(derived).or_else(frozen)
+    }
+
+    /// Since when the derived half is as it is, and for how long it may be: what is not held may have waited for long
+    /// before it was taken.
+    fn derived_since(&self, limits: &Limits) -> Option<(Instant, Duration)> {
+        let held = self.held.map(|held| (held.since, limits.max_hold));
+        held.or(self.confirmed.derived.map(|at| (at, limits.max_hold.max(limits.max_age))))
     }
 
     /// Until when a snapshot that is not stale now stays so, if nobody confirms it and the clock is not set. None if it
@@ -83,13 +90,13 @@ impl Snapshot {
         }
         let confirmed = [self.confirmed.head_l1, self.confirmed.tip.max(self.confirmed.derived)];
         let confirmed = confirmed.into_iter().flatten().filter_map(|at| at.checked_add(limits.max_age));
-        let held = self.held.and_then(|held| held.since.checked_add(limits.max_hold));
+        let derived = self.derived_since(limits).and_then(|(at, limit)| at.checked_add(limit));
         let frozen = || {
             let at = Duration::from_secs(self.status.head_l1.timestamp).checked_add(limits.max_head_age)?;
             now.instant.checked_add(at.saturating_sub(now.unix))
         };
         let frozen = (!limits.max_head_age.is_zero()).then(frozen).flatten();
-        confirmed.chain(held).chain(frozen).min()
+        confirmed.chain(derived).chain(frozen).min()
     }
 
     /// Why `/readyz` says no; none when every needed label is known and fresh.

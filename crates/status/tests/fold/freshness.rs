@@ -107,3 +107,23 @@ fn fresh_until_is_when_it_becomes_stale() {
     let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
     assert_eq!(unset.fresh_until(Clock::system().now(), &Limits::default()), None);
 }
+
+/// What waited for its confirmations is as old as its source's word, though nothing is held.
+#[test]
+fn what_waited_for_long_is_old_when_it_is_taken() {
+    let mut fold = Fold::new(Rules { l1_confs: 4, ..Rules::default() });
+    fold.l1(0, 108, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 104, 150, 198, 215), Outcome::Changed, [108, 104, 150, 198, 215]);
+    let said = fold.now;
+    fold.node(view(0, 105, 150, 200, 216), Outcome::Waiting(Reason::L1Behind), [108, 104, 150, 198, 216]);
+    fold.now += Duration::from_secs(1000);
+    fold.node(view(0, 106, 150, 202, 217), Outcome::Waiting(Reason::L1Behind), [108, 104, 150, 198, 217]);
+    fold.l1(0, 109, Outcome::Changed, [109, 105, 150, 200, 217]);
+    assert_eq!(fold.last.held, None);
+    let limits = Limits { max_age: Duration::from_secs(1000), ..Limits::default() };
+    let stale = |age| {
+        let now = status::Now { instant: said + Duration::from_secs(age), unix: Duration::from_secs(109 * 12) };
+        fold.last.stale(now, &limits).map(|stale| (stale.label, stale.age.as_secs()))
+    };
+    assert_eq!((stale(1800), stale(1801)), (None, Some(("derived", 1801))));
+}
