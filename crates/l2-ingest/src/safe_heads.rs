@@ -43,6 +43,8 @@ struct Seen {
     current_l1: BlockId,
     /// The newest status below whose `current_l1` nothing is left to be asked.
     done: Option<Said>,
+    /// Whether it was asked at this `current_l1`. If not, its status alone said that nothing had changed below.
+    asked: bool,
     at: Instant,
 }
 
@@ -101,7 +103,7 @@ impl SafeHeads {
             None => None,
         };
         let said = Said { current_l1, safe: safe.id() };
-        let begun = Seen { since: safe.id(), current_l1, done: None, at: Instant::now() };
+        let begun = Seen { since: safe.id(), current_l1, done: None, asked: false, at: Instant::now() };
         let mut seen = match went {
             Some((Went::On, last)) => last,
             Some((Went::WithL1, last)) => Seen { done: None, ..last },
@@ -112,7 +114,9 @@ impl SafeHeads {
             }
         };
         (seen.current_l1, seen.at) = (current_l1, begun.at);
-        if seen.done.is_some_and(|done| done.current_l1 == current_l1) {
+        // Its safe head may move while it derives `current_l1`, but not if that was all derived before.
+        let is_known = |done: Said| done.current_l1 == current_l1 && (seen.asked || done.safe == said.safe);
+        if seen.done.is_some_and(is_known) {
             self.seen = Some(Seen { done: Some(said), ..seen });
             return self.known.clone();
         }
@@ -121,6 +125,7 @@ impl SafeHeads {
         {
             seen.done = None;
         }
+        seen.asked = false;
         self.seen = Some(seen);
         self.forget_orphans(l1).await;
         let newest = self.known.last().copied();
@@ -138,13 +143,14 @@ impl SafeHeads {
         let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
             Ok(records) => {
+                self.seen = Some(Seen { asked: true, ..seen });
                 self.advance(said, records);
                 self.known.clone()
             }
             Err(Setback::Later) => nothing,
             Err(Setback::Broken) => {
                 self.known = Arc::from([]);
-                self.seen = Some(Seen { since: safe.id(), done: Some(said), ..seen });
+                self.seen = Some(Seen { since: safe.id(), done: Some(said), asked: true, ..seen });
                 nothing
             }
         }

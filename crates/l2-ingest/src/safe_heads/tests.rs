@@ -167,6 +167,20 @@ async fn each_record_is_asked_for_once() {
     rig.check((130, 66), 2, &RECORDS[1..]).await;
 }
 
+/// Where its status alone said that nothing had changed below, the safe head that moves at that very block is asked about:
+/// a node that calls its L1 head `current_l1` is found out then.
+#[tokio::test(start_paused = true)]
+async fn a_safe_head_that_moves_where_nothing_was_asked_is_asked_about() {
+    for (current_l1, expected) in [(112, &[(107, 53)][..]), (115, &[])] {
+        let mut rig = Rig::new(&[(90, 50), (107, 53), (112, 55)]).await;
+        rig.check((100, 50), 0, &[]).await;
+        rig.check((110, 53), 2, &[(107, 53)]).await;
+        rig.check((current_l1, 53), 0, &[(107, 53)]).await;
+        rig.check((current_l1, 55), 1, expected).await;
+        rig.check((current_l1, 56), 0, expected).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn genesis_is_known_from_l1_block_0_only() {
     for (first, asks, known) in [(0, 1, &[(0, 0)][..]), (20, 1, &[])] {
