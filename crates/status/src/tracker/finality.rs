@@ -32,6 +32,7 @@ impl StatusTracker {
                 && self.canonical(claim.l1_origin, &taken.old_l1)
                 && !self.finality_ahead(claim)
                 && !self.is_head_denied(&taken.source, claim)
+                && !self.claims.iter().any(|(_, other)| other.number == claim.number && other != *claim)
                 && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
         };
         let own = self.claims.iter().filter(|(source, _)| *source == taken.source).map(|(_, claim)| claim);

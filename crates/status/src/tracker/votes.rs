@@ -61,10 +61,12 @@ impl StatusTracker {
             true => Some(false),
             false => (word.counts() && agrees(word)).then_some(true),
         };
-        // Another block there and more or less derived are two ways to tell otherwise of one view.
+        // Another block there and more or less derived are two ways to tell otherwise of one view. Who had the block when
+        // less was derived does not say that there is no more.
+        let as_far = |word: &L2View| !view.counts() || word.derived.current_l1.number >= view.derived.current_l1.number;
         let of_safe = |word: &L2View| match otherwise(word) {
             true => Some(false),
-            false => tells_of(word, &view.derived.safe),
+            false => tells_of(word, &view.derived.safe).filter(|same| !same || as_far(word)),
         };
         view.profile == Profile::Deriver
             && (view.counts() && self.most_deny(&view.source, of_pair)

@@ -241,3 +241,29 @@ fn finality_is_not_ahead_of_an_l1_that_tells_none() {
     young.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
     young.node(view(0, 105, 190, 200, 215), Outcome::Changed, [110, 105, 190, 200, 215]);
 }
+
+/// Nor one of which another source claimed otherwise, however long ago.
+#[test]
+fn a_claim_that_another_contradicts_is_not_served_later() {
+    let mut fold = Fold::new(Rules { voters: 3, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let told = |fold: &mut Fold, name: &str, view: L2View| {
+        fold.now += Duration::from_secs(1);
+        fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of(name, view) }));
+        fold.tracker.decide();
+    };
+    let names = ["a", "b", "c"];
+    names.iter().for_each(|name| told(&mut fold, name, view(0, 100, 150, 190, 215)));
+    for (name, view) in names.iter().zip([twisted(view(0, 105, 184, 200, 215)), view(0, 105, 184, 200, 215)]) {
+        told(&mut fold, name, view);
+    }
+    // So much later that nothing else is remembered of it.
+    for number in 106..130 {
+        names.iter().for_each(|name| told(&mut fold, name, view(0, number, 190, 2 * number - 10, 280)));
+    }
+    let caught_up = L1View { safe: l1(0, 95), finalized: l1(0, 93), ..l1_view(0, 130, fold.now) };
+    fold.tracker.on_event(Event::L1(caught_up));
+    names.iter().for_each(|name| told(&mut fold, name, view(0, 130, 190, 250, 281)));
+    let finalized = fold.tracker.decide().status.finalized_l2;
+    assert_eq!(finalized, l2(0, 150), "{:?}", fold.tracker.decide().provenance.derived);
+}

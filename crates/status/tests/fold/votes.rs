@@ -315,6 +315,30 @@ fn two_who_deny_in_two_ways_are_two() {
     fold.node(of("b", view(0, 114, 150, 204, 215)), Outcome::Changed, [114, 114, 150, 204, 215]);
 }
 
+/// Nor does it help a view that somebody had its block when less was derived.
+#[test]
+fn who_is_behind_does_not_confirm_that_nothing_more_is_derived() {
+    let mut fold = three();
+    let served = [110, 104, 150, 198, 215];
+    fold.node(of("a", view(0, 104, 150, 198, 215)), Outcome::Waiting(Reason::Outvoted), UNSET);
+    fold.node(of("b", view(0, 104, 150, 198, 215)), Outcome::Changed, served);
+    let mut other = view(0, 111, 150, 202, 215);
+    other.derived.safe.hash = B256::repeat_byte(7);
+    for (name, view) in [
+        ("c", view(0, 111, 150, 202, 215)),
+        ("c", view(0, 103, 150, 196, 215)),
+        ("b", view(0, 112, 150, 204, 215)),
+        ("a", other),
+        ("a", view(0, 113, 150, 202, 215)),
+        ("b", view(0, 114, 150, 206, 215)),
+    ] {
+        fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..of(name, view) }));
+    }
+    fold.tracker.on_event(Event::L1(l1_view(0, 113, fold.now)));
+    let status = fold.tracker.decide().status;
+    assert_ne!((status.current_l1.number, status.safe_l2.number), (113, 202));
+}
+
 /// Two against two deny nothing, and followers nothing at all.
 #[test]
 fn a_block_that_as_many_confirm_is_not_denied() {
