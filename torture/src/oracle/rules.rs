@@ -168,7 +168,9 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         let contradict = evidence.voters_before(knew_better);
         let undeniable = contradict < 2 || contradict <= say;
         ensure!(undeniable, "{untrue}; {say} said so, {do_not} did not, and {contradict} knew better");
-        lies.disputed |= say > 0 && say == do_not;
+        // Who has not come so far cannot be compared with it.
+        let (come, _) = evidence.derivers(|_, said| said.safe_l2.number >= new.safe_l2.number);
+        lies.disputed |= say > 0 && say == do_not && come > say;
         lies.misled = true;
     }
     finalized(old, new, truth, evidence, lies)
