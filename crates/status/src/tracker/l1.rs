@@ -74,7 +74,7 @@ impl StatusTracker {
                 || within_conf_depth(Some(l1.head().number), current_l1, self.rules.l1_confs)
         };
         let Some(mut view) = self.retained.furthest(|view| deep_enough(view) && stands(view)).cloned() else { return };
-        view.derived.finalized = served.view.derived.finalized;
+        view.keep_finalized(served.view.derived.finalized, l1, &served.view.old_l1);
         let tip = served.view.tip.unsafe_l2;
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
             view.keep_tip(&served.view);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rollup::SafeHead;
+use rollup::{L1BlockRef, L2BlockRef, SafeHead};
 use tokio::time::Instant;
 
 use super::{
     Outcome, Served, StatusTracker, Taken, goes_back, in_order,
     shape::{heads, normalise, ordered, place},
 };
-use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Profile, Reason, SourceName, Tip};
+use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, SourceName, Tip};
 
 /// How many views may wait for our L1; at one per `current_l1` this is hours of L1 blocks.
 const MAX_WAITING: usize = 1000;
@@ -180,7 +180,8 @@ impl StatusTracker {
             None
         };
         if reason.is_some() {
-            taken.derived.finalized = self.borne_out(&taken).unwrap_or(*held);
+            let finalized = self.borne_out(&taken).unwrap_or(*held);
+            taken.keep_finalized(finalized, l1, &served.view.old_l1);
         }
         Verdict::Take(taken, reason)
     }
@@ -267,6 +268,16 @@ impl StatusTracker {
 }
 
 impl Taken {
+    /// Puts another finalized head in place of its own, with the evidence that it needs.
+    pub(super) fn keep_finalized(&mut self, finalized: L2BlockRef, l1: &L1View, evidence: &[L1BlockRef]) {
+        self.derived.finalized = finalized;
+        if let Place::Canonical(origin) = l1.place(finalized.l1_origin, evidence, 0)
+            && !self.old_l1.contains(&origin)
+        {
+            self.old_l1.push(origin);
+        }
+    }
+
     /// Puts the tip of `other` in place of its own.
     pub(super) fn keep_tip(&mut self, other: &Self) {
         self.tip = other.tip;

@@ -276,3 +276,16 @@ fn what_comes_back_with_a_branch_has_the_confirmations_asked_for() {
     // What a reorg leaves in place needs no more.
     fold.l1(0, 105, Outcome::Changed, [105, 104, 150, 196, 200]);
 }
+
+/// A finalized head that is held keeps what bore it out, far below the chain: the view that came with another says nothing
+/// of that.
+#[test]
+fn a_view_with_a_held_finalized_head_stands_when_the_l1_comes_back() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let first = L2View { old_l1: vec![l1(0, 50)], ..view(0, 105, 100, 200, 215) };
+    fold.node(first, Outcome::Changed, [110, 105, 100, 200, 215]);
+    fold.node(view(0, 106, 190, 202, 216), Outcome::Changed, [110, 106, 100, 202, 216]);
+    fold.l1(0, 104, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 106, 100, 202, 216]);
+    fold.l1(0, 111, Outcome::Changed, [111, 106, 100, 202, 216]);
+}
