@@ -68,12 +68,14 @@ impl StatusTracker {
     /// Whether no more than half of the derivers have this block, or more, finalized. Who is on another branch of L1 than
     /// we have counts too: what is final is below.
     fn finalized_by_few(&self, claim: &L2BlockRef) -> bool {
-        let forked = |view: &L2View| {
-            self.untrue(view) == Some(Reason::L1Fork) && self.canonical(view.derived.finalized.l1_origin, &view.old_l1)
+        let can_tell = |view: &&L2View| match self.untrue(view) {
+            None => true,
+            Some(Reason::L1Fork) => self.canonical(view.derived.finalized.l1_origin, &view.old_l1),
+            Some(_) => false,
         };
         let recent = self.nodes.heard_within(self.rules.fresh_for);
         let derivers = recent.filter(|view| view.profile == Profile::Deriver && view.is_set());
-        let derivers: Vec<_> = derivers.filter(|view| self.untrue(view).is_none() || forked(view)).collect();
+        let derivers: Vec<_> = derivers.filter(can_tell).collect();
         let reaches = |known: &L2BlockRef| known.number > claim.number || known == claim;
         let reached = derivers.iter().filter(|view| reaches(&view.derived.finalized)).count();
         !derivers.is_empty() && reached * 2 <= derivers.len() && !Bug::FinalByOne.bites()

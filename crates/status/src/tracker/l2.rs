@@ -39,17 +39,17 @@ impl StatusTracker {
         }
         self.note_client_safe(&view);
         let untrue = self.untrue(&view);
-        let bears = |view: &L2View| view.is_set() && self.untrue(view).is_none();
-        let eclipses = !bears(&view) && self.nodes.newest(&view.source).is_some_and(bears);
+        let sound = untrue.is_none() && view.is_set();
+        let eclipses = !sound && self.nodes.newest(&view.source).is_some_and(|old| self.is_sound(old));
         self.nodes.hear(&view, self.rules.voters, eclipses);
         let conflict = view.is_set() && (self.contradicts_safe(&view) || self.is_denied(&view));
         let refused = untrue.or(conflict.then_some(Reason::SafeConflict));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
-        let believed = view.profile != Profile::ExecutionClient && untrue.is_none() && view.is_set();
+        let believed = sound && view.profile != Profile::ExecutionClient;
         if believed || self.node_believed.is_none() {
             self.node_believed = Some(view.confirmed);
         }
-        if untrue.is_none() && view.is_set() {
+        if sound {
             self.note_claim(&view);
             self.enqueue(view.clone());
         }

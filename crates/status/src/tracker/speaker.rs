@@ -53,7 +53,12 @@ impl StatusTracker {
 
     /// The views that are recent, complete and true on our L1.
     pub(super) fn sound(&self) -> impl Iterator<Item = &L2View> {
-        self.nodes.heard_within(self.rules.fresh_for).filter(|view| view.is_set() && self.untrue(view).is_none())
+        self.nodes.heard_within(self.rules.fresh_for).filter(|view| self.is_sound(view))
+    }
+
+    /// Whether a view is complete and true on our L1.
+    pub(super) fn is_sound(&self, view: &L2View) -> bool {
+        view.is_set() && self.untrue(view).is_none()
     }
 
     /// The views of which an L1 reorg took away what they rest on: their sources are about to speak again, have reached
