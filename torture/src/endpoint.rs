@@ -161,16 +161,7 @@ pub(crate) fn says(ill: &Ill, world: &World, mut status: SyncStatus, since: u64)
 
 /// Has derived all but this many L1 blocks.
 fn late(world: &World, status: &SyncStatus, blocks: u64) -> SyncStatus {
-    let derived = world.read(|chains| chains.status_at(chains.head_l1().number.saturating_sub(blocks)));
-    let Some(derived) = derived else { return *status };
-    SyncStatus {
-        current_l1: derived.current_l1,
-        finalized_l2: derived.finalized_l2,
-        safe_l2: derived.safe_l2,
-        local_safe_l2: derived.local_safe_l2,
-        pending_safe_l2: derived.pending_safe_l2,
-        ..*status
-    }
+    world.read(|chains| chains.derived_behind(status, blocks)).unwrap_or(*status)
 }
 
 /// The answers that are changed at random; statuses are changed by [`crate::ill::Twist`].

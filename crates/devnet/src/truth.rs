@@ -114,6 +114,19 @@ impl Chains {
         self.l1.get(current_l1).map(|current| self.status_derived(current, self.l2.head(), finalized))
     }
 
+    /// This status of a rollup node, had it derived all but so many L1 blocks; none where they are not kept.
+    pub fn derived_behind(&self, status: &SyncStatus, blocks: u64) -> Option<SyncStatus> {
+        let derived = self.status_at(self.head_l1().number.saturating_sub(blocks))?;
+        Some(SyncStatus {
+            current_l1: derived.current_l1,
+            finalized_l2: derived.finalized_l2,
+            safe_l2: derived.safe_l2,
+            local_safe_l2: derived.local_safe_l2,
+            pending_safe_l2: derived.pending_safe_l2,
+            ..*status
+        })
+    }
+
     /// The statuses of a rollup node that has always derived everything, each with the time since the Unix epoch
     /// from which it held.
     pub fn history(&self) -> impl DoubleEndedIterator<Item = &(Duration, SyncStatus)> {

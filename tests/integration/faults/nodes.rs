@@ -20,16 +20,7 @@ fn says(script: impl Fn(&World, SyncStatus) -> SyncStatus + Clone + Send + Sync 
 
 /// Has derived all but this many L1 blocks.
 fn derived_behind(world: &World, status: &SyncStatus, blocks: u64) -> SyncStatus {
-    let derived = world.read(|chains| chains.status_at(chains.head_l1().number.saturating_sub(blocks)));
-    let derived = derived.expect("blocks are kept");
-    SyncStatus {
-        current_l1: derived.current_l1,
-        finalized_l2: derived.finalized_l2,
-        safe_l2: derived.safe_l2,
-        local_safe_l2: derived.local_safe_l2,
-        pending_safe_l2: derived.pending_safe_l2,
-        ..*status
-    }
+    world.read(|chains| chains.derived_behind(status, blocks)).expect("blocks are kept")
 }
 
 /// As op-node after a restart: derives again from the finalized block, a block in three seconds.
