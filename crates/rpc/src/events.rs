@@ -127,6 +127,7 @@ impl Events {
                 return Some(event);
             }
             select! {
+                // What there is to tell is told before that there is nothing.
                 biased;
                 () = self.shared.stop.cancelled() => {}
                 more = self.feed.changed() => match more {

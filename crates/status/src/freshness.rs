@@ -30,7 +30,7 @@ impl Default for Limits {
 /// What is too old to be served as true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stale {
-    /// `head_l1`, `l2_view`, `derived` (held for too long), `head_l1_timestamp` (the L1 itself stands still), or
+    /// `head_l1`, `l2_view`, `derived` (held or unconfirmed for too long), `head_l1_timestamp` (the L1 itself stands still), or
     /// `safe_l2` (contradicted by one of two rollup nodes, for which there is no grace).
     pub label: &'static str,
     /// Its age.
