@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use eyre::OptionExt;
 use futures::StreamExt;
 use rollup::{L2BlockRef, RollupConfig};
-use status::{Clock, Derived, Event, InstanceId, L2View, Limits, Profile, Rules, Snapshots, Tip, pipeline, publish};
+use status::{
+    Bound, Clock, Derived, Event, InstanceId, L2View, Limits, Profile, Rules, Snapshots, Tip, pipeline, publish,
+};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -96,6 +98,8 @@ fn heads(rollup: &RollupConfig, clock: Clock) -> L2View {
         head_l1: 0,
         profile: Profile::Deriver,
         votes: true,
+        bound: Bound::CurrentL1,
+        borne_out: None,
         at_safe: None,
         unix: clock.now().unix,
         source: "this node".into(),

@@ -107,6 +107,7 @@ impl Observation {
             labels_confirmed: self.labels_confirmed,
             sources: vec![self.source.clone()],
             contradicted: false,
+            held_back: None,
         }
     }
 
@@ -193,6 +194,7 @@ fn head(voters: &[&Observation], quorum: usize, decided: Option<&Decided>) -> Op
         finalized: L1BlockRef::default(),
         labels_confirmed: None,
         contradicted: false,
+        held_back: None,
     };
     Some(view)
 }

@@ -7,7 +7,7 @@ use futures::Stream;
 use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
-use status::{Event, Health, L2View, Profile};
+use status::{Bound, Event, Health, L2View, Profile};
 use upstream::{CallError, Client};
 
 use crate::{
@@ -111,6 +111,8 @@ impl ExecutionClient {
             head_l1: 0,
             profile: Profile::ExecutionClient,
             votes: false,
+            bound: Bound::Untold,
+            borne_out: None,
             at_safe: None,
             safe_heads: Arc::from([]),
             source: self.config.endpoint.name().into(),

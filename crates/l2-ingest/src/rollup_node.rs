@@ -6,7 +6,7 @@ use futures::Stream;
 use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead};
 use serde::Deserialize;
 use serde_json::Value;
-use status::{Bug, Derived, Event, Health, L2View, Profile, Tip};
+use status::{Bound, Bug, Derived, Event, Health, L2View, Profile, Tip};
 use tokio::{sync::Mutex, time::timeout};
 use upstream::{CallError, Client};
 
@@ -153,6 +153,11 @@ where
             head_l1: status.head_l1.number,
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
             votes,
+            bound: match self.node.current_l1 {
+                CurrentL1::Node => Bound::CurrentL1,
+                CurrentL1::Origin => Bound::At(status.current_l1.number.max(status.head_l1.number)),
+            },
+            borne_out: None,
             at_safe: self.at_safe(status.safe_l2.number).await,
             safe_heads: if votes { self.safe_heads(&derived).await } else { Arc::from([]) },
             source: self.config.endpoint.name().into(),

@@ -39,4 +39,4 @@ pub use reason::{Counts, Reason};
 pub use sabotage::Bug;
 pub use snapshot::{Confirmed, Heard, Held, InstanceId, Provenance, Snapshot, SnapshotId};
 pub use tracker::{Outcome, Rules, Schedule, StatusTracker};
-pub use view::{Derived, Event, Health, L1View, L2View, Layer, Profile, SourceName, SourceState, Tip};
+pub use view::{Bound, Derived, Event, Health, HeldBack, L1View, L2View, Layer, Profile, SourceName, SourceState, Tip};

@@ -6,7 +6,7 @@ use rollup::{SafeHead, SyncStatus};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::{Chain, Counts, Layer, PastReorg, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
+use crate::{Chain, Counts, HeldBack, Layer, PastReorg, Reason, Reorg, ReorgDepths, Since, SourceName, SourceState};
 
 /// Tells runs of the program apart: number 57 of another run is another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,10 @@ pub struct Snapshot {
     pub since: Since,
     /// Whether the derived half is held.
     pub held: Option<Held>,
+    /// The highest L1 block that the safe head can have been derived from, as a number; none before it is known.
+    pub safe_bound: Option<u64>,
+    /// The sources that answer and hold the others back.
+    pub held_back: Arc<[HeldBack]>,
     /// Since when one of two derivers contradicts the safe head served, so that nobody can tell who is right.
     pub tied: Option<Instant>,
     /// Why the newest L1 view was not taken as it came.
@@ -140,6 +144,8 @@ impl Snapshot {
             safe_heads: Arc::from([]),
             since: Since::default(),
             held: None,
+            safe_bound: None,
+            held_back: Arc::from([]),
             tied: None,
             l1_reason: None,
             l2_reason: None,

@@ -39,6 +39,19 @@ pub struct L1View {
     /// Whether endpoints contradict each other about a finalized block and nobody can tell who is right: then this is
     /// what was known before, and nothing of it is confirmed.
     pub contradicted: bool,
+    /// An endpoint that answers and stands still while the others go on, so that what needs it stands too.
+    pub held_back: Option<HeldBack>,
+}
+
+/// A source that answers and holds the others back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// What it serves.
+    pub layer: Layer,
+    /// Which endpoint.
+    pub source: SourceName,
+    /// Since when without interruption.
+    pub since: Instant,
 }
 
 impl L1View {
@@ -83,6 +96,17 @@ pub enum Profile {
     ExecutionClient,
 }
 
+/// What a source tells of the highest L1 block that its safe head can have been derived from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// `current_l1`: everything below that block is derived, and nothing above it.
+    CurrentL1,
+    /// The L1 block of this height. `current_l1` is only the L1 origin of safe.
+    At(u64),
+    /// Nothing. `current_l1` is only the L1 origin of safe.
+    Untold,
+}
+
 /// The L2 as one source sees it, at one moment.
 #[derive(Clone, Debug)]
 pub struct L2View {
@@ -98,6 +122,11 @@ pub struct L2View {
     pub profile: Profile,
     /// Whether its `current_l1` is its own word and counts in the vote, not the L1 origin of its safe head.
     pub votes: bool,
+    /// What it tells of how far its safe head can have been derived.
+    pub bound: Bound,
+    /// Evidence, where nothing is served yet and `finalized` is ahead of our L1: the newest block of this source whose
+    /// L1 origin our finalized L1 block bears out.
+    pub borne_out: Option<L2BlockRef>,
     /// Evidence: the block this source has at the height of the safe head served when it was asked.
     pub at_safe: Option<BlockId>,
     /// The source's own `optimism_safeHeadAtL1Block`, oldest first: complete from the first L1 block here to the one below

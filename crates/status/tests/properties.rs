@@ -9,7 +9,7 @@ use alloy_primitives::{B256, keccak256};
 use proptest::prelude::*;
 use rollup::{BlockId, L1BlockRef, L2BlockRef};
 use status::{
-    Chain, Derived, Event, InstanceId, L1View, L2View, Profile, Rules, Snapshot, StatusTracker, Tip, pipeline,
+    Bound, Chain, Derived, Event, InstanceId, L1View, L2View, Profile, Rules, Snapshot, StatusTracker, Tip, pipeline,
 };
 use tokio::time::Instant;
 
@@ -149,6 +149,7 @@ impl World {
             labels_confirmed: Some(self.now),
             sources: vec!["l1".into()],
             contradicted: false,
+            held_back: None,
         })
     }
 
@@ -174,6 +175,8 @@ impl World {
             head_l1: 0,
             profile: Profile::Deriver,
             votes: true,
+            bound: Bound::CurrentL1,
+            borne_out: None,
             at_safe: None,
             safe_heads: Arc::from([]),
             unix: std::time::Duration::from_secs(u64::from(u32::MAX)),

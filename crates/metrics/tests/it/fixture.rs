@@ -10,7 +10,7 @@ use rollup::{L1BlockRef, L2BlockRef};
 use safe_db::{RollupId, SafeDb};
 use serde_json::{Value, json};
 use status::{
-    Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Profile, Rules, Snapshot,
+    Bound, Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Profile, Rules, Snapshot,
     SourceState, StatusTracker, Tip,
 };
 use tokio::{sync::watch, time::Instant};
@@ -113,6 +113,7 @@ impl Fixture {
             labels_confirmed: Some(Instant::now()),
             sources: vec!["ws://l1.example:8546".into()],
             contradicted: false,
+            held_back: None,
         }));
     }
 
@@ -131,6 +132,8 @@ impl Fixture {
             head_l1: 0,
             profile: Profile::Deriver,
             votes: true,
+            bound: Bound::CurrentL1,
+            borne_out: None,
             at_safe: None,
             safe_heads: Arc::from([]),
             unix: Duration::from_secs(u64::from(u32::MAX)),

@@ -15,8 +15,8 @@ use std::{sync::Arc, time::Duration};
 use alloy_primitives::B256;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
 use status::{
-    Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Outcome, Profile, Reason, Rules,
-    Schedule, Snapshot, SourceState, StatusTracker, Tip,
+    Bound, Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Outcome, Profile, Reason,
+    Rules, Schedule, Snapshot, SourceState, StatusTracker, Tip,
 };
 use tokio::time::Instant;
 
@@ -110,6 +110,7 @@ fn l1_view(branch: u8, head: u64, now: Instant) -> L1View {
         labels_confirmed: Some(now),
         sources: vec!["l1".into()],
         contradicted: false,
+        held_back: None,
     }
 }
 
@@ -129,6 +130,8 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         head_l1: 0,
         profile: Profile::Deriver,
         votes: true,
+        bound: Bound::CurrentL1,
+        borne_out: None,
         at_safe: None,
         safe_heads: Arc::from([]),
         unix: Duration::from_secs(u64::from(u32::MAX)),
@@ -144,6 +147,7 @@ fn labels(branch: u8, finalized: u64, safe: u64, unsafe_l2: u64) -> L2View {
     L2View {
         profile: Profile::ExecutionClient,
         votes: false,
+        bound: Bound::Untold,
         source,
         ..view(branch, safe / 2, finalized, safe, unsafe_l2)
     }
