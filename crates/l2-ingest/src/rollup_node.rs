@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead};
+use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead, SyncStatus};
 use serde::Deserialize;
 use serde_json::Value;
 use status::{Bound, Bug, Derived, Event, Health, L2View, Profile, Tip};
@@ -125,12 +125,13 @@ where
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
     async fn next(&mut self) -> Result<L2View, Fault> {
-        let Said { status, confirmed, unix, derived_confirmed } = match &mut self.reads {
+        let Said { status, confirmed, unix, derived_confirmed, safe_bound } = match &mut self.reads {
             Reads::SyncStatus(cue) => {
                 cue.next().await?;
                 let now = self.config.clock.now();
                 let status = self.client.call("optimism_syncStatus", ()).await?;
-                Said { status, confirmed: now.instant, unix: now.unix, derived_confirmed: None }
+                let (confirmed, unix) = (now.instant, now.unix);
+                Said { status, confirmed, unix, derived_confirmed: None, safe_bound: None }
             }
             Reads::OpStatus(op_status) => op_status.next().await?,
         };
@@ -153,10 +154,7 @@ where
             head_l1: status.head_l1.number,
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
             votes,
-            bound: match self.node.current_l1 {
-                CurrentL1::Node => Bound::CurrentL1,
-                CurrentL1::Origin => Bound::At(status.current_l1.number.max(status.head_l1.number)),
-            },
+            bound: bound(&self.node, &status, safe_bound),
             borne_out: None,
             at_safe: self.at_safe(status.safe_l2.number).await,
             safe_heads: if votes { self.safe_heads(&derived).await } else { Arc::from([]) },
@@ -215,6 +213,24 @@ where
             self.compared = Some((served, block.filter(|block| block.number == served.number)));
         }
         self.compared.and_then(|(_, block)| block)
+    }
+}
+
+/// What a node's status tells of the highest L1 block that its safe head can have been derived from; `told` is what an
+/// op-status says of it.
+fn bound(node: &Node, status: &SyncStatus, told: Option<u64>) -> Bound {
+    let (current_l1, head_l1) = (status.current_l1.number, status.head_l1.number);
+    let bound = match (node.current_l1, node.follower) {
+        (CurrentL1::Node, false) => return Bound::CurrentL1,
+        (CurrentL1::Origin, false) => Some(current_l1.max(head_l1)),
+        // What other followers call `current_l1` and `head_l1` is their own L1's, not that of who derived the safe head.
+        (_, true) => told,
+    };
+    // No block is derived from an L1 block below its origin: such a bound is none.
+    match bound.filter(|bound| *bound >= status.safe_l2.l1_origin.number) {
+        Some(bound) if node.current_l1 == CurrentL1::Node && bound == current_l1 => Bound::CurrentL1,
+        Some(bound) => Bound::At(bound),
+        None => Bound::Untold,
     }
 }
 

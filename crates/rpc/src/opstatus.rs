@@ -25,6 +25,7 @@ pub(crate) struct SnapshotAnswer {
     /// Of each ref of the status: how long ago its source last confirmed it.
     age_ms: BTreeMap<&'static str, Option<u64>>,
     progress: Option<Progress>,
+    safe_l1_bound: Option<u64>,
     counts: BTreeMap<&'static str, u64>,
     limits: LimitsAnswer,
     #[serde(flatten)]
@@ -76,6 +77,7 @@ impl SnapshotAnswer {
             provenance: Provenance::of(&snapshot.provenance),
             age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
+            safe_l1_bound: snapshot.safe_bound,
             counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
             limits: LimitsAnswer {
                 max_age_ms: ms(limits.max_age),
@@ -97,6 +99,8 @@ pub(crate) struct MetaAnswer {
     reorg: Option<ReorgAnswer>,
     provenance: Provenance,
     age_ms: Ages,
+    /// How far up the L1 block can be that `safe_l2` was derived from.
+    safe_l1_bound: Option<u64>,
     held: Option<HeldAnswer>,
     ready: bool,
     /// Why not.
@@ -131,6 +135,7 @@ impl MetaAnswer {
                 derived: age(confirmed.derived),
                 tip: age(confirmed.tip),
             },
+            safe_l1_bound: snapshot.safe_bound,
             held,
             ready,
             unready: reasons,
