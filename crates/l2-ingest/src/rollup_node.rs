@@ -1,9 +1,9 @@
 //! A rollup node as a source: its sync status, as a view.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, RollupConfig, SafeHead, SyncStatus};
 use serde::Deserialize;
 use serde_json::Value;
 use status::{Bound, Bug, Derived, Event, Health, L2View, Profile, Tip};
@@ -25,11 +25,11 @@ const PACE: Duration = Duration::from_secs(1);
 /// How long a view waits for the comparison at the safe head served.
 const COMPARING: Duration = Duration::from_secs(2);
 
-/// The part of an output root's answer that is compared.
+/// The part of an output root's answer that is read: a node that names less than a whole block can still be compared.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Output {
-    block_ref: BlockId,
+struct Output<B> {
+    block_ref: B,
 }
 
 /// What stands for a node's `current_l1`.
@@ -44,28 +44,15 @@ pub enum CurrentL1 {
 }
 
 /// What a rollup node is to us.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// What stands for its `current_l1`.
     pub current_l1: CurrentL1,
     /// Whether it follows other nodes instead of deriving by itself: an echo, which never votes.
     pub follower: bool,
-    /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
-    /// there, and its records are held against it.
-    pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
     /// Whether it is asked for its safe heads as its `current_l1` moves on. Without effect where that is not its own
     /// word.
     pub safe_heads: bool,
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node")
-            .field("current_l1", &self.current_l1)
-            .field("follower", &self.follower)
-            .field("safe_heads", &self.safe_heads)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Views of what a rollup node answers to `optimism_syncStatus`, both halves from the same answer.
@@ -94,7 +81,7 @@ where
     let ours = l1.clone();
     let safe_heads = Arc::new(Mutex::new(SafeHeads::default()));
     let of_node = config.clone();
-    let open = move |client| RollupNode::open(of_node.clone(), node.clone(), client, l1.clone(), safe_heads.clone());
+    let open = move |client| RollupNode::open(of_node.clone(), node, client, l1.clone(), safe_heads.clone());
     follow(config, open, move |number| ours(number))
 }
 
@@ -164,6 +151,11 @@ where
             unix,
         })
     }
+
+    async fn block(&mut self, number: u64) -> Result<L2BlockRef, Fault> {
+        let output = self.client.call::<Output<L2BlockRef>>("optimism_outputAtBlock", [format!("{number:#x}")]).await?;
+        Ok(output.block_ref)
+    }
 }
 
 impl<F, Fut> RollupNode<F>
@@ -192,7 +184,7 @@ where
             return Arc::from([]);
         }
         let Derived { current_l1, safe, .. } = derived;
-        let (genesis, served) = (self.config.rollup.genesis.l2, (self.node.safe_served)());
+        let (genesis, served) = (self.config.rollup.genesis.l2, (self.config.ours)().safe_served);
         self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, served, &*self.l1).await
     }
 
@@ -200,14 +192,15 @@ where
     /// head, and again while it has another block, for a node may come back from a wrong chain; whatever goes wrong
     /// costs the comparison and nothing else.
     async fn at_safe(&mut self, safe: u64) -> Option<BlockId> {
-        let served = (self.node.safe_served)();
+        let served = (self.config.ours)().safe_served;
         if served.is_zero() || safe <= served.number {
             return None;
         }
         let settled =
             |(head, block): (BlockId, Option<BlockId>)| head == served && block.is_none_or(|block| block == served);
         if !self.compared.is_some_and(settled) {
-            let asked = self.client.call::<Output>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
+            let asked =
+                self.client.call::<Output<BlockId>>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
             let output = timeout(COMPARING, asked).await;
             let block = output.ok().and_then(Result::ok).map(|output| output.block_ref);
             self.compared = Some((served, block.filter(|block| block.number == served.number)));
