@@ -63,6 +63,7 @@ struct LimitsAnswer {
     max_age_ms: u64,
     max_hold_ms: u64,
     max_head_age_ms: u64,
+    max_lag_ms: u64,
 }
 
 impl SnapshotAnswer {
@@ -83,6 +84,7 @@ impl SnapshotAnswer {
                 max_age_ms: ms(limits.max_age),
                 max_hold_ms: ms(limits.max_hold),
                 max_head_age_ms: ms(limits.max_head_age),
+                max_lag_ms: ms(limits.max_lag),
             },
             readiness: Readiness::of(snapshot, now, limits),
         }
@@ -192,15 +194,19 @@ impl SourceState {
     pub(crate) fn of(source: &status::SourceState, now: Now) -> Self {
         Self {
             endpoint: source.name.to_string(),
-            layer: match source.layer {
-                Layer::L1 => "l1",
-                Layer::L2 => "l2",
-                Layer::Sequencer => "sequencer",
-            },
+            layer: layer_name(source.layer),
             state: source.health.as_str(),
             error: source.error.clone(),
             since_ms: since(source.since, now),
         }
+    }
+}
+
+pub(crate) fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::L1 => "l1",
+        Layer::L2 => "l2",
+        Layer::Sequencer => "sequencer",
     }
 }
 
