@@ -229,7 +229,9 @@ pub struct L2Args {
     )]
     pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
-    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node.
+    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node. With origin an L1 reorg that
+    /// may have taken away the batch of the safe head puts that head in doubt, until the node shows that it has followed;
+    /// meanwhile an older safe head that is known to be true is served.
     #[arg(
         long = "rollup.current-l1",
         env = "OP_STATUS_ROLLUP_CURRENT_L1",
@@ -296,6 +298,10 @@ pub struct StatusArgs {
     /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
     #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub max_head_age: Duration,
+    /// Let /readyz say no once a source that answers has held the others back for this long; 0s turns this off. What is
+    /// served stays true, so optimism_syncStatus goes on.
+    #[arg(long = "status.max-lag", env = "OP_STATUS_STATUS_MAX_LAG", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub max_lag: Duration,
 }
 
 /// Where to serve.

@@ -3,11 +3,11 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Sequencers};
+use l2_ingest::{CurrentL1, Ours, OutputError, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
 use safe_db::{SafeDb, wait_for};
-use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
+use status::{Event, InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -36,6 +36,20 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     let pipeline = pipeline(rules(config), instance);
     let (publish, snapshots) = watch::channel(pipeline.unset);
     let (l1, l1_events) = l1_ingest::watch(l1_config(config));
+    let (tell_heights, heights) = watch::channel((None, None));
+    let l1_events = l1_events.inspect(move |event| {
+        if let Event::L1(view) = event {
+            let finalized = Some(view.finalized).filter(|block| !block.is_zero()).map(|block| block.number);
+            tell_heights.send_replace((Some(view.head().number), finalized));
+        }
+    });
+    let ours = {
+        let snapshots = snapshots.clone();
+        move || {
+            let (head_l1, finalized_l1) = *heights.borrow();
+            Ours { safe_served: snapshots.borrow().status.safe_l2.id(), head_l1, finalized_l1 }
+        }
+    };
     let latest = Instant::now() + AWAITS_L1;
     let l1_block = move |number| {
         let l1 = l1.clone();
@@ -45,7 +59,7 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
             l1.block(number).await
         }
     };
-    let l2_sources = l2_sources(config, &snapshots, l1_block.clone());
+    let l2_sources = l2_sources(config, Arc::new(ours), l1_block.clone());
     let sources = l2_sources.len();
     let parts = vec![
         feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
@@ -78,7 +92,7 @@ fn rules(config: &Config) -> Rules {
 
 fn l2_sources<F, Fut>(
     config: &Config,
-    snapshots: &Snapshots,
+    ours: Arc<dyn Fn() -> Ours + Send + Sync>,
     l1: F,
 ) -> Vec<futures::stream::BoxStream<'static, status::Event>>
 where
@@ -87,18 +101,17 @@ where
 {
     let mut sources = Vec::new();
     for (index, node) in config.l2.nodes.iter().enumerate() {
-        let source = l2_config(config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
-        let served = snapshots.clone();
+        let pace = Some(config.l2.node_poll_interval);
+        let source = l2_config(config, &node.endpoint, pace, ours.clone(), index as u64 + 2);
         let node = l2_ingest::Node {
             current_l1: node.current_l1,
             follower: node.follower,
-            safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
             safe_heads: config.safe_db.is_some(),
         };
         sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
     }
     if let Some(client) = &config.l2.execution_client {
-        let source = l2_config(config, client, config.l2.poll_interval, 1);
+        let source = l2_config(config, client, config.l2.poll_interval, ours, 1);
         sources.push(l2_ingest::watch_execution_client(source, l1).boxed());
     }
     sources
@@ -174,11 +187,18 @@ fn l1_config(config: &Config) -> l1_ingest::Config {
     }
 }
 
-fn l2_config(config: &Config, endpoint: &Endpoint, poll_interval: Option<Duration>, offset: u64) -> l2_ingest::Config {
+fn l2_config(
+    config: &Config,
+    endpoint: &Endpoint,
+    poll_interval: Option<Duration>,
+    ours: Arc<dyn Fn() -> Ours + Send + Sync>,
+    offset: u64,
+) -> l2_ingest::Config {
     l2_ingest::Config {
         endpoint: endpoint.clone(),
         rollup: config.rollup.clone(),
         poll_interval,
+        ours,
         clock: config.clock,
         seed: config.seed.wrapping_add(offset),
     }

@@ -8,6 +8,7 @@ use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
 use status::{Bound, Event, Health, L2View, Profile};
+use tokio::time::sleep;
 use upstream::{CallError, Client};
 
 use crate::{
@@ -22,6 +23,9 @@ use crate::{
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 /// No chain is polled faster than this by default.
 const MIN_PACE: Duration = Duration::from_millis(200);
+
+/// How soon one of several clients behind one address has what another one of them named.
+const SPREADS: Duration = Duration::from_millis(250);
 
 /// Views of an execution client's labels.
 ///
@@ -70,6 +74,11 @@ impl Source for ExecutionClient {
         self.tip = tip;
         Ok(view)
     }
+
+    async fn block(&mut self, number: u64) -> Result<L2BlockRef, Fault> {
+        let header = labels::header(&self.client, number).await?;
+        Ok(self.resolve(&Labels { finalized: None, safe: None, latest: header }).await?.latest)
+    }
 }
 
 impl ExecutionClient {
@@ -95,15 +104,21 @@ impl ExecutionClient {
     async fn read(&mut self) -> Result<L2View, Fault> {
         let now = self.config.clock.now();
         let headers = labels::read(&self.client).await?;
-        let labels = match self.resolve(&headers).await {
+        let mut resolved = self.resolve(&headers).await;
+        if lacks(&resolved).is_some() {
+            sleep(SPREADS).await;
+            resolved = self.resolve(&headers).await;
+        }
+        if lacks(&resolved).is_some() {
             // Clients forget blocks that a reorg has just replaced: look which ones there are now.
-            Err(Fault::Block(L1InfoError::NoTransaction { .. })) => {
-                let headers = labels::read(&self.client).await?;
-                self.resolve(&headers).await?
-            }
-            resolved => resolved?,
-        };
-        let (derived, tip) = labels.halves(self.genesis, self.config.rollup.seq_window_size);
+            let headers = labels::read(&self.client).await?;
+            resolved = self.resolve(&headers).await;
+        }
+        if let Some(block) = lacks(&resolved) {
+            return Err(Fault::Missing(format!("first transaction of block {block}, though it has the block")));
+        }
+        let (head_l1, window) = ((self.config.ours)().head_l1, self.config.rollup.seq_window_size);
+        let (derived, tip) = resolved?.halves(self.genesis, window, head_l1);
         Ok(L2View {
             derived,
             tip,
@@ -154,6 +169,14 @@ impl ExecutionClient {
     fn learn(&mut self, header: &L2Header, first: Option<&Transaction>) -> Result<(), L1InfoError> {
         self.known.put(header.hash, l2_block_ref(header, first, &self.config.rollup)?);
         Ok(())
+    }
+}
+
+/// The block of which the client has no first transaction.
+fn lacks<T>(resolved: &Result<T, Fault>) -> Option<BlockId> {
+    match resolved {
+        Err(Fault::Block(L1InfoError::NoTransaction { block })) => Some(*block),
+        _ => None,
     }
 }
 
