@@ -173,19 +173,23 @@ pub struct L1Args {
     /// Most requests a second to each L1 endpoint, members of a batch counted singly; 0 is no limit.
     #[arg(long = "l1.rpc-rate-limit", env = "OP_STATUS_L1_RPC_RATE_LIMIT", value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub rate_limit: f64,
-    /// Poll an http endpoint at this interval instead of when the next block is due.
+    /// Poll an http endpoint at this interval instead of when the next block is due; at least every 24 s it is asked.
     #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub http_poll_interval: Option<Duration>,
-    /// Ask for the safe and finalized labels at this interval instead of around epoch boundaries and every 24 s.
+    /// Ask for the safe and finalized labels at this interval instead of around epoch boundaries and every other block,
+    /// at least every 24 s.
     #[arg(long = "l1.epoch-poll-interval", env = "OP_STATUS_L1_EPOCH_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub epoch_poll_interval: Option<Duration>,
     /// Reopen a socket that stays silent for this long while the L1 moves on.
     #[arg(long = "l1.stall-timeout", env = "OP_STATUS_L1_STALL_TIMEOUT", value_name = "TIME", default_value = "36s", value_parser = interval)]
     pub stall_timeout: Duration,
-    /// Decide without an L1 endpoint once it has been gone for this long.
+    /// Decide without an L1 endpoint that is gone once it has confirmed nothing for this long; of two, also without one
+    /// whose head stands still for so long while the other's goes on.
     #[arg(long = "l1.absent-after", env = "OP_STATUS_L1_ABSENT_AFTER", value_name = "TIME", default_value = "30s", value_parser = interval)]
     pub absent_after: Duration,
-    /// L1 confirmations to wait for before current_l1 is published.
+    /// L1 confirmations to wait for before current_l1 is published. Execution clients and nodes declared origin are not
+    /// gated: their current_l1 is the L1 origin of safe, which is deep as it is. More than come within --status.max-hold
+    /// are refused once the pace of the L1 is known.
     #[arg(long = "verifier.l1-confs", env = "OP_STATUS_VERIFIER_L1_CONFS", value_name = "BLOCKS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=512))]
     pub confs: u64,

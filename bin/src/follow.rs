@@ -14,7 +14,7 @@ use tokio::{
 };
 use upstream::Endpoint;
 
-use crate::{Config, WrongChain, feed::feed};
+use crate::{Config, confs::Confs, feed::feed};
 
 /// How long a source counts after it last spoke, unless it is asked less often than that.
 const FRESH_FOR: Duration = Duration::from_secs(15);
@@ -28,7 +28,7 @@ const FALLBACK_AFTER: Duration = Duration::from_secs(30);
 
 /// A part of following, to be run beside the others. It ends when nothing can mend it, or by being dropped. The last
 /// one publishes: once the others are dropped it writes what is decided and ends by itself.
-pub type Part = BoxFuture<'static, Result<(), WrongChain>>;
+pub type Part = BoxFuture<'static, eyre::Result<()>>;
 
 /// What follows the upstreams, and the snapshots it publishes. Nothing is followed until every part is run.
 pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
@@ -61,9 +61,10 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     };
     let l2_sources = l2_sources(config, Arc::new(ours), l1_block.clone());
     let sources = l2_sources.len();
+    let confs = |asked| Confs::new(asked, &config.limits);
     let parts = vec![
-        feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
-        feed(select_all(l2_sources), sources, pipeline.events).boxed(),
+        feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone(), confs(config.l1.confs)).boxed(),
+        feed(select_all(l2_sources), sources, pipeline.events, confs(0)).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
         match config.safe_db.clone() {
             Some(db) => safe_db::publish(db, pipeline.decided, publish, l1_block).map(Ok).boxed(),

@@ -3,7 +3,7 @@
 use std::{future::Future, process::ExitCode};
 
 use op_status::{
-    Config, Dev, UsageError, WrongChain,
+    Config, Dev, TooManyConfs, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
     check, completions, doctor, effective, get, init_log, print, watch, without_secrets,
 };
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("op-status: {error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<WrongChain>();
+            let usage = error.is::<UsageError>() || error.is::<WrongChain>() || error.is::<TooManyConfs>();
             ExitCode::from(if usage { 2 } else { 1 })
         }
     }

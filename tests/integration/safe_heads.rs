@@ -25,7 +25,7 @@ struct Rig {
     nodes: Vec<Node>,
     db: SafeDb,
     clock: Clock,
-    parts: futures::future::BoxFuture<'static, Result<Vec<()>, op_status::WrongChain>>,
+    parts: futures::future::BoxFuture<'static, eyre::Result<Vec<()>>>,
     snapshots: Snapshots,
     ticks: u32,
     start: Instant,

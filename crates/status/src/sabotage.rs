@@ -100,6 +100,12 @@ bugs! {
     LonelyVoice,
     /// A tip is served whose L1 origin is gone.
     OrphanedTip,
+    /// An older L1 head of the same chain is believed.
+    LagBelieved,
+    /// The absence of an L1 endpoint counts from its last change of state.
+    AbsenceRestarts,
+    /// The vote of the L1 endpoints may put finalized above safe.
+    LabelsApart,
 }
 
 impl Bug {
