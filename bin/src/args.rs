@@ -205,7 +205,8 @@ pub struct L2Args {
     /// The JWT secret of the execution client's engine port (32 bytes as hex). Not needed on its ordinary RPC port.
     #[arg(long = "l2.jwt-secret", env = "OP_STATUS_L2_ENGINE_AUTH", value_name = "FILE")]
     pub jwt_secret: Option<PathBuf>,
-    /// Read the labels at this interval instead of once per L2 block time.
+    /// Read the labels at this interval instead of once per L2 block time, and once a second where blocks come faster.
+    /// With a ws or wss URL they are read when a head is announced, after half of it at the earliest.
     #[arg(long = "l2.poll-interval", env = "OP_STATUS_L2_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub poll_interval: Option<Duration>,
     /// Rollup nodes that derive by themselves: op-node or kona-node. They vote on current_l1, which goes as far as most
