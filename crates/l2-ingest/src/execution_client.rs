@@ -21,8 +21,9 @@ use crate::{
 
 /// How many refs are remembered: a block seen as the tip comes back as safe and as finalized, minutes later.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
-/// No chain is polled faster than this by default.
-const MIN_PACE: Duration = Duration::from_millis(200);
+/// No chain is polled faster than this by default, nor one slower whose blocks do not come as configured. Where heads are
+/// announced, a reading comes after half of it at the earliest.
+const MIN_PACE: Duration = Duration::from_secs(1);
 
 /// How soon one of several clients behind one address has what another one of them named.
 const SPREADS: Duration = Duration::from_millis(250);
@@ -72,6 +73,7 @@ impl Source for ExecutionClient {
             Why::Silence(_) => {}
         }
         self.tip = tip;
+        self.cue.pace = pace(&self.config, &view.tip.unsafe_l2);
         Ok(view)
     }
 
@@ -84,17 +86,16 @@ impl Source for ExecutionClient {
 impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
         let genesis = verify(&config.rollup, &client).await?;
-        let pace = config.poll_interval.unwrap_or(Duration::from_secs(config.rollup.block_time).max(MIN_PACE));
         let heads = match config.endpoint.subscribes() {
             true => subscribed(client.subscribe("newHeads").await)?,
             false => None,
         };
         let known = LruCache::new(REMEMBERED);
         Ok(Self {
+            cue: Cue::new(pace(&config, &genesis), heads),
             config,
             client,
             genesis,
-            cue: Cue::new(pace, heads),
             tip: BlockId::default(),
             unannounced: false,
             known,
@@ -178,6 +179,13 @@ fn lacks<T>(resolved: &Result<T, Fault>) -> Option<BlockId> {
         Err(Fault::Block(L1InfoError::NoTransaction { block })) => Some(*block),
         _ => None,
     }
+}
+
+/// How often to ask: as blocks come at this tip, which may be sooner than at genesis.
+fn pace(config: &Config, tip: &L2BlockRef) -> Duration {
+    let rule = config.rollup.pace();
+    let by_rule = if rule.holds(tip) { rule.next_after(tip.number) } else { MIN_PACE };
+    config.poll_interval.unwrap_or(by_rule.max(MIN_PACE))
 }
 
 /// Whether an execution client could be followed: else the state it would be in, and why.

@@ -10,6 +10,7 @@ mod l1;
 mod l2;
 mod lag;
 mod nodes;
+mod pace;
 mod shape;
 mod speaker;
 mod tips;
@@ -17,11 +18,11 @@ mod votes;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Pace, SafeHead, SyncStatus};
 use tokio::time::Instant;
 
 pub(crate) use self::derived_by::DerivedBy;
-use self::{doubts::Doubts, lag::Chase, nodes::Nodes, tips::Tips};
+use self::{doubts::Doubts, lag::Chase, nodes::Nodes, pace::Rhythm, tips::Tips};
 use crate::{
     Bug, Chain, Confirmed, Counts, Derived, Event, Heard, Held, HeldBack, InstanceId, L1View, L2View, Layer,
     MAX_REORGS, PastReorg, Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip,
@@ -33,8 +34,8 @@ use crate::{
 pub struct Rules {
     /// The L2 genesis block, which is final by definition.
     pub genesis_l2: BlockId,
-    /// When L2 blocks are due; none leaves their timestamps unchecked.
-    pub schedule: Option<Schedule>,
+    /// When L2 blocks are due by the configuration; none leaves their timestamps unchecked.
+    pub pace: Option<Pace>,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
     /// How many declared derivers vote on `current_l1`. More than half of them are waited for at the start, within
@@ -53,33 +54,13 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             genesis_l2: BlockId::default(),
-            schedule: None,
+            pace: None,
             l1_confs: 0,
             voters: 1,
             fresh_for: Duration::from_secs(15),
             fallback_after: None,
             interop_time: None,
         }
-    }
-}
-
-/// The rhythm of a rollup: every L2 block has exactly one timestamp that it can have.
-#[derive(Clone, Copy, Debug)]
-pub struct Schedule {
-    /// Number of the L2 genesis block.
-    pub genesis: u64,
-    /// Its timestamp in Unix seconds.
-    pub genesis_time: u64,
-    /// Seconds between L2 blocks.
-    pub block_time: u64,
-}
-
-impl Schedule {
-    /// Whether a block of this number can have this timestamp.
-    fn holds(&self, block: &L2BlockRef) -> bool {
-        let blocks = block.number.checked_sub(self.genesis);
-        let due = blocks.and_then(|blocks| self.genesis_time.checked_add(blocks.checked_mul(self.block_time)?));
-        due == Some(block.timestamp)
     }
 }
 
@@ -102,6 +83,8 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct StatusTracker {
     rules: Rules,
+    /// Whether L2 blocks come when they are due.
+    pace: Rhythm,
     /// The newest L1, on which views are judged.
     l1: Option<L1View>,
     served: Option<Served>,
@@ -200,6 +183,7 @@ impl StatusTracker {
     /// A tracker that knows nothing yet.
     pub fn new(rules: Rules, instance: InstanceId) -> Self {
         Self {
+            pace: Rhythm::new(rules.pace),
             rules,
             l1: None,
             served: None,
@@ -277,6 +261,7 @@ impl StatusTracker {
             held: self.held,
             held_back: self.held_back.clone(),
             tied: self.tied,
+            pace_learnt: self.pace.learnt,
             l1_reason: self.l1_reason,
             l2_reason: self.l2_reason,
             counts: self.counts,
