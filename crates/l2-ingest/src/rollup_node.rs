@@ -16,7 +16,7 @@ use crate::{
     fault::Fault,
     follow::{Source, follow},
     op_status::{OpStatus, Said},
-    safe_heads::SafeHeads,
+    safe_heads::{Recorded, SafeHeads},
     same_rollup::difference,
 };
 
@@ -44,15 +44,15 @@ pub enum CurrentL1 {
 }
 
 /// What a rollup node is to us.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// What stands for its `current_l1`.
     pub current_l1: CurrentL1,
     /// Whether it follows other nodes instead of deriving by itself: an echo, which never votes.
     pub follower: bool,
-    /// Whether it is asked for its safe heads as its `current_l1` moves on. Without effect where that is not its own
-    /// word.
-    pub safe_heads: bool,
+    /// What is recorded of safe heads, if it is asked for them as its `current_l1` moves on. Without effect where that is
+    /// not its own word.
+    pub safe_heads: Option<Recorded>,
 }
 
 /// Views of what a rollup node answers to `optimism_syncStatus`, both halves from the same answer.
@@ -71,7 +71,7 @@ pub struct Node {
 /// has there, so that nodes are compared at one height. A node that does not answer that is not compared.
 ///
 /// Where its safe heads are wanted, each move of its `current_l1` is followed by its own `optimism_safeHeadAtL1Block`,
-/// walked back to what is known. What is known outlives a connection.
+/// walked back to what is known, or recorded. What is known outlives a connection.
 pub fn watch_rollup_node<F, Fut>(config: Config, node: Node, l1: F) -> impl Stream<Item = Event> + Send
 where
     F: Fn(u64) -> Fut + Send + Sync,
@@ -79,9 +79,10 @@ where
 {
     let l1 = Arc::new(l1);
     let ours = l1.clone();
-    let safe_heads = Arc::new(Mutex::new(SafeHeads::default()));
+    let walk = |recorded| SafeHeads::new(config.endpoint.name().into(), config.rollup.clone(), recorded);
+    let safe_heads = node.safe_heads.clone().map(|recorded| Arc::new(Mutex::new(walk(recorded))));
     let of_node = config.clone();
-    let open = move |client| RollupNode::open(of_node.clone(), node, client, l1.clone(), safe_heads.clone());
+    let open = move |client| RollupNode::open(of_node.clone(), node.clone(), client, l1.clone(), safe_heads.clone());
     follow(config, open, move |number| ours(number))
 }
 
@@ -103,7 +104,7 @@ struct RollupNode<F> {
     compared: Option<(BlockId, Option<BlockId>)>,
     l1: Arc<F>,
     /// Only one connection is open at a time, so this is never waited for.
-    safe_heads: Arc<Mutex<SafeHeads>>,
+    safe_heads: Option<Arc<Mutex<SafeHeads>>>,
 }
 
 impl<F, Fut> Source for RollupNode<F>
@@ -168,7 +169,7 @@ where
         node: Node,
         client: Client,
         l1: Arc<F>,
-        safe_heads: Arc<Mutex<SafeHeads>>,
+        safe_heads: Option<Arc<Mutex<SafeHeads>>>,
     ) -> Result<Self, Fault> {
         verify(&config.rollup, &client).await?;
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
@@ -180,12 +181,10 @@ where
 
     /// Its safe heads below its `current_l1`, as far as they are wanted and known.
     async fn safe_heads(&self, derived: &Derived) -> Arc<[SafeHead]> {
-        if !self.node.safe_heads {
-            return Arc::from([]);
-        }
+        let Some(safe_heads) = &self.safe_heads else { return Arc::from([]) };
         let Derived { current_l1, safe, .. } = derived;
-        let (genesis, served) = (self.config.rollup.genesis.l2, (self.config.ours)().safe_served);
-        self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, served, &*self.l1).await
+        let served = (self.config.ours)().safe_served;
+        safe_heads.lock().await.at(&self.client, *current_l1, safe, served, &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

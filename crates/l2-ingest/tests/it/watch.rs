@@ -85,7 +85,7 @@ impl Watch {
         current_l1: CurrentL1,
         safe_served: impl Fn() -> BlockId + Send + Sync + 'static,
     ) -> Self {
-        let node = RollupNode { current_l1, follower: false, safe_heads: false };
+        let node = RollupNode { current_l1, follower: false, safe_heads: None };
         let watch = Self::node(node);
         watch.knows(move |ours| Ours { safe_served: safe_served(), ..ours });
         watch
@@ -93,7 +93,7 @@ impl Watch {
 
     /// A follower.
     pub(crate) fn follower() -> Self {
-        Self::node(RollupNode { current_l1: CurrentL1::Node, follower: true, safe_heads: false })
+        Self::node(RollupNode { current_l1: CurrentL1::Node, follower: true, safe_heads: None })
     }
 
     fn node(node: RollupNode) -> Self {
