@@ -23,6 +23,9 @@ pub struct Tally {
 impl Tally {
     /// Adds a run.
     pub fn add(&mut self, plan: &Plan, outcome: &Outcome) {
+        if let Some(scene) = &plan.scene {
+            *self.faults.entry(("world", name(scene))).or_default() += 1;
+        }
         for fault in &plan.faults {
             for kind in kinds(&fault.what) {
                 *self.faults.entry(kind).or_default() += 1;

@@ -1,0 +1,305 @@
+//! Worlds of kinds that chance alone would not make: each is what once went wrong on a real chain, or a set-up of which
+//! semantics speaks. Like everything else they are made from the seed.
+
+use devnet::Params;
+use rand::{Rng, rngs::StdRng};
+
+use crate::{
+    ill::Ill,
+    plan::{Plan, What},
+    shape::{Shape, base},
+};
+
+/// A kind of world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// A kona-node that is declared as one.
+    Kona,
+    /// An execution client alone that is late with everything, or with L1 reorgs.
+    LateClient,
+    /// Rollup nodes that follow L1 reorgs late, with an execution client that stands in for them.
+    LateNodes,
+    /// Another op-status that follows an execution client.
+    Echo,
+    /// Nothing is batched for longer than L1 blocks are remembered.
+    Quiet,
+    /// A new chain: nothing was ever batched.
+    Genesis,
+    /// The execution client sees reorgs before we do.
+    EarlyClient,
+    /// One L1 endpoint, whose servers are of different age.
+    SingleL1,
+    /// Three L1 endpoints with harmless flaws in their labels.
+    Labels,
+    /// Most L1 endpoints are gone, each in its way.
+    Absent,
+    /// Of two L1 endpoints one stands still.
+    StuckL1,
+    /// Some of the derivers have no peers.
+    Lonely,
+    /// Nodes with safe heads that are reset after L1 reorgs.
+    Resets,
+    /// The server starts while our L1's finality is behind that of the nodes.
+    EarlyFinality,
+}
+
+const ALL: [Scene; 14] = {
+    use Scene::*;
+    [
+        Kona, LateClient, LateNodes, Echo, Quiet, Genesis, EarlyClient, SingleL1, Labels, Absent, StuckL1, Lonely, Resets,
+        EarlyFinality,
+    ]
+};
+
+/// Seconds by which every fault of such a world has ended.
+const HEALED: u64 = 380;
+
+impl Scene {
+    /// Any of them; what takes long to play is rare.
+    pub(crate) fn random(rng: &mut StdRng) -> Self {
+        loop {
+            let scene = ALL[rng.random_range(0..ALL.len())];
+            if scene != Self::Quiet || rng.random_ratio(1, 3) {
+                return scene;
+            }
+        }
+    }
+
+    /// Makes the plan one of this kind.
+    pub(crate) fn play(self, plan: &mut Plan, rng: &mut StdRng) {
+        plan.faults.clear();
+        let Shape { params, safe_db, confs, max_hold, max_head_age, .. } = plan.shape;
+        plan.shape = Shape {
+            params,
+            l1: 3,
+            nodes: 1,
+            follower: false,
+            origin: false,
+            client: false,
+            safe_db,
+            records: 1,
+            confs,
+            max_hold,
+            max_head_age,
+            healed: HEALED,
+            ..plan.shape
+        };
+        match self {
+            Self::Kona => {
+                plan.shape.origin = true;
+                plan.without_origins(rng);
+                plan.push(0, HEALED, What::Node(0, Ill::Kona));
+                plan.lose_batches(rng);
+            }
+            Self::LateClient => {
+                plan.of_client(rng);
+                let late = match rng.random_range(0..3) {
+                    0 => Ill::Delayed(rng.random_range(1..31)),
+                    1 => Ill::LateReorg(rng.random_range(1..5)),
+                    _ => Ill::LateReorg(rng.random_range(1..31)),
+                };
+                plan.push(0, HEALED, What::Client(late));
+                plan.lose_batches(rng);
+            }
+            Self::LateNodes => {
+                plan.shape.nodes = rng.random_range(1..4);
+                plan.shape.records = plan.shape.nodes;
+                plan.shape.client = rng.random_bool(0.5);
+                plan.shape.origin = rng.random_bool(0.4);
+                for node in 0..plan.shape.nodes {
+                    plan.push(0, HEALED, What::Node(node, Ill::LateReorg(rng.random_range(1..31))));
+                }
+                if plan.shape.client {
+                    plan.push(0, HEALED, What::Client(Ill::LateReorg(rng.random_range(1..31))));
+                    for node in 0..plan.shape.nodes {
+                        plan.push(rng.random_range(60..70), 200, What::Node(node, Ill::Dead));
+                    }
+                }
+                plan.lose_batches(rng);
+            }
+            Self::Echo => {
+                plan.shape.nodes = rng.random_range(1..3);
+                plan.shape.follower = true;
+                plan.without_origins(rng);
+                plan.shape.safe_db &= plan.shape.nodes > 1;
+                plan.shape.records = plan.shape.nodes - 1;
+                let echo = plan.shape.nodes - 1;
+                plan.push(0, HEALED, What::Node(echo, Ill::Echo(rng.random_range(1..31), rng.random_bool(0.5))));
+                if echo > 0 {
+                    plan.push(rng.random_range(30..60), 300, What::Node(0, Ill::Dead));
+                }
+                plan.lose_batches(rng);
+            }
+            Self::Quiet => plan.quiet(rng),
+            Self::Genesis => {
+                match rng.random_range(0..3) {
+                    0 => {
+                        plan.shape.origin = true;
+                        plan.push(0, HEALED, What::Node(0, Ill::Kona));
+                    }
+                    1 => {
+                        plan.shape.follower = true;
+                        plan.push(0, HEALED, What::Node(0, Ill::Echo(2, rng.random_bool(0.5))));
+                    }
+                    _ => plan.of_client(rng),
+                }
+                plan.shape.safe_db = false;
+                plan.shape.age = rng.random_range(2..40);
+                plan.shape.unbatched = true;
+                plan.push(0, rng.random_range(200..HEALED), What::PauseBatcher);
+                plan.push(rng.random_range(3..14), 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
+                plan.reorgs(rng, 1..3);
+            }
+            Self::EarlyClient => {
+                plan.of_client(rng);
+                for endpoint in 0..plan.shape.l1 {
+                    plan.push(0, HEALED, What::L1(endpoint, Ill::Delayed(rng.random_range(1..4))));
+                }
+                plan.lose_batches(rng);
+            }
+            Self::SingleL1 => plan.single_l1(rng),
+            Self::Labels => {
+                let at = rng.random_range(20..60);
+                plan.push(at, 330, What::L1(0, Ill::NoSafe));
+                plan.push(at + rng.random_range(0..20), 300, What::L1(rng.random_range(1..3), Ill::HeldLabels));
+            }
+            Self::Absent => plan.absent(rng),
+            Self::StuckL1 => {
+                plan.shape.l1 = 2;
+                let at = rng.random_range(20..120);
+                plan.push(at, rng.random_range(150..250), What::L1(rng.random_range(0..2), Ill::Frozen));
+            }
+            Self::Lonely => {
+                plan.shape.nodes = rng.random_range(2..4);
+                plan.shape.records = plan.shape.nodes;
+                let without_peers = rng.random_range(1..plan.shape.nodes);
+                for node in 0..without_peers {
+                    plan.push(rng.random_range(0..60), rng.random_range(200..300), What::Node(node, Ill::Lonely));
+                }
+            }
+            Self::Resets => plan.resets(rng),
+            Self::EarlyFinality => {
+                plan.shape.client = rng.random_bool(0.3);
+                for endpoint in 0..plan.shape.l1 {
+                    plan.push(20, 370, What::L1(endpoint, Ill::HeldLabels));
+                }
+                plan.push(rng.random_range(150..200), rng.random_range(2..20), What::Kill(0));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// L2 stands on L1 blocks that no ordinary reorg reaches, so that an L1 block may be lost of which only the batches
+    /// matter.
+    fn without_origins(&mut self, rng: &mut StdRng) {
+        if rng.random_bool(0.75) {
+            self.shape.params = Params { batch_interval: 1, sequencer_l1_confs: 4, ..base() };
+        }
+    }
+
+    /// An execution client alone.
+    fn of_client(&mut self, rng: &mut StdRng) {
+        self.without_origins(rng);
+        self.shape.nodes = 0;
+        self.shape.records = 0;
+        self.shape.safe_db = false;
+        self.shape.client = true;
+    }
+
+    /// Reorgs that take batches away, for a while or for good.
+    fn lose_batches(&mut self, rng: &mut StdRng) {
+        for _ in 0..rng.random_range(1..4) {
+            let at = rng.random_range(60..HEALED - 90);
+            if rng.random_bool(0.7) {
+                self.push(at, rng.random_range(8..90), What::PauseBatcher);
+            }
+            let depth = rng.random_range(1..5);
+            self.push(at, 1, What::ReorgL1 { depth, length: rng.random_range(0..depth + 2) });
+        }
+    }
+
+    /// Reorgs of one block.
+    fn reorgs(&mut self, rng: &mut StdRng, count: std::ops::Range<u64>) {
+        for _ in 0..rng.random_range(count) {
+            let at = rng.random_range(60..HEALED - 60);
+            self.push(at, 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
+        }
+    }
+
+    /// The safe label stands still until the L1 block at which it was first seen is no longer remembered, and then L1
+    /// loses a block.
+    fn quiet(&mut self, rng: &mut StdRng) {
+        self.of_client(rng);
+        self.shape.params = Params { l1_block_time: 2, epoch_length: 4, ..base() };
+        self.shape.max_head_age = 300;
+        (self.shape.healed, self.shape.length) = (2700, 2880);
+        self.push(20, 2680, What::PauseBatcher);
+        self.push(rng.random_range(2100..2300), 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
+    }
+
+    /// One L1 endpoint behind which there are several servers.
+    fn single_l1(&mut self, rng: &mut StdRng) {
+        self.shape.l1 = 1;
+        self.shape.age = 200;
+        if rng.random_bool(0.3) {
+            self.of_client(rng);
+        }
+        for turn in 0..2 {
+            let at = 20 + 190 * turn + rng.random_range(0..40);
+            let ill = match rng.random_range(0..6) {
+                0..2 => Ill::CallsLate(rng.random_range(2..9)),
+                2..4 => Ill::Balanced(rng.random_range(1..6), rng.random_range(2..31)),
+                4 => Ill::Lag(40),
+                _ => Ill::Lag(150),
+            };
+            self.push(at, rng.random_range(30..150), What::L1(0, ill));
+        }
+        if rng.random_bool(0.5) {
+            self.reorgs(rng, 1..3);
+        }
+    }
+
+    /// One of the endpoints lives on.
+    fn absent(&mut self, rng: &mut StdRng) {
+        self.shape.l1 = [2, 3, 3, 3, 4][rng.random_range(0..5)];
+        let at = rng.random_range(20..80);
+        for endpoint in 1..self.shape.l1 {
+            match rng.random_range(0..3) {
+                0 => self.push(at, 250, What::L1(endpoint, Ill::Dead)),
+                1 => self.push(at, 250, What::L1(endpoint, Ill::Stopped)),
+                _ => {
+                    // It passes through one state after the other.
+                    let mut from = at;
+                    while from < at + 250 {
+                        let lasts = rng.random_range(4..25).min(at + 250 - from);
+                        let ill = if rng.random_bool(0.5) { Ill::Dead } else { Ill::Stopped };
+                        self.push(from, lasts, What::L1(endpoint, ill));
+                        from += lasts;
+                    }
+                }
+            }
+        }
+    }
+
+    /// After an L1 reorg a rollup node goes back and derives again; and we are away now and then, not for long.
+    fn resets(&mut self, rng: &mut StdRng) {
+        self.shape.nodes = rng.random_range(1..4);
+        self.shape.records = self.shape.nodes;
+        self.shape.safe_db = true;
+        self.shape.confs = 0;
+        for turn in 0..rng.random_range(2..5) {
+            let at = 70 + 80 * turn + rng.random_range(0..20);
+            if rng.random_bool(0.7) {
+                let depth = rng.random_range(1..5);
+                self.push(at, 1, What::ReorgL1 { depth, length: rng.random_range(0..depth + 2) });
+            }
+            if rng.random_bool(0.8) {
+                self.push(at, rng.random_range(30..60), What::Nodes(Ill::Rewind(rng.random_range(1..4))));
+            }
+            if rng.random_bool(0.3) {
+                self.push(at + rng.random_range(0..40), rng.random_range(1..30), What::Kill(0));
+            }
+        }
+    }
+}
