@@ -59,7 +59,7 @@ impl Scene {
     pub(crate) fn random(rng: &mut StdRng) -> Self {
         loop {
             let scene = ALL[rng.random_range(0..ALL.len())];
-            if scene != Self::Quiet || rng.random_ratio(1, 3) {
+            if scene != Self::Quiet || rng.random_ratio(1, 2) {
                 return scene;
             }
         }
@@ -160,8 +160,8 @@ impl Scene {
             Self::SingleL1 => plan.single_l1(rng),
             Self::Labels => {
                 let at = rng.random_range(20..60);
-                plan.push(at, 330, What::L1(0, Ill::NoSafe));
-                plan.push(at + rng.random_range(0..20), 300, What::L1(rng.random_range(1..3), Ill::HeldLabels));
+                plan.push(0, HEALED, What::L1(0, Ill::NoSafe));
+                plan.push(at, 300, What::L1(rng.random_range(1..3), Ill::HeldLabels));
             }
             Self::Absent => plan.absent(rng),
             Self::StuckL1 => {
@@ -172,6 +172,7 @@ impl Scene {
             Self::Lonely => {
                 plan.shape.nodes = rng.random_range(2..4);
                 plan.shape.records = plan.shape.nodes;
+                plan.push(rng.random_range(100..140), rng.random_range(30..120), What::PauseBatcher);
                 let without_peers = rng.random_range(1..plan.shape.nodes);
                 for node in 0..without_peers {
                     plan.push(rng.random_range(0..60), rng.random_range(200..300), What::Node(node, Ill::Lonely));
@@ -231,11 +232,16 @@ impl Plan {
     /// loses a block.
     fn quiet(&mut self, rng: &mut StdRng) {
         self.of_client(rng);
-        self.shape.params = Params { l1_block_time: 2, epoch_length: 4, ..base() };
+        // What is remembered may be bounded in blocks or in time.
+        let l1_block_time = if rng.random_ratio(1, 4) { 12 } else { 2 };
+        self.shape.params = Params { l1_block_time, epoch_length: 4, ..base() };
         self.shape.max_head_age = 300;
-        (self.shape.healed, self.shape.length) = (2700, 2880);
-        self.push(20, 2680, What::PauseBatcher);
-        self.push(rng.random_range(2100..2300), 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
+        let forgotten = 1050 * l1_block_time;
+        (self.shape.healed, self.shape.length) = (forgotten + 600, forgotten + 800);
+        self.push(20, forgotten + 580, What::PauseBatcher);
+        // Between two blocks: one that comes and goes in the same moment is seen by nobody.
+        let at = forgotten + rng.random_range(0..200) | 1;
+        self.push(at, 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
     }
 
     /// One L1 endpoint behind which there are several servers.

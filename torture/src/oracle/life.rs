@@ -8,9 +8,15 @@ use rollup::{BlockId, SyncStatus};
 use super::{Answered, rules::outdated_for, truth::Truth};
 use crate::{endpoint::Endpoint, ill::Ill, plan::What, rig::Rig};
 
-/// Milliseconds after which an L1 endpoint that is gone is out of the count, beside the L1 blocks for which it may be
-/// silent: the limit of a call and the time of an absence.
-const GONE: u64 = 45_000;
+/// Milliseconds after which an L1 endpoint that is gone is out of the count, beside the three L1 blocks for which it may
+/// be silent: the limit of a call, and a bit.
+const GONE: u64 = 17_000;
+
+/// Milliseconds after its last confirmation at which one that is known to be gone is out of the count, and a bit.
+const ABSENT: u64 = 37_000;
+
+/// Milliseconds within which the newest tip of the sequencer is served.
+const TIP: u64 = 16_000;
 
 /// Milliseconds within which the next block of whoever is well is served.
 const NEWS: u64 = 30_000;
@@ -110,7 +116,9 @@ impl Life {
         };
         ensure!(!status.head_l1.hash.is_zero(), "enough servers are well, and nothing is known");
         let tip = behind(status, |status| status.unsafe_l2.id());
-        ensure!(tip <= within, "unsafe_l2 {} is {tip} ms behind", status.unsafe_l2.number);
+        // Nor is the tip that it brought back.
+        let tip_within = TIP + late + l1_within.saturating_sub(NEWS + rig.shape.l1_millis());
+        ensure!(tip <= tip_within || now < self.reorged + NEWS, "unsafe_l2 {} is {tip} ms behind", status.unsafe_l2.number);
         self.doubts_end(status, since, within, rig, now)
     }
 
@@ -141,7 +149,7 @@ impl Life {
         for of in &self.l1 {
             match of {
                 Use::Well(late) => (well, within) = (true, within + late),
-                Use::Gone => within = within.max(GONE + 4 * rig.shape.l1_millis()),
+                Use::Gone => within = within.max(ABSENT).max(GONE + 3 * rig.shape.l1_millis()),
                 Use::Tipless | Use::Unknown => return None,
             }
         }
