@@ -173,9 +173,14 @@ impl Scene {
                 plan.shape.nodes = rng.random_range(2..4);
                 plan.shape.records = plan.shape.nodes;
                 plan.push(rng.random_range(100..140), rng.random_range(30..120), What::PauseBatcher);
+                // Sometimes the others are gone for a while, and find one of these to be followed.
                 let without_peers = rng.random_range(1..plan.shape.nodes);
-                for node in 0..without_peers {
-                    plan.push(rng.random_range(0..60), rng.random_range(200..300), What::Node(node, Ill::Lonely));
+                for node in 0..plan.shape.nodes {
+                    if node < without_peers {
+                        plan.push(0, rng.random_range(250..350), What::Node(node, Ill::Lonely));
+                    } else if rng.random_bool(0.7) {
+                        plan.push(rng.random_range(20..40), 30, What::Node(node, Ill::Dead));
+                    }
                 }
             }
             Self::Resets => plan.resets(rng),
@@ -271,19 +276,20 @@ impl Plan {
         self.shape.l1 = [2, 3, 3, 3, 4][rng.random_range(0..5)];
         let at = rng.random_range(20..80);
         for endpoint in 1..self.shape.l1 {
-            match rng.random_range(0..3) {
-                0 => self.push(at, 250, What::L1(endpoint, Ill::Dead)),
-                1 => self.push(at, 250, What::L1(endpoint, Ill::Stopped)),
-                _ => {
-                    // It passes through one state after the other.
-                    let mut from = at;
-                    while from < at + 250 {
-                        let lasts = rng.random_range(4..25).min(at + 250 - from);
-                        let ill = if rng.random_bool(0.5) { Ill::Dead } else { Ill::Stopped };
-                        self.push(from, lasts, What::L1(endpoint, ill));
-                        from += lasts;
-                    }
-                }
+            // It refuses, or its connections stay open and nothing comes any more, or it passes through one after the
+            // other.
+            let ill = |rng: &mut StdRng| [Ill::Dead, Ill::Stopped, Ill::HalfBody][rng.random_range(0..3)].clone();
+            if rng.random_bool(0.6) {
+                let ill = ill(rng);
+                self.push(at, 250, What::L1(endpoint, ill));
+                continue;
+            }
+            let mut from = at;
+            while from < at + 250 {
+                let lasts = rng.random_range(4..60).min(at + 250 - from);
+                let ill = ill(rng);
+                self.push(from, lasts, What::L1(endpoint, ill));
+                from += lasts;
             }
         }
     }

@@ -77,7 +77,7 @@ impl Life {
     pub(super) fn owed(&self, answer: &Answered, started: u64, rig: &Rig, now: u64) -> Result<()> {
         let Some(l1_within) = self.l1_within(rig) else { return Ok(()) };
         let since = self.l1_since.max(started);
-        if now < since + l1_within + NEWS {
+        if now < since + l1_within {
             return Ok(());
         }
         let at = rig.start() + Duration::from_millis(now);
