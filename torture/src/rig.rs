@@ -86,7 +86,7 @@ impl Rig {
     pub fn new(plan: &Plan) -> Self {
         let shape = plan.shape.clone();
         let params = shape.params;
-        let start = Duration::from_secs(params.genesis_time + shape.age * params.l1_block_time);
+        let start = params.genesis() + params.l1_slots(shape.age);
         let chains = first_chains(params, start, shape.unbatched);
         let world = World::from(chains.clone());
         let past = |delay: u64| Past::new(chains.clone(), delay * 1000);

@@ -1,7 +1,9 @@
 //! Worlds of kinds that chance alone would not make: each is what once went wrong on a real chain, or a set-up of which
 //! semantics speaks. Like everything else they are made from the seed.
 
-use devnet::Params;
+use std::time::Duration;
+
+use devnet::{PaceChange, Params};
 use rand::{Rng, rngs::StdRng};
 
 use crate::{
@@ -41,13 +43,15 @@ pub enum Scene {
     Resets,
     /// The server starts while our L1's finality is behind that of the nodes.
     EarlyFinality,
+    /// Blocks of another pace, or one that changes.
+    Pace,
 }
 
-const ALL: [Scene; 14] = {
+const ALL: [Scene; 15] = {
     use Scene::*;
     [
         Kona, LateClient, LateNodes, Echo, Quiet, Genesis, EarlyClient, SingleL1, Labels, Absent, StuckL1, Lonely, Resets,
-        EarlyFinality,
+        EarlyFinality, Pace,
     ]
 };
 
@@ -184,6 +188,7 @@ impl Scene {
                 }
             }
             Self::Resets => plan.resets(rng),
+            Self::Pace => plan.pace(rng),
             Self::EarlyFinality => {
                 plan.shape.client = rng.random_bool(0.3);
                 for endpoint in 0..plan.shape.l1 {
@@ -238,10 +243,10 @@ impl Plan {
     fn quiet(&mut self, rng: &mut StdRng) {
         self.of_client(rng);
         // What is remembered may be bounded in blocks or in time.
-        let l1_block_time = if rng.random_ratio(1, 4) { 12 } else { 2 };
-        self.shape.params = Params { l1_block_time, epoch_length: 4, ..base() };
+        let slot = if rng.random_ratio(1, 4) { 12 } else { 2 };
+        self.shape.params = Params { l1_block_time: Duration::from_secs(slot), epoch_length: 4, ..base() };
         self.shape.max_head_age = 300;
-        let forgotten = 1050 * l1_block_time;
+        let forgotten = 1050 * slot;
         (self.shape.healed, self.shape.length) = (forgotten + 600, forgotten + 800);
         self.push(20, forgotten + 580, What::PauseBatcher);
         // Between two blocks: one that comes and goes in the same moment is seen by nobody.
@@ -311,6 +316,58 @@ impl Plan {
             }
             if rng.random_bool(0.3) {
                 self.push(at + rng.random_range(0..40), rng.random_range(1..30), What::Kill(0));
+            }
+        }
+    }
+
+    /// An L1 and an L2 of another pace than Ethereum's and most rollups', with what ordinarily happens to them.
+    fn pace(&mut self, rng: &mut StdRng) {
+        let slot = [250, 2_000, 12_000, 12_000, 150_000][rng.random_range(0..5)];
+        let block = [200, 1_000, 2_000, 2_000][rng.random_range(0..4)];
+        let fast = if slot < 1000 { 40 } else { 1 };
+        self.shape.age = 40 * fast;
+        let start = base().genesis_time + self.shape.age * slot / 1000;
+        let change = PaceChange {
+            at: start + rng.random_range(0..300),
+            block_time: Duration::from_millis([200, 1_000][rng.random_range(0..2)]),
+            announced: true,
+        };
+        self.shape.params = Params {
+            l1_block_time: Duration::from_millis(slot),
+            l2_block_time: Duration::from_millis(block),
+            l2_change: (block == 2_000 && rng.random_bool(0.5)).then_some(change),
+            safe_distance: 4 * fast,
+            finalized_distance: 8 * fast,
+            epoch_length: 4 * fast,
+            batch_interval: fast.max(2) / 2,
+            sequencer_l1_confs: [0, 4][rng.random_range(0..2)],
+            ..base()
+        };
+        self.shape.max_head_age = 300.max(25 * slot / 1000);
+        // A run has forty L1 blocks at least; what happens takes as long as they do.
+        let scale = (slot / 1000).div_ceil(15).max(1);
+        (self.shape.healed, self.shape.length) = (HEALED * scale, 600 * scale);
+        if rng.random_bool(0.3) {
+            self.shape.nodes = 0;
+            self.shape.records = 0;
+            self.shape.safe_db = false;
+            self.shape.client = true;
+        } else {
+            self.shape.nodes = rng.random_range(1..4);
+            self.shape.records = self.shape.nodes;
+        }
+        for _ in 0..rng.random_range(1..6) {
+            let at = rng.random_range(60..HEALED - 90) * scale;
+            let lasts = rng.random_range(10..90) * scale;
+            match rng.random_range(0..6) {
+                0..2 => {
+                    let depth = rng.random_range(1..4);
+                    self.push(at, 1, What::ReorgL1 { depth, length: rng.random_range(0..depth + 2) });
+                }
+                2 => self.push(at, lasts, What::L1(0, [Ill::Dead, Ill::HalfBody][rng.random_range(0..2)].clone())),
+                3 if self.shape.nodes > 0 => self.push(at, lasts, What::Node(0, Ill::Rewind(rng.random_range(1..4)))),
+                4 => self.push(at, rng.random_range(1..30), What::Kill(0)),
+                _ => self.push(at, lasts, What::PauseBatcher),
             }
         }
     }

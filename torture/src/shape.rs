@@ -1,5 +1,7 @@
 //! What a seed's world looks like before anything goes wrong.
 
+use std::time::Duration;
+
 use devnet::Params;
 use rand::{Rng, rngs::StdRng};
 
@@ -63,7 +65,7 @@ fn params(kind: u64) -> Params {
         2 => Params { batch_interval: 1, sequencer_l1_confs: 4, ..base },
         3 => Params { serve_orphans: false, ..base },
         4 => Params { batch_interval: 5, safe_distance: 8, finalized_distance: 16, epoch_length: 8, ..base },
-        _ => Params { l1_block_time: 6, epoch_length: 2, sequencer_l1_confs: 2, ..base },
+        _ => Params { l1_block_time: Duration::from_secs(6), epoch_length: 2, sequencer_l1_confs: 2, ..base },
     }
 }
 
@@ -93,7 +95,7 @@ impl Shape {
 
     /// Milliseconds from one L1 block to the next.
     pub fn l1_millis(&self) -> u64 {
-        self.params.l1_block_time * 1000
+        self.params.l1_block_time.as_millis() as u64
     }
 
     /// Whether some source does not tell how far its safe head was derived.

@@ -75,7 +75,7 @@ impl Life {
 
     /// Judges an answer of a server that was started at this time.
     pub(super) fn owed(&self, answer: &Answered, started: u64, rig: &Rig, now: u64) -> Result<()> {
-        let Some(l1_within) = self.l1_within(rig) else { return Ok(()) };
+        let Some(l1_within) = self.l1_within(rig, now) else { return Ok(()) };
         let since = self.l1_since.max(started);
         if now < since + l1_within {
             return Ok(());
@@ -117,7 +117,7 @@ impl Life {
         ensure!(!status.head_l1.hash.is_zero(), "enough servers are well, and nothing is known");
         let tip = behind(status, |status| status.unsafe_l2.id());
         // Nor is the tip that it brought back.
-        let tip_within = TIP + late + l1_within.saturating_sub(NEWS + rig.shape.l1_millis());
+        let tip_within = TIP + late + l1_within.saturating_sub(NEWS);
         ensure!(tip <= tip_within || now < self.reorged + NEWS, "unsafe_l2 {} is {tip} ms behind", status.unsafe_l2.number);
         self.doubts_end(status, since, within, rig, now)
     }
@@ -143,8 +143,10 @@ impl Life {
     }
 
     /// Within how many milliseconds the L1 head is served; none where nothing is promised.
-    fn l1_within(&self, rig: &Rig) -> Option<u64> {
-        let mut within = NEWS + rig.shape.l1_millis();
+    fn l1_within(&self, rig: &Rig, now: u64) -> Option<u64> {
+        // Where L1 only lost blocks it is the next one that shows it.
+        let slot = rig.shape.l1_millis();
+        let mut within = if now < self.reorged + 2 * slot { NEWS + slot } else { NEWS };
         let mut well = false;
         for of in &self.l1 {
             match of {
