@@ -1,10 +1,10 @@
 //! The life of one endpoint: connect, verify, prime, follow; then an error, a pause, and all over again.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
 use status::{Health, Layer, SourceName, SourceState};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep},
 };
 use upstream::{Backoff, Endpoint};
@@ -26,6 +26,8 @@ pub(crate) struct Follower {
     pub name: SourceName,
     pub tracker: Tracker,
     pub backoff: Backoff,
+    /// At which old heights the vote wants to know the endpoint's blocks.
+    pub wanted: watch::Receiver<BTreeSet<u64>>,
     index: usize,
     endpoint: Endpoint,
     state: Option<SourceState>,
@@ -35,7 +37,13 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(index: usize, config: Arc<Config>, reports: mpsc::Sender<Report>, l1: L1) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        config: Arc<Config>,
+        reports: mpsc::Sender<Report>,
+        wanted: watch::Receiver<BTreeSet<u64>>,
+        l1: L1,
+    ) -> Self {
         let endpoint = config.endpoints[index].clone();
         // op-node's waits.
         let backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(10), config.seed ^ index as u64);
@@ -43,6 +51,7 @@ impl Follower {
             name: endpoint.name().into(),
             tracker: Tracker::new(),
             backoff,
+            wanted,
             index,
             endpoint,
             state: None,
@@ -102,6 +111,7 @@ impl Follower {
             Arc::ptr_eq(&last.refs, &seen.refs)
                 && (last.safe, last.finalized) == (seen.safe, seen.finalized)
                 && (last.head_confirmed, last.labels_confirmed) == (seen.head_confirmed, seen.labels_confirmed)
+                && last.old == seen.old
         });
         if !same {
             self.published = Some(seen.clone());

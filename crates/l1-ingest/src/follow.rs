@@ -1,12 +1,15 @@
 //! Following one connection: what happens next, and what to do then.
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, future::pending, time::Duration};
 
 use futures::FutureExt;
 use rollup::L1BlockRef;
 use serde_json::value::RawValue;
 use status::Health;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tracing::debug;
 use upstream::{CallError, Subscription};
 
@@ -23,6 +26,8 @@ enum Wake {
     Look,
     /// The subscription has been silent for too long.
     Silence,
+    /// The vote wants to know which blocks it has at some old heights.
+    Wanted,
 }
 
 /// One connection being followed.
@@ -36,6 +41,8 @@ struct Following<'a> {
     poll: Option<Instant>,
     /// The head when the subscription was last known to be alive, and when that was.
     heard: (L1BlockRef, Instant),
+    /// When the endpoint last named its head, be it one that is not believed.
+    named: Instant,
 }
 
 impl Follower {
@@ -50,24 +57,27 @@ impl Follower {
             schedule: Schedule::new(now),
             poll: None,
             heard: (L1BlockRef::default(), now.instant),
+            named: now.instant,
             follower: self,
         };
+        following.follower.tracker.reconnected();
         following.look().await?;
+        following.look_up().await?;
         let head = following.head();
         following.heard = (head, Instant::now());
         if let Some(chain) = following.follower.tracker.chain() {
             following.schedule.primed(chain, following.follower.config.clock.now());
+            following.labels.keep_pace(chain);
         }
         following.plan_poll();
         following.follower.backoff.reset();
-        following.follower.publish().await;
-        following.follower.say(Health::Live, None).await;
+        following.tell().await;
         loop {
             let old = following.head();
             let wake = following.wake().await;
             following.on(wake).await?;
             following.moved(old);
-            following.follower.publish().await;
+            following.tell().await;
         }
     }
 }
@@ -79,11 +89,13 @@ impl Following<'_> {
 
     async fn wake(&mut self) -> Wake {
         let silence = self.heads.as_ref().map(|_| self.heard.1 + self.follower.config.stall_timeout);
-        let look = [self.poll, self.follower.tracker.second_look(), Some(self.labels.at())];
-        let look = look.into_iter().flatten().min().unwrap_or(self.labels.at());
+        let at_once = self.follower.tracker.is_behind().then(Instant::now);
+        let look = self.labels.at().min(self.named + SELDOM);
+        let look = [self.poll, at_once].into_iter().flatten().fold(look, Instant::min);
         tokio::select! {
             biased;
             item = announced(&mut self.heads) => Wake::Announced(item),
+            () = changed(&mut self.follower.wanted) => Wake::Wanted,
             () = sleep_until(silence.unwrap_or(look)), if silence.is_some_and(|silence| silence <= look) => Wake::Silence,
             () = sleep_until(look) => Wake::Look,
         }
@@ -94,7 +106,25 @@ impl Following<'_> {
             Wake::Announced(first) => self.hear(first).await,
             Wake::Look => self.look().await,
             Wake::Silence => self.listen().await,
+            Wake::Wanted => self.look_up().await,
         }
+    }
+
+    /// Tells what was seen, then how the endpoint is doing.
+    async fn tell(&mut self) {
+        self.follower.publish().await;
+        if self.follower.tracker.lags() {
+            let error = "names older blocks than it did before".to_owned();
+            self.follower.say(Health::Lagging, Some(error)).await;
+        } else {
+            self.follower.say(Health::Live, None).await;
+        }
+    }
+
+    /// Asks for the old blocks that the vote wants to know.
+    async fn look_up(&mut self) -> Result<(), Fault> {
+        let heights = self.follower.wanted.borrow_and_update().clone();
+        self.follower.tracker.look_up(self.blocks, &heights).await
     }
 
     /// Takes what was announced, with everything that came meanwhile: only the last head counts.
@@ -111,7 +141,8 @@ impl Following<'_> {
             next = self.heads.as_mut().and_then(|heads| heads.next().now_or_never());
         }
         self.follower.tracker.hear(self.blocks, &announced).await?;
-        self.heard = (self.head(), Instant::now());
+        self.named = Instant::now();
+        self.heard = (self.head(), self.named);
         Ok(())
     }
 
@@ -119,8 +150,9 @@ impl Following<'_> {
     async fn look(&mut self) -> Result<(), Fault> {
         let labels = self.labels.due(Instant::now());
         let seen = self.follower.tracker.look(self.blocks, labels).await?;
+        self.named = Instant::now();
         if labels {
-            self.labels.asked(seen.labels, Instant::now());
+            self.labels.asked(seen.labels, self.named);
         }
         Ok(())
     }
@@ -151,12 +183,11 @@ impl Following<'_> {
         let Some(chain) = tracker.chain() else { return };
         let now = self.follower.config.clock.now();
         if new.hash == old.hash {
-            if tracker.second_look().is_none() {
-                self.schedule.missed(now.instant);
-            }
+            self.schedule.missed(now.instant);
         } else {
             debug!(endpoint = %self.follower.name, number = new.number, hash = %new.hash, "L1 head");
             self.schedule.found(chain, now);
+            self.labels.keep_pace(chain);
             self.labels.on_head(old, chain, tracker.label(), now.instant);
         }
         self.plan_poll();
@@ -173,10 +204,19 @@ impl Following<'_> {
 
 /// The shortest time between two polls.
 const SHORTEST: Duration = Duration::from_millis(50);
+/// The head is asked for at least as often, whatever the pace of the chain and of the labels.
+const SELDOM: Duration = Duration::from_secs(24);
 
 async fn announced(heads: &mut Option<Heads>) -> Result<Box<RawValue>, CallError> {
     match heads {
         Some(heads) => heads.next().await,
         None => pending().await,
+    }
+}
+
+async fn changed(wanted: &mut watch::Receiver<BTreeSet<u64>>) {
+    if wanted.changed().await.is_err() {
+        // The vote is over: the stream is gone, and this with it.
+        pending().await
     }
 }

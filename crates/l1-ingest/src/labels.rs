@@ -8,11 +8,8 @@ use tokio::time::Instant;
 
 use crate::schedule::block_time;
 
-/// How often the labels are asked for. Each time the head is asked for too, which is the slow look beside a
-/// subscription.
-const EVERY: Duration = Duration::from_secs(24);
-/// How much sooner or later it may be, if that saves a round trip.
-const SLACK: Duration = Duration::from_secs(12);
+/// How often the labels are asked for at most and at least: by the pace of the chain, every other block.
+const EVERY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(24));
 /// How long after the head that begins an epoch: a node moves its labels just after it has announced the head.
 const AFTER_HEAD: Duration = Duration::from_secs(1);
 /// Slots of an epoch.
@@ -22,6 +19,8 @@ const EPOCH: u64 = 32;
 #[derive(Debug)]
 pub(crate) struct Labels {
     every: Option<Duration>,
+    /// How often to ask where nothing is set.
+    pace: Duration,
     /// Whether the endpoint is polled, so that labels can be asked for along with the head.
     polled: bool,
     asked: Instant,
@@ -33,7 +32,20 @@ pub(crate) struct Labels {
 impl Labels {
     /// Due at once. `every` is [`Config::epoch_poll_interval`](crate::Config::epoch_poll_interval).
     pub(crate) fn new(every: Option<Duration>, polled: bool, now: Instant) -> Self {
-        Self { every, polled, asked: now, at: now, again: true }
+        Self { every, pace: EVERY.1, polled, asked: now, at: now, again: true }
+    }
+
+    /// How much sooner or later it may be, if that saves a round trip.
+    fn slack(&self) -> Duration {
+        if self.polled { self.pace / 2 } else { Duration::ZERO }
+    }
+
+    /// Goes by the pace of this chain from now on.
+    pub(crate) fn keep_pace(&mut self, chain: &Chain) {
+        self.pace = (block_time(chain) * 2).clamp(EVERY.0, EVERY.1);
+        if self.every.is_none() {
+            self.at = self.at.min(self.asked + self.pace + self.slack());
+        }
     }
 
     /// When the endpoint has to be asked, if it has not been until then.
@@ -43,15 +55,14 @@ impl Labels {
 
     /// Whether to ask for labels along with a head.
     pub(crate) fn due(&self, now: Instant) -> bool {
-        let along = self.polled && self.every.is_none() && now >= self.asked + EVERY - SLACK / 4;
+        let along = self.polled && self.every.is_none() && now >= self.asked + self.pace - self.slack() / 4;
         now >= self.at || along || self.again
     }
 
     /// They were asked for; `settled` unless they have to be asked for again.
     pub(crate) fn asked(&mut self, settled: bool, now: Instant) {
-        let slack = if self.polled { SLACK } else { Duration::ZERO };
         self.asked = now;
-        self.at = now + self.every.unwrap_or(EVERY + slack);
+        self.at = now + self.every.unwrap_or(self.pace + self.slack());
         self.again = !settled;
     }
 

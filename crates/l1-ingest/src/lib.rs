@@ -19,8 +19,10 @@
 //!   block or [`status::MAX_REFS`] deep, and labels that stand on that chain. Below that nothing is ever needed but
 //!   old blocks, which [`L1::block`] looks up.
 //! - `head_confirmed` moves only when the endpoint named that very head; an open socket confirms nothing.
-//! - An older head of the same chain is believed only when it is said twice. Another block at our height or below is a
-//!   reorg.
+//! - An older head of the same chain is a lag, however often it is named: the head stays and ages. Another block at a
+//!   height that was seen is a reorg.
+//! - An endpoint that is not live counts as absent by its last confirmation, whatever it went through since. One that
+//!   answers and holds the others back is named.
 //! - `null`, zero and "not found" are not observations.
 //! - Equal seeds and equal worlds give equal streams.
 //!
@@ -40,12 +42,13 @@ mod header;
 mod labels;
 mod lookup;
 mod schedule;
+mod standstill;
 mod tracker;
 mod verify;
 mod walk;
 mod watch;
 
-pub use agree::{Agreement, Decided, Observation, Standing, agree};
+pub use agree::{Agreement, Observation, Standing, agree};
 pub use config::Config;
 #[doc(hidden)]
 pub use header::{HeaderError, read as read_header};

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::future::join_all;
+use futures::{StreamExt, stream::FuturesUnordered};
 use lru::LruCache;
 use rollup::L1BlockRef;
 use status::Chain;
@@ -48,8 +48,9 @@ impl L1 {
 
     /// The canonical block at this height: out of the chain or the cache at once, else by one request to each endpoint.
     ///
-    /// None above the head, before the first head, when no endpoint answers in time or has the block, when most of
-    /// those that answer do not agree, and when the answer does not fit the chain.
+    /// Once most of them have said the same nobody slower is waited for. None above the head, before the first head, when
+    /// no endpoint answers in time or has the block, when most of those that answer do not agree, and when the answer
+    /// does not fit the chain.
     pub async fn block(&self, number: u64) -> Option<L1BlockRef> {
         let (chain, blocks) = {
             let mut known = self.lock();
@@ -62,9 +63,15 @@ impl L1 {
             }
             (chain, known.reachable.iter().flatten().cloned().collect::<Vec<_>>())
         };
-        let answers =
-            join_all(blocks.iter().map(|blocks| async { blocks.get(&[Ask::Number(number)]).await.ok()?.pop()? }));
-        let block = majority(answers.await.into_iter().flatten().collect())?;
+        let ask = async |blocks: &Blocks| blocks.get(&[Ask::Number(number)]).await.ok()?.pop()?;
+        let mut asked: FuturesUnordered<_> = blocks.iter().map(ask).collect();
+        let mut answers = Vec::new();
+        while majority(&answers, blocks.len()).is_none()
+            && let Some(answer) = asked.next().await
+        {
+            answers.extend(answer);
+        }
+        let block = majority(&answers, blocks.len()).or_else(|| majority(&answers, answers.len()))?;
         let mut known = self.lock();
         // Meanwhile there may have been a reorg that reaches as deep.
         let now = known.chain.as_ref()?;
@@ -101,10 +108,10 @@ impl L1 {
     }
 }
 
-/// What more than half say.
-fn majority(answers: Vec<L1BlockRef>) -> Option<L1BlockRef> {
+/// What more than half of so many say.
+fn majority(answers: &[L1BlockRef], voters: usize) -> Option<L1BlockRef> {
     let votes = |block: &&L1BlockRef| answers.iter().filter(|answer| answer == block).count();
-    answers.iter().max_by_key(votes).filter(|block| votes(block) * 2 > answers.len()).copied()
+    answers.iter().max_by_key(votes).filter(|block| votes(block) * 2 > voters).copied()
 }
 
 impl fmt::Debug for L1 {
@@ -122,16 +129,21 @@ mod tests {
     #[test]
     fn half_is_no_majority() {
         let block = |byte| L1BlockRef { hash: B256::repeat_byte(byte), ..L1BlockRef::default() };
-        for (answers, most) in [
-            (&[][..], None),
-            (&[1], Some(1)),
-            (&[1, 1], Some(1)),
-            (&[1, 2], None),
-            (&[1, 2, 2], Some(2)),
-            (&[1, 2, 3], None),
-            (&[1, 1, 2, 2], None),
+        for (answers, voters, most) in [
+            (&[][..], 0, None),
+            (&[], 1, None),
+            (&[1], 1, Some(1)),
+            (&[1], 2, None),
+            (&[1, 1], 2, Some(1)),
+            (&[1, 1], 3, Some(1)),
+            (&[1, 1], 4, None),
+            (&[1, 2], 2, None),
+            (&[1, 2, 2], 3, Some(2)),
+            (&[1, 2, 3], 3, None),
+            (&[1, 1, 2, 2], 4, None),
         ] {
-            assert_eq!(majority(answers.iter().map(|byte| block(*byte)).collect()), most.map(block), "{answers:?}");
+            let answers: Vec<_> = answers.iter().map(|byte| block(*byte)).collect();
+            assert_eq!(majority(&answers, voters), most.map(block), "{answers:?} of {voters}");
         }
     }
 }

@@ -10,7 +10,7 @@ const OVERDUE: Duration = Duration::from_secs(1);
 /// The pace of polling a chain that stands still.
 const IDLE: Duration = Duration::from_secs(4);
 /// The longest block time believed.
-const LONGEST: Duration = Duration::from_secs(24);
+const LONGEST: Duration = Duration::from_secs(150);
 /// How many of the last blocks tell the block time.
 const BLOCKS: usize = 8;
 /// How much earlier to poll after a poll that was late enough, in seconds.
@@ -106,7 +106,7 @@ impl Schedule {
     }
 }
 
-/// The shortest distance of the last timestamps, within 1 s and 24 s; longer ones are missed slots.
+/// The shortest distance of the last timestamps, within 1 s and 150 s; longer ones are missed slots.
 pub(crate) fn block_time(chain: &Chain) -> Duration {
     let newest_first = || chain.iter().rev().take(BLOCKS + 1).map(|block| block.timestamp);
     let distances = newest_first().zip(newest_first().skip(1)).map(|(block, parent)| block.saturating_sub(parent));
@@ -146,7 +146,8 @@ mod tests {
             (&[0, 12, 36, 48, 72], 12),
             (&[0, 2, 14, 26, 38, 50, 62, 74, 86, 98, 110], 12),
             (&[5, 5, 5], 1),
-            (&[0, 4000], 24),
+            (&[0, 150], 150),
+            (&[0, 4000], 150),
             (&[9, 3], 1),
         ] {
             assert_eq!(block_time(&chain(timestamps)), Duration::from_secs(seconds), "{timestamps:?}");

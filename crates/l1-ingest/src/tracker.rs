@@ -1,10 +1,16 @@
 //! What one endpoint has told about the L1 so far. It outlives connections.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
 
-use rollup::{BlockId, L1BlockRef};
-use status::{Chain, MAX_REFS, SourceName};
+use rollup::L1BlockRef;
+use status::{Bug, Chain, MIN_REFS, SourceName};
 use tokio::time::Instant;
+use upstream::CallError;
 
 use crate::{
     Observation,
@@ -13,14 +19,16 @@ use crate::{
     walk::{Fetched, walk},
 };
 
-/// How long an older head must have been the endpoint's before it is believed.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How long an endpoint may name older blocks than it did before it is said to lag.
+const LAG: Duration = Duration::from_secs(36);
+/// How many blocks below the chain are remembered.
+const OLD: usize = 64;
 /// How often a look starts anew because the chain moved away under it.
 const TRIES: u32 = 3;
 
 /// How far a chain that was left behind is brought forward at a time: so far that the old head stays retained. Else
 /// nobody could tell an outage from a reorg.
-const STRIDE: u64 = MAX_REFS as u64 / 2;
+const STRIDE: u64 = MIN_REFS as u64 / 2;
 
 /// One endpoint's L1.
 #[derive(Debug)]
@@ -30,17 +38,20 @@ pub(crate) struct Tracker {
     finalized: L1BlockRef,
     head_confirmed: Option<Instant>,
     labels_confirmed: Option<Instant>,
-    /// An older block of the chain that the endpoint called its head, and when it first did.
-    suspect: Option<(BlockId, Instant)>,
+    /// Since when the endpoint has called an older block of the chain its head.
+    lagging: Option<Instant>,
     /// Whether the endpoint's head is more than a stride above the chain's.
     behind: bool,
+    /// Blocks below the chain that are on it: its earlier labels, and what the vote wanted to know. None at a height
+    /// where the endpoint has no block.
+    old: Arc<BTreeMap<u64, Option<L1BlockRef>>>,
     fetched: Fetched,
 }
 
 /// What a look at the endpoint brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The head is what the endpoint names. If not, it is to be asked again soon, see [`Tracker::second_look`].
+    /// The head is what the endpoint names.
     pub head: bool,
     /// The labels were asked for and stand on this chain.
     pub labels: bool,
@@ -54,9 +65,10 @@ impl Tracker {
             finalized: L1BlockRef::default(),
             head_confirmed: None,
             labels_confirmed: None,
-            suspect: None,
+            lagging: None,
             behind: false,
-            fetched: Fetched::new(NonZeroUsize::new(MAX_REFS).expect("it is a thousand")),
+            old: Arc::default(),
+            fetched: Fetched::new(NonZeroUsize::new(MIN_REFS).expect("it is a thousand")),
         }
     }
 
@@ -70,9 +82,14 @@ impl Tracker {
         if self.safe.hash.is_zero() { self.finalized } else { self.safe }
     }
 
-    /// When to look again because the last look did not settle what the head is.
-    pub(crate) fn second_look(&self) -> Option<Instant> {
-        self.suspect.map(|(_, since)| since + SECOND_LOOK).or_else(|| self.behind.then(Instant::now))
+    /// Whether it takes another look at once to get to the head.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Whether the endpoint has named older blocks than it did before for so long that it has to be said.
+    pub(crate) fn lags(&self) -> bool {
+        self.lagging.is_some_and(|since| since.elapsed() >= LAG)
     }
 
     /// What to tell; none before the first look.
@@ -84,6 +101,7 @@ impl Tracker {
             finalized: self.finalized,
             head_confirmed: self.head_confirmed?,
             labels_confirmed: self.labels_confirmed,
+            old: self.old.clone(),
         })
     }
 
@@ -131,33 +149,31 @@ impl Tracker {
         if labels {
             asked.splice(..0, [Ask::Label("finalized"), Ask::Label("safe")]);
         }
-        asked.extend(self.suspect.map(|(suspect, _)| Ask::Number(suspect.number + 1)));
         let mut answers = blocks.get(&asked).await?.into_iter();
         let (finalized, safe) =
             if labels { (answers.next().flatten(), answers.next().flatten()) } else { (None, None) };
         let latest = answers.next().flatten().ok_or(Fault::NoHead)?;
-        let above = answers.next().flatten();
 
         let floor = self.floor(finalized.filter(|label| label.number <= latest.number));
-        if !self.settle(blocks, latest, above, floor, at).await? {
-            return Ok(Seen { head: false, labels: false });
-        }
-        if let Some(finalized) = finalized {
+        let head = self.settle(blocks, latest, floor, at).await?;
+        if let Some(finalized) = finalized.filter(|_| head) {
             self.deepen(blocks, finalized.number).await?;
         }
-        Ok(Seen { head: true, labels: labels && self.take_labels(finalized, safe, at) })
+        // A backend that is late has labels that are late.
+        let late =
+            |label: Option<L1BlockRef>, known: L1BlockRef| label.is_some_and(|label| label.number < known.number);
+        let taken = labels
+            && (head || !late(finalized, self.finalized) && !late(safe, self.safe))
+            && self.take_labels(finalized, safe, at);
+        Ok(Seen { head, labels: taken })
     }
 
-    /// Makes `latest` the head, unless it is an older block of this chain and that was not said before, or so far ahead
-    /// that it takes several looks to get there.
-    async fn settle(
-        &mut self,
-        blocks: &Blocks,
-        latest: L1BlockRef,
-        above: Option<L1BlockRef>,
-        floor: u64,
-        at: Instant,
-    ) -> Result<bool, Fault> {
+    /// Makes `latest` the head, unless it is an older block of this chain, or so far ahead that it takes several looks
+    /// to get there.
+    ///
+    /// However often an older block is named, it is a lag: only another block at a height that was seen takes anything
+    /// back, and below what is final that has to be one at the final height.
+    async fn settle(&mut self, blocks: &Blocks, latest: L1BlockRef, floor: u64, at: Instant) -> Result<bool, Fault> {
         let Some(chain) = &mut self.chain else {
             self.reach(blocks, latest, floor).await?;
             self.confirm(at);
@@ -165,20 +181,15 @@ impl Tracker {
         };
         let head = chain.head();
         let retained = chain.contains(latest.id());
-        if latest.number < head.number && (retained || latest.number < chain.first().number) {
-            // A backend that lags says so as well, for a moment; a node that was rolled back goes on saying it.
-            let since = self.suspect.filter(|(suspect, _)| *suspect == latest.id() && above.is_none());
-            let since = since.map_or(at, |(_, since)| since);
-            if at < since + SECOND_LOOK {
-                self.suspect = Some((latest.id(), since));
+        let untold = latest.number < chain.first().number || latest.number < self.finalized.number;
+        if latest.number < head.number && (retained || untold) {
+            if !(retained && Bug::LagBelieved.bites()) {
+                self.lagging.get_or_insert(at);
                 return Ok(false);
             }
-            if retained {
-                Arc::make_mut(chain).rewind(latest.number);
-                self.drop_orphaned_labels();
-            }
+            Arc::make_mut(chain).rewind(latest.number);
+            self.drop_orphaned_labels();
         }
-        self.suspect = None;
         self.behind = latest.number > head.number && latest.number - head.number > STRIDE;
         if self.behind {
             let number = head.number + STRIDE;
@@ -193,10 +204,48 @@ impl Tracker {
         Ok(true)
     }
 
+    /// Asks for the blocks at those of these heights that lie below the chain and are not known.
+    pub(crate) async fn look_up(&mut self, blocks: &Blocks, heights: &BTreeSet<u64>) -> Result<(), Fault> {
+        let Some(chain) = &self.chain else { return Ok(()) };
+        let below = heights.iter().copied().filter(|number| *number < chain.first().number);
+        let asked: Vec<u64> = below.filter(|number| !self.old.contains_key(number)).take(OLD / 4).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found = match blocks.get(&asked.iter().copied().map(Ask::Number).collect::<Vec<_>>()).await {
+            // What it keeps no longer is no reason to lose the rest.
+            Err(Fault::Call(CallError::Rpc { .. })) => vec![None; asked.len()],
+            found => found?,
+        };
+        for (number, block) in asked.into_iter().zip(found) {
+            self.remember(number, block);
+        }
+        Ok(())
+    }
+
+    /// What it did not have it may have by now.
+    pub(crate) fn reconnected(&mut self) {
+        if self.old.values().any(Option::is_none) {
+            Arc::make_mut(&mut self.old).retain(|_, block| block.is_some());
+        }
+    }
+
+    fn remember(&mut self, number: u64, block: Option<L1BlockRef>) {
+        let old = Arc::make_mut(&mut self.old);
+        old.insert(number, block);
+        if old.len() > OLD {
+            old.pop_first();
+        }
+    }
+
     /// Walks from `head` back to the chain.
     async fn reach(&mut self, blocks: &Blocks, head: L1BlockRef, floor: u64) -> Result<(), Fault> {
         self.fetched.put(head.hash, head);
         let chain = walk(blocks, &mut self.fetched, self.chain.as_deref(), head, floor).await?;
+        let parts = |known: &Arc<Chain>| known.reorg_to(&chain).is_some_and(|reorg| reorg.ancestor.is_none());
+        if self.chain.as_ref().is_some_and(parts) {
+            self.old = Arc::default();
+        }
         self.chain = Some(Arc::new(chain));
         self.drop_orphaned_labels();
         Ok(())
@@ -206,7 +255,7 @@ impl Tracker {
     async fn deepen(&mut self, blocks: &Blocks, floor: u64) -> Result<(), Fault> {
         if let Some(chain) = &mut self.chain
             && floor < chain.first().number
-            && chain.len() < MAX_REFS
+            && chain.len() < MIN_REFS
         {
             let below = walk(blocks, &mut self.fetched, None, chain.first(), floor).await?;
             let chain = Arc::make_mut(chain);
@@ -225,7 +274,7 @@ impl Tracker {
 
     fn confirm(&mut self, at: Instant) {
         self.head_confirmed = Some(at);
-        self.suspect = None;
+        self.lagging = None;
         self.behind = false;
     }
 
@@ -262,6 +311,12 @@ impl Tracker {
             self.labels_confirmed = Some(at);
         }
         (self.finalized, self.safe) = (new_finalized, new_safe);
+        let first = self.chain.as_ref().map_or(0, |chain| chain.first().number);
+        for label in [finalized, safe].into_iter().flatten().filter(|label| label.number < first) {
+            if self.old.get(&label.number) != Some(&Some(label)) {
+                self.remember(label.number, Some(label));
+            }
+        }
         true
     }
 }

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use lru::LruCache;
 use rollup::{BlockId, L1BlockRef};
-use status::{Chain, MAX_REFS};
+use status::{Chain, MIN_REFS};
 
 use crate::{
     blocks::{Ask, Blocks},
@@ -19,7 +19,7 @@ const BATCH: u64 = 20;
 
 /// The chain that ends at `head`, linked by parent hash to `known` where the two meet.
 ///
-/// Without a block in common it reaches down to `floor`, and never deeper than [`MAX_REFS`].
+/// Without a block in common it reaches down to `floor`, and never deeper than `known` or [`MIN_REFS`] blocks.
 pub(crate) async fn walk(
     blocks: &Blocks,
     fetched: &mut Fetched,
@@ -30,7 +30,9 @@ pub(crate) async fn walk(
     let mut branch = vec![head];
     let mut lowest = head;
     let mut step = 1;
-    while branch.len() < MAX_REFS {
+    let known_depth = known.map_or(0, |known| head.number.saturating_sub(known.first().number));
+    let longest = usize::try_from(known_depth).unwrap_or(usize::MAX).max(MIN_REFS);
+    while branch.len() < longest {
         let Some(number) = lowest.number.checked_sub(1) else { break };
         let parent = BlockId { hash: lowest.parent_hash, number };
         if let Some(known) = known.filter(|known| known.contains(parent)) {
@@ -59,7 +61,7 @@ pub(crate) async fn walk(
                 if gap == 0 {
                     step = (step * 2).min(BATCH);
                 }
-                let room = (MAX_REFS - branch.len()) as u64;
+                let room = (longest - branch.len()) as u64;
                 fetch(blocks, fetched, parent, size.min(BATCH).min(room)).await?
             }
         };

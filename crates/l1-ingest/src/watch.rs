@@ -1,12 +1,15 @@
 //! All endpoints as one stream.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{Stream, StreamExt, future::OptionFuture, stream::FuturesUnordered};
 use status::{Event, L1View};
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
 
-use crate::{Agreement, Config, Decided, L1, Standing, agree, electorate::Electorate, endpoint::Follower};
+use crate::{Agreement, Config, L1, Standing, agree, electorate::Electorate, endpoint::Follower};
 
 /// How many reports may wait; endpoints wait beyond.
 const REPORTS: usize = 16;
@@ -21,30 +24,38 @@ pub fn watch(config: Config) -> (L1, impl Stream<Item = Event> + Send + 'static)
     let stream = async_stream::stream! {
         let (sender, mut reports) = mpsc::channel(REPORTS);
         let mut electorate = Electorate::new(config.endpoints.len(), config.absent_after);
-        let mut decided: Option<Decided> = None;
+        let (want, wanted) = watch::channel(BTreeSet::new());
+        let mut decided: Option<L1View> = None;
         let mut endpoints: FuturesUnordered<_> = (0..config.endpoints.len())
-            .map(|index| Follower::new(index, config.clone(), sender.clone(), l1.clone()).run())
+            .map(|index| Follower::new(index, config.clone(), sender.clone(), wanted.clone(), l1.clone()).run())
             .collect();
         loop {
-            let absence = OptionFuture::from(electorate.next_absence().map(sleep_until));
+            let change = OptionFuture::from(electorate.next_change().map(sleep_until));
             tokio::select! {
                 biased;
                 Some(report) = reports.recv() => electorate.hear(report),
                 Some(never) = endpoints.next() => match never {},
-                Some(()) = absence => {}
+                Some(()) = change => {}
             }
             let observations = electorate.observations();
             let agreement = if decided.is_none() && observations.len() * 2 <= electorate.awaited() {
                 // The first to be heard may be on a chain of its own.
-                Agreement { decided: None, standing: vec![Standing::Agrees; observations.len()] }
+                let standing = vec![Standing::Agrees; observations.len()];
+                Agreement { view: None, standing, wanted: BTreeSet::new() }
             } else {
-                agree(&observations, electorate.configured(), decided.as_ref())
+                let abstains = electorate.abstains();
+                agree(&observations, electorate.configured(), abstains.as_ref(), decided.as_ref())
             };
             electorate.judge(&observations, &agreement.standing);
-            if let Some(new) = agreement.decided {
-                let view = new.view.clone();
-                let is_news = decided.as_ref().is_none_or(|known| news(&known.view, &view));
-                decided = Some(Decided { view: L1View { contradicted: false, ..new.view }, ..new });
+            want.send_if_modified(|wanted| {
+                let news = *wanted != agreement.wanted;
+                *wanted = agreement.wanted;
+                news
+            });
+            if let Some(view) = agreement.view {
+                let view = L1View { held_back: electorate.held_back(), ..view };
+                let is_news = decided.as_ref().is_none_or(|known| news(known, &view));
+                decided = Some(L1View { contradicted: false, ..view.clone() });
                 if is_news {
                     if !view.contradicted {
                         l1.publish(view.refs.clone());
@@ -68,4 +79,5 @@ fn news(known: &L1View, view: &L1View) -> bool {
         || (known.safe, known.finalized) != (view.safe, view.finalized)
         || confirmed(known) != confirmed(view)
         || known.sources != view.sources
+        || known.held_back != view.held_back
 }

@@ -7,6 +7,10 @@ use rollup::L1BlockRef;
 use status::Derived;
 use tokio::time::timeout;
 
+/// How much longer than a call the look-up may take: an L1 endpoint that does not answer must not cost what the others
+/// said.
+const BEYOND: Duration = Duration::from_secs(2);
+
 /// The blocks that our L1 has at the heights of `current_l1` and of the origins of finalized, safe and local-safe, as
 /// far as `l1` answers within `limit`, in which it may also learn of its first head. It answers from memory for recent
 /// blocks, and the fold prefers its own chain.
@@ -15,7 +19,7 @@ where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
-    let found = join_all(heights(derived).into_iter().map(|number| timeout(limit, l1(number)))).await;
+    let found = join_all(heights(derived).into_iter().map(|number| timeout(limit + BEYOND, l1(number)))).await;
     found.into_iter().filter_map(Result::ok).flatten().collect()
 }
 
@@ -46,9 +50,12 @@ mod tests {
         L2BlockRef { hash: B256::repeat_byte(2), l1_origin: id(number), ..Default::default() }
     }
 
-    /// Our L1 has even blocks only, and never answers for 13.
+    /// Our L1 has even blocks only, never answers for 13, and for 12 only when an endpoint has let its call pass.
     async fn l1(asked: &Mutex<Vec<u64>>, number: u64) -> Option<L1BlockRef> {
         asked.lock().unwrap().push(number);
+        if number == 12 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
         if number == 13 {
             std::future::pending::<()>().await;
         }

@@ -28,7 +28,7 @@ mod snapshot;
 mod tracker;
 mod view;
 
-pub use chain::{Chain, MAX_REFS, Reorg};
+pub use chain::{Chain, MAX_REFS, MIN_REFS, REFS_SECONDS, Reorg};
 pub use clock::{Clock, Now};
 pub use driver::{Decided, Driver, EventSender, Pipeline, Snapshots, pipeline, publish};
 pub use freshness::{Limits, Stale, Unready};

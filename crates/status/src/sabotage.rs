@@ -90,6 +90,12 @@ bugs! {
     ReorgUntold,
     /// A rollup node's output is of any chain.
     OutputElsewhere,
+    /// An older L1 head of the same chain is believed.
+    LagBelieved,
+    /// The absence of an L1 endpoint counts from its last change of state.
+    AbsenceRestarts,
+    /// The vote of the L1 endpoints may put finalized above safe.
+    LabelsApart,
 }
 
 impl Bug {

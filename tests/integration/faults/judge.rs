@@ -6,7 +6,7 @@ use alloy_primitives::B256;
 use devnet::{Chains, World};
 use eyre::{OptionExt, Result, ensure};
 use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
-use status::{MAX_REFS, Snapshot};
+use status::{MIN_REFS, Snapshot};
 
 /// What holds of every snapshot, whatever happens to the upstreams.
 pub(super) struct Judge {
@@ -234,7 +234,7 @@ fn moved(last: &Snapshot, next: &Snapshot, truth: &Truth<'_>) -> Result<()> {
             ancestor = truth.l1(ancestor.parent_hash).ok_or_eyre("no common ancestor")?;
         }
         let depth = old.head_l1.number - ancestor.number;
-        let kept = MAX_REFS as u64;
+        let kept = MIN_REFS as u64;
         // Below what is kept nobody knows where the branches part.
         let (depth, ancestor) = if depth > kept { (kept, None) } else { (depth, Some(ancestor.id())) };
         let told = (reorg.old_head, reorg.new_head, reorg.depth, reorg.ancestor);

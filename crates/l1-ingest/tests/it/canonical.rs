@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use devnet::{Heads, Requests, Role, RpcError, World, answer};
 use proptest::prelude::*;
-use status::{Health::*, Reorg};
+use status::{Health::*, L1View, Reorg};
 
 use crate::rig::{Kind, Plan, Rig};
 
@@ -78,29 +78,82 @@ async fn a_shorter_branch_replaces_the_chain() {
     .await;
 }
 
+/// From a lag it cannot be told until another block stands where one was taken away.
 #[tokio::test(start_paused = true)]
-async fn a_rollback_is_noticed_although_nobody_announces_it() {
-    let rollback = |world: &World| {
-        world.change(|chains| {
-            chains.rollback_l1(3);
-            chains.l1_paused = true;
-        });
-    };
-    for (kind, seconds) in [(Kind::Ws, 26), (Kind::Http, 15)] {
+async fn a_rollback_is_a_lag_until_another_block_is_seen() {
+    for (kind, seconds) in [(Kind::Ws, 12), (Kind::Http, 16)] {
         let mut rig = Rig::live_with(Plan { age: 600, ..Plan::new(kind) }).await;
         rig.settled(4).await;
         let old = rig.head();
-        rollback(&rig.world);
+        rig.world.change(|chains| {
+            chains.rollback_l1(3);
+            chains.l1_paused = true;
+        });
+        let ancestor = rig.true_head();
+        rig.until("the lag", 80, |rig| rig.health() == Some(Lagging)).await;
+        rig.run(100).await;
+        assert_eq!((rig.head(), reorgs(&rig)), (old, 0), "{kind:?}");
+        assert!(rig.view().head_confirmed.elapsed() >= Duration::from_secs(100), "it ages");
+        rig.world.change(|chains| chains.l1_paused = false);
         rig.settled(seconds).await;
         let reorg = last_reorg(&rig).unwrap();
-        assert_eq!((reorg.old_head, reorg.ancestor), (old.id(), Some(rig.true_head().id())));
-        assert_eq!(reorg.depth, 3);
-        rig.world.change(|chains| chains.l1_paused = false);
+        assert_eq!((reorg.old_head, reorg.ancestor, reorg.depth), (old.id(), Some(ancestor.id()), 3), "{kind:?}");
         rig.run(20).await;
         rig.settled(14).await;
         rig.assert_sound();
-        assert_eq!(rig.healths(), [Connecting, Verifying, Live]);
+        assert_eq!(rig.healths(), [Connecting, Verifying, Live, Lagging, Live]);
     }
+}
+
+/// A provider fails over to a node that is behind, be it below what is final.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_behind_is_waited_for() {
+    for (kind, lag) in [(Kind::Ws, 20), (Kind::Ws, 40), (Kind::Http, 40), (Kind::Ws, 150), (Kind::Http, 150)] {
+        let mut plan = Plan { age: 6000, ..Plan::new(kind) };
+        (plan.params.safe_distance, plan.params.finalized_distance, plan.params.epoch_length) = (32, 64, 32);
+        let mut rig = Rig::live_with(plan).await;
+        rig.run(13).await;
+        let (head, finalized) = (rig.head(), rig.view().finalized);
+        rig.node.edit(|faults| faults.lies.lag = lag);
+        rig.until("the lag", 80, |rig| rig.health() == Some(Lagging)).await;
+        rig.run(12 * lag - 100).await;
+        assert!(rig.head().number <= head.number + 1, "{kind:?} {lag}");
+        assert!(rig.view().head_confirmed.elapsed() >= Duration::from_secs(60), "it ages");
+        rig.until("it has caught up", 200, |rig| rig.health() == Some(Live)).await;
+        rig.node.edit(|faults| faults.lies.lag = 0);
+        rig.settled(37).await;
+        assert_eq!(reorgs(&rig), 0, "{kind:?} {lag}");
+        let back = |pair: &[(Duration, L1View)]| {
+            pair[1].1.head().number < pair[0].1.head().number || pair[1].1.finalized.number < finalized.number
+        };
+        assert!(!rig.views.windows(2).any(back), "{kind:?} {lag} {rig:?}");
+        rig.assert_sound();
+    }
+}
+
+/// An aggregator announces heads at once and answers calls by a backend that is three seconds late.
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_later_than_announcements_are_no_reorg_and_bring_labels() {
+    let mut plan = Plan { age: 12 * 128 + 7, ..Plan::new(Kind::Ws) };
+    (plan.params.safe_distance, plan.params.finalized_distance, plan.params.epoch_length) = (32, 64, 32);
+    let mut rig = Rig::live_with(plan).await;
+    let world = rig.world.clone();
+    rig.node.with_answer("eth_getBlockByNumber", move |params, truth| {
+        world.read(|chains| {
+            let head = chains.head_l1();
+            let late = params[0] == "latest" && chains.now() < Duration::from_secs(head.timestamp + 3);
+            let older = serde_json::json!([format!("{:#x}", head.number - 1), false]);
+            if late { answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &older) } else { truth }
+        })
+    });
+    for _ in 0..40 {
+        rig.run(61).await;
+        assert!(rig.true_head().number - rig.head().number <= 1);
+        let age = rig.view().labels_confirmed.unwrap().elapsed();
+        assert!(age <= Duration::from_secs(26), "{age:?}");
+    }
+    assert_eq!((reorgs(&rig), rig.healths()), (0, vec![Connecting, Verifying, Live]));
+    assert!(rig.views.windows(2).all(|pair| pair[0].1.head().number <= pair[1].1.head().number));
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,16 +191,23 @@ async fn an_older_head_is_not_believed_of_an_endpoint_that_has_a_newer_block() {
     }
 }
 
+/// A node that starts over from its genesis block: it is behind until it has other blocks where something is final.
 #[tokio::test(start_paused = true)]
-async fn a_lost_chain_is_seen_as_lost() {
-    // A node that starts over from its genesis block.
+async fn a_lost_chain_is_seen_as_lost_once_it_has_grown() {
     for kind in [Kind::Ws, Kind::Http] {
         let mut rig = Rig::live_with(Plan { age: 6000, ..Plan::new(kind) }).await;
+        let (head, finalized) = (rig.head(), rig.view().finalized);
         assert!(rig.view().refs.first().number > 400);
-        let fresh = World::new(Plan::new(kind).params);
-        rig.node.set_world(fresh);
+        let fresh = World::new(Plan::new(kind).params).fork(3);
+        rig.node.set_world(fresh.clone());
         rig.node.cut();
-        rig.until("block 0", 40, |rig| rig.head().number == 0).await;
+        rig.until("the lag", 100, |rig| rig.health() == Some(Lagging)).await;
+        assert_eq!(rig.head(), head, "{kind:?}");
+        fresh.advance(Duration::from_secs(finalized.timestamp - 12));
+        rig.run(60).await;
+        assert_eq!((rig.head(), reorgs(&rig)), (head, 0), "{kind:?}");
+        fresh.advance(Duration::from_secs(finalized.timestamp + 24));
+        rig.until("the other chain", 60, |rig| rig.head() == fresh.read(|chains| chains.head_l1())).await;
         assert_eq!(last_reorg(&rig).unwrap().ancestor, None);
         rig.assert_sound();
     }
@@ -255,10 +315,10 @@ async fn a_thousand_blocks_are_kept() {
     let mut rig = Rig::live_with(Plan { age: 11_800, ..Plan::new(Kind::Ws) }).await;
     rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(13_000));
     rig.settled(5).await;
-    assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+    assert_eq!(rig.view().refs.len(), status::MIN_REFS);
     rig.run(12).await;
     rig.settled(1).await;
-    assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+    assert_eq!(rig.view().refs.len(), status::MIN_REFS);
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +332,7 @@ async fn a_long_outage_is_no_reorg() {
         rig.node.set(devnet::Faults::default());
         rig.settled(60).await;
         assert_eq!(reorgs(&rig), 0, "{kind:?}");
-        assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+        assert_eq!(rig.view().refs.len(), status::MIN_REFS);
         let on_the_way: Vec<_> =
             rig.views.iter().filter(|(_, view)| view.head().number > 60 && view.head() != rig.head()).collect();
         assert!(on_the_way.len() >= 5, "{rig:?}");
@@ -363,7 +423,11 @@ async fn story(kind: Kind, steps: &[Step], serve_orphans: bool) -> String {
         }
     }
     rig.node.set(devnet::Faults::default());
-    rig.run(2).await;
+    // What was rolled back is seen when other blocks stand in its place, where something is final at the latest.
+    let highest = rig.views.iter().map(|(_, view)| view.head().number).max().unwrap();
+    while rig.true_head().number <= highest {
+        rig.world.advance(rig.world.read(|chains| chains.now()) + Duration::from_secs(12));
+    }
     rig.world.change(|chains| chains.l1_paused = true);
     rig.settled(60).await;
     rig.assert_sound();

@@ -56,6 +56,27 @@ async fn labels_follow_the_head_that_begins_an_epoch() {
     }
 }
 
+/// On a fast chain they are asked for as often in blocks, not in seconds.
+#[tokio::test(start_paused = true)]
+async fn labels_keep_the_pace_of_the_chain() {
+    for (kind, block_time, most) in BOTH.into_iter().flat_map(|kind| [(kind, 1, 4), (kind, 2, 6), (kind, 4, 12)]) {
+        let mut plan = Plan { age: 600, ..Plan::new(kind) };
+        (plan.params.l1_block_time, plan.params.epoch_length) = (block_time, 1);
+        let mut rig = Rig::live_with(plan).await;
+        rig.run(60).await;
+        let (asked, head) = (rig.node.requests().values().sum::<u64>(), rig.true_head().number);
+        for _ in 0..300 {
+            rig.run(1).await;
+            let [(safe, finalized), truth] = labels(&rig);
+            let late = (truth.0.number - safe.number, truth.1.number - finalized.number);
+            assert!(late.0 * block_time <= most && late.1 * block_time <= most, "{kind:?}, {block_time} s: {late:?}");
+        }
+        let asked = (rig.node.requests().values().sum::<u64>() - asked) as f64;
+        let asked = asked / (rig.true_head().number - head) as f64;
+        assert!(asked <= 2.5, "{kind:?}, {block_time} s: {asked} requests a block");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_pace_of_labels_can_be_set() {
     for kind in BOTH {

@@ -1,4 +1,5 @@
-//! Simulated L1s behind alloy's transport seams: one thread, a paused clock, no sockets.
+//! Simulated L1s behind alloy's transport seams: one thread, a paused clock, no sockets. Only `sockets` has some, and
+//! real time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod canonical;
@@ -7,4 +8,6 @@ mod faults;
 mod labels;
 mod lookup;
 mod rig;
+mod several;
+mod sockets;
 mod start;

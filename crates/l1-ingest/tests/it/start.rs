@@ -29,7 +29,7 @@ async fn refs_reach_a_thousand_deep_where_nothing_is_final() {
     let plan = Plan { age: 20_000, faults: lies(|lies| lies.finalized = Label::Null), ..Plan::new(Kind::Http) };
     let rig = Rig::live_with(plan).await;
     assert!(rig.is_canonical());
-    assert_eq!(rig.view().refs.len(), status::MAX_REFS);
+    assert_eq!(rig.view().refs.len(), status::MIN_REFS);
     assert_eq!(rig.view().finalized, L1BlockRef::default());
 }
 
