@@ -96,6 +96,8 @@ bugs! {
     AbsenceRestarts,
     /// The vote of the L1 endpoints may put finalized above safe.
     LabelsApart,
+    /// What is recorded does not join what a node says after it went back: coverage keeps a gap.
+    NoJoin,
 }
 
 impl Bug {
