@@ -15,6 +15,9 @@ const GONE: u64 = 17_000;
 /// Milliseconds after its last confirmation at which one that is known to be gone is out of the count, and a bit.
 const ABSENT: u64 = 37_000;
 
+/// Milliseconds after which an L1 endpoint is followed again that was not well.
+const BACK: u64 = 90_000;
+
 /// Milliseconds within which the newest tip of the sequencer is served.
 const TIP: u64 = 16_000;
 
@@ -37,6 +40,8 @@ enum Use {
 /// Since when what is owed.
 #[derive(Debug, Default)]
 pub(super) struct Life {
+    /// Since when each L1 endpoint has been well.
+    well: Vec<Option<u64>>,
     l1: Vec<Use>,
     l1_since: u64,
     nodes: Vec<Use>,
@@ -51,7 +56,15 @@ pub(super) struct Life {
 impl Life {
     /// Notes what everybody is good for at this moment.
     pub(super) fn note(&mut self, rig: &Rig, now: u64) {
-        let l1: Vec<_> = rig.l1.iter().map(|endpoint| of_l1(endpoint, rig.l1.len())).collect();
+        let mut l1: Vec<_> = rig.l1.iter().map(|endpoint| of_l1(endpoint, rig.l1.len())).collect();
+        self.well.resize(l1.len(), Some(0));
+        for (of, since) in l1.iter_mut().zip(&mut self.well) {
+            *since = if matches!(of, Use::Well(_)) { since.or(Some(now)) } else { None };
+            // It is asked again now and then only.
+            if since.is_some_and(|since| since > 0 && now < since + BACK) {
+                *of = Use::Unknown;
+            }
+        }
         let nodes: Vec<_> = rig.nodes.iter().map(of_source).collect();
         let client = rig.shape.client.then(|| of_source(&rig.client));
         if l1 != self.l1 || rig.is_l1_paused() {
@@ -86,14 +99,15 @@ impl Life {
             outdated_for(of(status), of, rig, at).as_millis() as u64
         };
         let newest = rig.world.read(|chains| chains.head_l1());
+        let unsettled = now < self.reorged + NEWS;
         if let Answered::Status(status) = answer
             && !status.head_l1.hash.is_zero()
         {
             // Few cannot take back what most once had.
             let most = self.l1.iter().filter(|of| matches!(of, Use::Well(_))).count() * 2 > self.l1.len();
-            if most || truth.on_branch(newest.id(), status.head_l1.id()) {
+            if most || unsettled || truth.on_branch(newest.id(), status.head_l1.id()) {
                 let behind = behind(status, |status| status.head_l1.id());
-                ensure!(behind <= l1_within, "head_l1 {} is {behind} ms behind", status.head_l1.number);
+                ensure!(behind <= l1_within || unsettled, "head_l1 {} is {behind} ms behind", status.head_l1.number);
             } else {
                 return Ok(());
             }
@@ -110,7 +124,7 @@ impl Life {
         }
         let status = match answer {
             // The view that a reorg brought back may have been confirmed long ago.
-            Answered::Error(_) if now < self.reorged + NEWS => return Ok(()),
+            Answered::Error(_) if unsettled => return Ok(()),
             Answered::Error(code) => eyre::bail!("enough servers are well, and error {code} is served"),
             Answered::Status(status) => status,
         };
@@ -118,7 +132,7 @@ impl Life {
         let tip = behind(status, |status| status.unsafe_l2.id());
         // Nor is the tip that it brought back.
         let tip_within = TIP + late + l1_within.saturating_sub(NEWS);
-        ensure!(tip <= tip_within || now < self.reorged + NEWS, "unsafe_l2 {} is {tip} ms behind", status.unsafe_l2.number);
+        ensure!(tip <= tip_within || unsettled, "unsafe_l2 {} is {tip} ms behind", status.unsafe_l2.number);
         self.doubts_end(status, since, within, rig, now)
     }
 

@@ -290,7 +290,8 @@ impl Oracle {
     pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig, now: u64) -> Result<()> {
         if let Some(error) = answer.get("error") {
             ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
-            let owed = !self.misled && self.coverage.covers(number) && number < self.status().current_l1.number;
+            let stale = error["code"] == -32002;
+            let owed = !self.misled && !stale && self.coverage.covers(number) && number < self.status().current_l1.number;
             ensure!(!owed, "safeHeadAtL1Block({number}) is not known, and it was watched: {error}");
             return Ok(());
         }
