@@ -69,6 +69,8 @@ pub enum What {
     PauseBatcher,
     /// The L1 labels stand still.
     HoldLabels,
+    /// The disk of the server hangs.
+    HangDisk,
     /// The server is killed; the next one has a clock that is wrong by so many seconds.
     Kill(i64),
 }

@@ -57,6 +57,8 @@ pub struct Rig {
     score: Vec<Happened>,
     /// The true chains as they were.
     pasts: Vec<Past>,
+    /// How many faults let the disk hang now.
+    hung_disks: u32,
     start: Duration,
     rng: StdRng,
     /// Milliseconds since the start.
@@ -99,6 +101,7 @@ impl Rig {
             faction: None,
             pauses: Pauses::default(),
             score: Vec::new(),
+            hung_disks: 0,
             pasts: plan.delays().into_iter().map(past).collect(),
             start,
             rng: StdRng::seed_from_u64(plan.seed ^ 0x5eed),
@@ -155,6 +158,7 @@ impl Rig {
                 self.client.under_way.push((index, ill.clone()));
                 self.show_client(second);
             }
+            What::HangDisk => self.hung_disks += 1,
             What::Kill(_) => {}
             _ => self.happen(what, true, second),
         }
@@ -182,6 +186,7 @@ impl Rig {
                 over(&mut self.client);
                 self.show_client(second);
             }
+            What::HangDisk => self.hung_disks -= 1,
             What::Kill(_) => {}
             _ => self.happen(what, false, second),
         }
@@ -262,6 +267,11 @@ impl Rig {
     /// that could be believed.
     pub fn l1_shows(&self, index: usize) -> Option<(L1BlockRef, u64, u64)> {
         self.l1[index].shows()
+    }
+
+    /// Whether the disk of the server hangs.
+    pub fn is_disk_hung(&self) -> bool {
+        self.hung_disks > 0
     }
 
     /// Whether L1 makes no blocks.

@@ -179,6 +179,7 @@ impl<'a> Run<'a> {
                 self.history.push(format!("{second:>4}   ends   {fault}"));
             }
         }
+        self.disk.hang(self.rig.is_disk_hung());
         self.rig.each_second(second);
         Ok(())
     }
@@ -303,7 +304,9 @@ impl<'a> Run<'a> {
         let stale = matches!(answered, Answered::Error(_));
         self.oracle.judged.frames += self.audience.look(&rpc, stale, self.oracle.published())?;
         self.ask_output(&rpc, now);
-        if self.rig.shape.safe_db && now % 5000 == TICK - 1 {
+        // Whoever asks a disk that hangs waits.
+        let asks = !self.rig.is_disk_hung();
+        if asks && self.rig.shape.safe_db && now % 5000 == TICK - 1 {
             // Around current_l1, and anywhere below.
             let (below, far) = (now / 5000 % 7, (now / 5000).is_multiple_of(2));
             let current = self.oracle.status().current_l1.number;
@@ -312,7 +315,8 @@ impl<'a> Run<'a> {
             answer.to_string().hash(&mut self.digest);
             self.oracle.safe_head(number, &answer, &self.rig, now)?;
         }
-        if now % 2500 == TICK - 1
+        if asks
+            && now % 2500 == TICK - 1
             && let Some(number) = self.oracle.watched()
         {
             let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;

@@ -41,17 +41,19 @@ pub enum Scene {
     Lonely,
     /// Nodes with safe heads that are reset after L1 reorgs.
     Resets,
+    /// The disk of the server hangs now and then.
+    HungDisk,
     /// The server starts while our L1's finality is behind that of the nodes.
     EarlyFinality,
     /// Blocks of another pace, or one that changes.
     Pace,
 }
 
-const ALL: [Scene; 15] = {
+const ALL: [Scene; 16] = {
     use Scene::*;
     [
         Kona, LateClient, LateNodes, Echo, Quiet, Genesis, EarlyClient, SingleL1, Labels, Absent, StuckL1, Lonely, Resets,
-        EarlyFinality, Pace,
+        HungDisk, EarlyFinality, Pace,
     ]
 };
 
@@ -188,6 +190,19 @@ impl Scene {
                 }
             }
             Self::Resets => plan.resets(rng),
+            Self::HungDisk => {
+                plan.shape.nodes = rng.random_range(1..4);
+                plan.shape.records = plan.shape.nodes;
+                plan.shape.safe_db = true;
+                for _ in 0..rng.random_range(1..4) {
+                    let at = rng.random_range(30..HEALED - 120);
+                    plan.push(at, rng.random_range(2..120), What::HangDisk);
+                    if rng.random_bool(0.3) {
+                        plan.push(at + rng.random_range(0..40), rng.random_range(1..20), What::Kill(0));
+                    }
+                }
+                plan.reorgs(rng, 0..3);
+            }
             Self::Pace => plan.pace(rng),
             Self::EarlyFinality => {
                 plan.shape.client = rng.random_bool(0.3);

@@ -50,6 +50,7 @@ fn kinds(what: &What) -> Vec<(&'static str, String)> {
             let kind = if length < depth { "shorter" } else { "as long or longer" };
             vec![("chain", format!("ReorgL1 {kind}"))]
         }
+        What::HangDisk => vec![("server", name(what))],
         What::Kill(0) => vec![("server", "Kill".into())],
         What::Kill(_) => vec![("server", "Kill and skew the clock".into())],
         what => vec![("chain", name(what))],

@@ -35,7 +35,7 @@ impl Coverage {
         let honest = |ill: &Option<Ill>| ill.as_ref().is_none_or(Ill::is_honest);
         let calm = rig.nodes.iter().all(|node| goes_on(&node.ill)) && rig.l1.iter().all(|l1| honest(&l1.ill));
         let away = self.served.is_some_and(|at| now > at + AWAY);
-        if !watched || !calm || away {
+        if !watched || !calm || away || rig.is_disk_hung() {
             *self = Self::default();
             return;
         }
