@@ -56,14 +56,7 @@ impl Endpoint {
     }
 
     /// From now on it does what the ill says, or nothing wrong.
-    pub(crate) fn show(
-        &mut self,
-        ill: Option<Ill>,
-        world: World,
-        backends: Vec<World>,
-        second: u64,
-        seed: u64,
-    ) {
+    pub(crate) fn show(&mut self, ill: Option<Ill>, world: World, backends: Vec<World>, second: u64, seed: u64) {
         let node = &self.node;
         node.without_answers();
         node.set_world(world.clone());

@@ -70,9 +70,8 @@ static MADE: Mutex<Vec<Chains>> = Mutex::new(Vec::new());
 
 fn first_chains(params: Params, start: Duration, unbatched: bool) -> Chains {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_this = |known: &&Chains| {
-        *known.params() == params && known.now() == start && known.batcher_paused == unbatched
-    };
+    let is_this =
+        |known: &&Chains| *known.params() == params && known.now() == start && known.batcher_paused == unbatched;
     if let Some(known) = made.iter().find(is_this) {
         return known.clone();
     }

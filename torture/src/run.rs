@@ -149,7 +149,6 @@ impl<'a> Run<'a> {
     /// From one look at the clock to the next.
     async fn tick(&mut self, tick: u64) -> Result<()> {
         let now = tick * TICK;
-        if std::env::var("FAILAT").is_ok_and(|at| at == (now / 1000).to_string()) { bail!("FAILAT"); }
         self.rig.advance(now);
         if now.is_multiple_of(1000) {
             self.act(now / 1000)?;

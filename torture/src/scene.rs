@@ -52,8 +52,22 @@ pub enum Scene {
 const ALL: [Scene; 16] = {
     use Scene::*;
     [
-        Kona, LateClient, LateNodes, Echo, Quiet, Genesis, EarlyClient, SingleL1, Labels, Absent, StuckL1, Lonely, Resets,
-        HungDisk, EarlyFinality, Pace,
+        Kona,
+        LateClient,
+        LateNodes,
+        Echo,
+        Quiet,
+        Genesis,
+        EarlyClient,
+        SingleL1,
+        Labels,
+        Absent,
+        StuckL1,
+        Lonely,
+        Resets,
+        HungDisk,
+        EarlyFinality,
+        Pace,
     ]
 };
 
@@ -265,7 +279,7 @@ impl Plan {
         (self.shape.healed, self.shape.length) = (forgotten + 600, forgotten + 800);
         self.push(20, forgotten + 580, What::PauseBatcher);
         // Between two blocks: one that comes and goes in the same moment is seen by nobody.
-        let at = forgotten + rng.random_range(0..200) | 1;
+        let at = (forgotten + rng.random_range(0..200)) | 1;
         self.push(at, 1, What::ReorgL1 { depth: 1, length: rng.random_range(0..3) });
     }
 

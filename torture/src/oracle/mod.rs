@@ -235,7 +235,7 @@ impl Oracle {
         let l1 = rules::l1(&old, status, &truth, &self.evidence)?;
         rules::on_l1(status, &truth)?;
         rules::in_time(&old, status, rig, now)?;
-        if std::env::var_os("NOTIP").is_none() { rules::tip(status, &self.served, &truth)?; }
+        rules::tip(status, &self.served, &truth)?;
         let lies = rules::l2(&old, status, &self.served, &truth, &self.evidence).wrap_err("L2")?;
         self.served.retain(|head| !truth.on_branch(status.head_l1.id(), head.id()));
         self.served.push(status.head_l1);
@@ -291,7 +291,8 @@ impl Oracle {
         if let Some(error) = answer.get("error") {
             ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
             let stale = error["code"] == -32002;
-            let owed = !self.misled && !stale && self.coverage.covers(number) && number < self.status().current_l1.number;
+            let owed =
+                !self.misled && !stale && self.coverage.covers(number) && number < self.status().current_l1.number;
             ensure!(!owed, "safeHeadAtL1Block({number}) is not known, and it was watched: {error}");
             return Ok(());
         }

@@ -50,12 +50,7 @@ async fn ask(client: &Client, number: u64) -> Result<(SafeHead, Option<BlockId>)
 }
 
 /// The records from below `current_l1` down to what is known, newest first.
-pub(super) async fn walk<F, Fut>(
-    client: &Client,
-    now: Said,
-    bottom: &Bottom,
-    l1: &F,
-) -> Result<Vec<SafeHead>, Setback>
+pub(super) async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Vec<SafeHead>, Setback>
 where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,

@@ -258,13 +258,7 @@ impl World {
         self.decide_on(0, current_l1, records, until).await;
     }
 
-    async fn decide_on(
-        &mut self,
-        branch: u8,
-        current_l1: u64,
-        records: &[SafeHead],
-        until: impl Fn(&SafeDb) -> bool,
-    ) {
+    async fn decide_on(&mut self, branch: u8, current_l1: u64, records: &[SafeHead], until: impl Fn(&SafeDb) -> bool) {
         let begun = Instant::now();
         while !until(&self.db) {
             assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", self.db.safe_head_at(95));
