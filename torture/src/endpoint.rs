@@ -8,10 +8,10 @@ use std::{
 use alloy_primitives::B256;
 use devnet::{Answer, Faults, Heads, Label, Node, Requests, Role, World};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use rollup::{L1BlockRef, SyncStatus};
+use rollup::L1BlockRef;
 use serde_json::{Value, json};
 
-use crate::ill::Ill;
+use crate::{ill::Ill, mind::Mind};
 
 /// One server and what is wrong with it.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub struct Endpoint {
     pub since: u64,
     /// The ills that are under way, oldest first: the newest shows.
     pub(crate) under_way: Vec<(usize, Ill)>,
+    /// The branch on which it stays after a reorg, and the second until which it does.
+    pub(crate) behind: Option<(World, u64)>,
+    /// What a rollup node keeps in mind.
+    pub(crate) mind: Arc<Mutex<Mind>>,
     /// The answers that it changed.
     mangled: Arc<Mutex<Vec<Value>>>,
 }
@@ -32,11 +36,27 @@ impl Endpoint {
     /// A server of this world with nothing wrong.
     pub(crate) fn new(world: &World, role: Role) -> Self {
         let node = Node::new(world.clone(), role);
-        Self { node, ill: None, since: 0, under_way: Vec::new(), mangled: Arc::default() }
+        Self {
+            node,
+            ill: None,
+            since: 0,
+            under_way: Vec::new(),
+            behind: None,
+            mind: Arc::new(Mutex::new(Mind::new(world))),
+            mangled: Arc::default(),
+        }
+    }
+
+    /// The branch on which it stays, while it is ill in that way.
+    pub(crate) fn world_behind(&mut self, ill: Option<&Ill>) -> Option<World> {
+        if !matches!(ill, Some(Ill::LateReorg(_) | Ill::Echo(..))) {
+            self.behind = None;
+        }
+        self.behind.as_ref().map(|(world, _)| world.clone())
     }
 
     /// From now on it does what the ill says, or nothing wrong.
-    pub(crate) fn show(&mut self, ill: Option<Ill>, world: World, second: u64, seed: u64) {
+    pub(crate) fn show(&mut self, ill: Option<Ill>, world: World, backends: Vec<World>, second: u64, seed: u64) {
         let node = &self.node;
         node.without_answers();
         node.set_world(world.clone());
@@ -78,6 +98,25 @@ impl Endpoint {
                     None => Label::NotFound,
                 };
                 (faults.lies.safe, faults.lies.finalized) = (label(*safe), label(*finalized));
+            }
+            Some(Ill::NoSafe) => {
+                faults.lies.safe = if seed.is_multiple_of(2) { Label::Null } else { Label::NotFound };
+            }
+            Some(Ill::HeldLabels) => {
+                let (safe, finalized) = world.read(|chains| (chains.safe_l1(), chains.finalized_l1()));
+                let label = |block: Option<L1BlockRef>| block.map_or(Label::Null, |block| Label::At(block.number));
+                (faults.lies.safe, faults.lies.finalized) = (label(safe), label(finalized));
+            }
+            Some(Ill::CallsLate(_) | Ill::Balanced(..)) => {
+                let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
+                for method in ["eth_getBlockByNumber", "eth_getBlockByHash", "eth_blockNumber"] {
+                    let (rng, backends) = (rng.clone(), backends.clone());
+                    node.with_answer(method, move |params, _| {
+                        let pick = rng.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..backends.len());
+                        let lies = devnet::Lies::default();
+                        backends[pick].read(|chains| devnet::answer(chains, Role::L1, &lies, method, params))
+                    });
+                }
             }
             Some(Ill::Mangled(one_in)) => {
                 let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
@@ -128,40 +167,6 @@ impl Endpoint {
     pub(crate) fn has_mangled(&self, answer: &Value) -> bool {
         self.mangled.lock().unwrap_or_else(PoisonError::into_inner).contains(answer)
     }
-}
-
-/// What a rollup node makes of the true status.
-pub(crate) fn says(ill: &Ill, world: &World, mut status: SyncStatus, since: u64) -> SyncStatus {
-    match ill {
-        Ill::Zero => SyncStatus::default(),
-        Ill::ZeroL2 => SyncStatus {
-            head_l1: status.head_l1,
-            safe_l1: status.safe_l1,
-            finalized_l1: status.finalized_l1,
-            current_l1: status.current_l1,
-            ..SyncStatus::default()
-        },
-        Ill::StaleLocal => SyncStatus { local_safe_l2: status.finalized_l2, ..status },
-        Ill::Rewind(pace) => {
-            let from = status.finalized_l1.number.saturating_sub(4);
-            late(world, &status, status.head_l1.number.saturating_sub(from + since / pace))
-        }
-        Ill::Lonely => SyncStatus { unsafe_l2: status.safe_l2, cross_unsafe_l2: status.safe_l2, ..status },
-        Ill::LowTip => SyncStatus { unsafe_l2: status.finalized_l2, cross_unsafe_l2: status.finalized_l2, ..status },
-        Ill::Late(blocks) => late(world, &status, *blocks),
-        Ill::LateFinality(blocks) => SyncStatus { finalized_l2: late(world, &status, *blocks).finalized_l2, ..status },
-        Ill::HeadAsCurrent => SyncStatus { current_l1: status.head_l1, ..late(world, &status, 2) },
-        Ill::Twisted(twists) => {
-            twists.iter().for_each(|twist| twist.apply(&mut status));
-            status
-        }
-        _ => status,
-    }
-}
-
-/// Has derived all but this many L1 blocks.
-fn late(world: &World, status: &SyncStatus, blocks: u64) -> SyncStatus {
-    world.read(|chains| chains.derived_behind(status, blocks)).unwrap_or(*status)
 }
 
 /// The answers that are changed at random; statuses are changed by [`crate::ill::Twist`].

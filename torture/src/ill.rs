@@ -76,6 +76,23 @@ pub enum Ill {
     Twisted(Vec<Twist>),
     /// It answers text.
     Text,
+    /// It follows an L1 reorg so many seconds late, and is of the old branch until then.
+    LateReorg(u64),
+    /// It lives so many seconds later than everybody else.
+    Delayed(u64),
+    /// A kona-node: its `current_l1` is the L1 head at each call, and what it has derived is of a look each 12 s.
+    Kona,
+    /// An op-status that follows an execution client which follows L1 reorgs so many seconds late; whether it tells from
+    /// which L1 block its safe head can have been derived.
+    Echo(u64, bool),
+    /// Heads are announced in time, and calls are answered by another server that is so many seconds late.
+    CallsLate(u64),
+    /// Each call is answered by one of three servers, two of which are so many seconds late.
+    Balanced(u64, u64),
+    /// It has no safe label.
+    NoSafe,
+    /// Its labels stand still.
+    HeldLabels,
 }
 
 /// A change of one ref of a status.
@@ -206,7 +223,23 @@ impl Ill {
         use Ill::*;
         self.is_mute()
             || matches!(self, Hung | Slow(_) | Silent | Unsubscribable | Junk | Zero | ZeroL2 | StaleLocal | Rewind(_))
-            || matches!(self, Lonely | LowTip | Late(_) | LateFinality(_))
+            || matches!(self, Lonely | LowTip | Late(_) | LateFinality(_) | NoSafe | HeldLabels)
+            || self.is_late()
+    }
+
+    /// Whether it says what was true a while ago.
+    pub fn is_late(&self) -> bool {
+        use Ill::*;
+        matches!(self, LateReorg(_) | Delayed(_) | Kona | Echo(..) | CallsLate(_) | Balanced(..))
+    }
+
+    /// By how many seconds servers are late that it needs.
+    pub fn delays(&self) -> Vec<u64> {
+        match self {
+            Self::Delayed(delay) | Self::CallsLate(delay) => vec![*delay],
+            Self::Balanced(delay, other) => vec![*delay, *other],
+            _ => Vec::new(),
+        }
     }
 }
 

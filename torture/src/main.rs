@@ -74,7 +74,7 @@ fn many(args: &Args) -> u64 {
             tally.add(plan, &outcome);
             if let Some(violation) = &outcome.violation {
                 *violations += 1;
-                tell(plan.seed, violation, 8);
+                tell(plan, violation, 8);
             }
         },
     );
@@ -110,11 +110,12 @@ fn regressions() -> Vec<u64> {
     lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }
 
-fn tell(seed: u64, violation: &Violation, lines: usize) {
+fn tell(Plan { seed, scene, .. }: &Plan, violation: &Violation, lines: usize) {
+    let world = scene.map_or_else(String::new, |scene| format!(" ({scene:?})"));
     let history = &violation.history[violation.history.len().saturating_sub(lines)..];
     let Violation { second, what, moment, .. } = violation;
     say(&format!(
-        "seed {seed} fails at {second} s: {what}\n  {}\n  {}\n  replay: cargo run --release -p torture -- --replay {seed}",
+        "seed {seed}{world} fails at {second} s: {what}\n  {}\n  {}\n  replay: cargo run --release -p torture -- --replay {seed}",
         history.join("\n  "),
         moment.replace('\n', "\n  ")
     ));
@@ -127,7 +128,7 @@ fn replay(seed: u64, keep: Option<&[usize]>) -> u64 {
     plan.faults.iter().for_each(|fault| say(&fault.to_string()));
     let Outcome { violation, digest, judged, recovered } = run(&plan);
     if let Some(violation) = &violation {
-        tell(seed, violation, usize::MAX);
+        tell(&plan, violation, usize::MAX);
     }
     let violations = u64::from(violation.is_some());
     say(&format!("digest {digest:016x}, judged: {judged}, recovered {recovered}"));
@@ -153,7 +154,7 @@ fn minimize(seed: u64) -> u64 {
     }
     plan.faults.iter().for_each(|fault| say(&fault.to_string()));
     let kept: Vec<_> = plan.faults.iter().map(|fault| fault.index.to_string()).collect();
-    tell(seed, &violation, 30);
+    tell(&plan, &violation, 30);
     say(&format!("  with these faults only: --replay {seed} --keep {}", kept.join(",")));
     say("seeds 1 violations 1");
     1

@@ -4,13 +4,11 @@ use std::fmt;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use crate::{ill::Ill, shape::Shape};
-
-/// Seconds of a run.
-pub const LENGTH: u64 = 600;
-
-/// Second by which every fault has ended.
-pub const HEALED: u64 = 430;
+use crate::{
+    ill::Ill,
+    scene::Scene,
+    shape::{HEALED, Shape},
+};
 
 /// Second at which the first fault may begin.
 const BEGIN: u64 = 15;
@@ -22,6 +20,8 @@ pub struct Plan {
     pub seed: u64,
     /// What there is.
     pub shape: Shape,
+    /// The kind of world, where it is not chance alone.
+    pub scene: Option<Scene>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -69,6 +69,8 @@ pub enum What {
     PauseBatcher,
     /// The L1 labels stand still.
     HoldLabels,
+    /// The disk of the server hangs.
+    HangDisk,
     /// The server is killed; the next one has a clock that is wrong by so many seconds.
     Kill(i64),
 }
@@ -98,7 +100,7 @@ impl Plan {
                 faults.push(Fault { index: faults.len(), at: at + 1, lasts: 1, what });
             }
         }
-        let mut plan = Self { seed, shape, faults };
+        let mut plan = Self { seed, shape, scene: None, faults };
         // Rare on its own, so some runs are given it; the others are what they were without.
         match rng.random_range(0..12) {
             0..2 => plan.reorg_deep(&mut rng),
@@ -106,7 +108,25 @@ impl Plan {
             4..6 => plan.shape.records = plan.shape.nodes.saturating_sub(rng.random_range(1..3)),
             _ => {}
         }
+        // Others are given a world of a kind that chance does not make; the rest are what they were without.
+        if rng.random_ratio(2, 5) {
+            let scene = Scene::random(&mut rng);
+            scene.play(&mut plan, &mut rng);
+            plan.scene = Some(scene);
+        }
         plan
+    }
+
+    /// By how many seconds servers are late.
+    pub(crate) fn delays(&self) -> Vec<u64> {
+        let of = |fault: &Fault| match &fault.what {
+            What::L1(_, ill) | What::Node(_, ill) | What::Nodes(ill) | What::Client(ill) => ill.delays(),
+            _ => Vec::new(),
+        };
+        let mut delays: Vec<_> = self.faults.iter().flat_map(of).collect();
+        delays.sort_unstable();
+        delays.dedup();
+        delays
     }
 
     /// As deep as finality allows, which stands still meanwhile.
@@ -129,7 +149,7 @@ impl Plan {
         }
     }
 
-    fn push(&mut self, at: u64, lasts: u64, what: What) {
+    pub(crate) fn push(&mut self, at: u64, lasts: u64, what: What) {
         self.faults.push(Fault { index: self.faults.len(), at, lasts, what });
     }
 

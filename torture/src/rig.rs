@@ -11,14 +11,27 @@ use rollup::{L1BlockRef, SyncStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    endpoint::{Endpoint, says},
+    endpoint::Endpoint,
     ill::Ill,
+    mind::Mind,
+    past::{Happened, Past, Pauses, happen, is_of_chains},
     plan::{Plan, What},
-    shape::{AGE, Shape},
+    shape::Shape,
 };
 
-/// Everything that rollup nodes have said, with the time in milliseconds.
-pub type Said = Arc<Mutex<Vec<(u64, SyncStatus)>>>;
+/// What a source of L2 said.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// When, in milliseconds.
+    pub at: u64,
+    /// What.
+    pub status: SyncStatus,
+    /// Whether it was no lie, though it may be old.
+    pub honest: bool,
+}
+
+/// Everything that a rollup node has said.
+pub type Said = Arc<Mutex<Vec<Word>>>;
 
 /// The servers of a run.
 #[derive(Debug)]
@@ -39,8 +52,13 @@ pub struct Rig {
     pub said: Vec<Said>,
     /// The branch that a faction shares.
     faction: Option<World>,
-    /// Chain pauses under way: L1, sequencer, batcher, labels.
-    pauses: [u32; 4],
+    pauses: Pauses,
+    /// What happened to the true chains.
+    score: Vec<Happened>,
+    /// The true chains as they were.
+    pasts: Vec<Past>,
+    /// How many faults let the disk hang now.
+    hung_disks: u32,
     start: Duration,
     rng: StdRng,
     /// Milliseconds since the start.
@@ -50,12 +68,15 @@ pub struct Rig {
 /// Making the first chains takes longer than a run, so they are kept.
 static MADE: Mutex<Vec<Chains>> = Mutex::new(Vec::new());
 
-fn first_chains(params: Params, start: Duration) -> Chains {
+fn first_chains(params: Params, start: Duration, unbatched: bool) -> Chains {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = made.iter().find(|known| *known.params() == params && known.now() == start) {
+    let is_this =
+        |known: &&Chains| *known.params() == params && known.now() == start && known.batcher_paused == unbatched;
+    if let Some(known) = made.iter().find(is_this) {
         return known.clone();
     }
     let mut chains = Chains::new(params);
+    chains.batcher_paused = unbatched;
     chains.advance(start);
     made.push(chains.clone());
     chains
@@ -66,8 +87,10 @@ impl Rig {
     pub fn new(plan: &Plan) -> Self {
         let shape = plan.shape.clone();
         let params = shape.params;
-        let start = params.genesis() + params.l1_slots(AGE);
-        let world = World::from(first_chains(params, start));
+        let start = params.genesis() + params.l1_slots(shape.age);
+        let chains = first_chains(params, start, shape.unbatched);
+        let world = World::from(chains.clone());
+        let past = |delay: u64| Past::new(chains.clone(), delay * 1000);
         let make = |role| Endpoint::new(&world, role);
         let mut rig = Self {
             l1: (0..shape.l1).map(|_| make(Role::L1)).collect(),
@@ -75,7 +98,10 @@ impl Rig {
             client: make(Role::ExecutionClient),
             said: (0..shape.nodes).map(|_| Said::default()).collect(),
             faction: None,
-            pauses: [0; 4],
+            pauses: Pauses::default(),
+            score: Vec::new(),
+            hung_disks: 0,
+            pasts: plan.delays().into_iter().map(past).collect(),
             start,
             rng: StdRng::seed_from_u64(plan.seed ^ 0x5eed),
             now: Arc::default(),
@@ -99,7 +125,11 @@ impl Rig {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = millis;
         let now = self.start + Duration::from_millis(millis);
         self.world.advance(now);
-        let served = |ill: &Option<Ill>| matches!(ill, Some(Ill::Fork(_) | Ill::Faction(_) | Ill::OtherChain));
+        self.pasts.iter_mut().for_each(|past| past.advance(self.start, millis, &self.score));
+        let served = |ill: &Option<Ill>| {
+            use Ill::*;
+            matches!(ill, Some(Fork(_) | Faction(_) | OtherChain | LateReorg(_) | Echo(..)))
+        };
         let any = self.l1.iter().chain(&self.nodes).chain([&self.client]).any(|endpoint| served(&endpoint.ill));
         if any {
             self.others.iter().for_each(|world| world.advance(now));
@@ -127,20 +157,9 @@ impl Rig {
                 self.client.under_way.push((index, ill.clone()));
                 self.show_client(second);
             }
-            What::ReorgL1 { depth, length } => self.world.change(|chains| {
-                let final_at = chains.finalized_l1().map_or(0, |block| block.number);
-                let depth = (*depth).min(chains.head_l1().number.saturating_sub(final_at));
-                if depth > 0 {
-                    chains.reorg_l1(depth, *length);
-                }
-            }),
-            What::Return => self.go_back(),
-            What::ReorgL2(depth) => self.world.change(|chains| chains.reorg_l2(*depth)),
-            What::PauseL1 => self.pause(0, true),
-            What::PauseSequencer => self.pause(1, true),
-            What::PauseBatcher => self.pause(2, true),
-            What::HoldLabels => self.pause(3, true),
+            What::HangDisk => self.hung_disks += 1,
             What::Kill(_) => {}
+            _ => self.happen(what, true, second),
         }
     }
 
@@ -166,16 +185,63 @@ impl Rig {
                 over(&mut self.client);
                 self.show_client(second);
             }
-            What::PauseL1 => self.pause(0, false),
-            What::PauseSequencer => self.pause(1, false),
-            What::PauseBatcher => self.pause(2, false),
-            What::HoldLabels => self.pause(3, false),
-            What::ReorgL1 { .. } | What::Return | What::ReorgL2(_) | What::Kill(_) => {}
+            What::HangDisk => self.hung_disks -= 1,
+            What::Kill(_) => {}
+            _ => self.happen(what, false, second),
         }
     }
 
+    /// It happens to the true chains, and later to their past; who follows an L1 reorg late stays where it is.
+    fn happen(&mut self, what: &What, begins: bool, second: u64) {
+        debug_assert!(is_of_chains(what));
+        if begins && matches!(what, What::ReorgL1 { .. } | What::Return) {
+            self.stay_behind(second);
+        }
+        happen(&self.world, &mut self.pauses, what, begins);
+        self.score.push((second * 1000, what.clone(), begins));
+    }
+
+    /// Leaves whoever follows a reorg late on the branch that is about to go: no block comes there any more, but the
+    /// sequencer whom they listen to may not have seen it either.
+    fn stay_behind(&mut self, second: u64) {
+        let late = |endpoint: &Endpoint| match &endpoint.ill {
+            Some(Ill::LateReorg(seconds) | Ill::Echo(seconds, _)) if endpoint.behind.is_none() => *seconds,
+            _ => 0,
+        };
+        if self.nodes.iter().chain([&self.client]).all(|endpoint| late(endpoint) == 0) {
+            return;
+        }
+        let old = World::from(self.world.read(Clone::clone));
+        old.change(|chains| chains.l1_paused = true);
+        self.others.push(old.clone());
+        for index in 0..=self.nodes.len() {
+            let endpoint = self.nodes.get_mut(index).unwrap_or(&mut self.client);
+            let seconds = late(endpoint);
+            if seconds > 0 {
+                endpoint.behind = Some((old.clone(), second + seconds));
+                self.show_source(index, second);
+            }
+        }
+    }
+
+    /// Whoever followed a reorg late has followed.
+    fn follow(&mut self, second: u64) {
+        for index in 0..=self.nodes.len() {
+            let endpoint = self.nodes.get_mut(index).unwrap_or(&mut self.client);
+            if endpoint.behind.take_if(|(_, until)| *until <= second).is_some() {
+                self.show_source(index, second);
+            }
+        }
+    }
+
+    /// A rollup node, or after the last of them the execution client.
+    fn show_source(&mut self, index: usize, second: u64) {
+        if index < self.nodes.len() { self.show_node(index, second) } else { self.show_client(second) }
+    }
+
     /// What goes on going wrong, each second.
-    pub fn each_second(&mut self) {
+    pub fn each_second(&mut self, second: u64) {
+        self.follow(second);
         for endpoint in &self.l1 {
             if endpoint.ill == Some(Ill::Junk) {
                 let mut tag = |chains: &Chains| {
@@ -202,48 +268,26 @@ impl Rig {
         self.l1[index].shows()
     }
 
+    /// Whether the disk of the server hangs.
+    pub fn is_disk_hung(&self) -> bool {
+        self.hung_disks > 0
+    }
+
+    /// Whether L1 makes no blocks.
+    pub fn is_l1_paused(&self) -> bool {
+        self.pauses[0] > 0
+    }
+
+    /// Whether the L1 labels of the true chains stand still.
+    pub fn are_labels_held(&self) -> bool {
+        self.pauses[3] > 0
+    }
+
     /// Whether the only node whose safe heads are asked for told this, and it was a lie: there is nobody else to ask.
     pub fn is_sole_word(&self, record: &Value) -> bool {
         let recorders = (0..self.shape.records).filter(|node| self.shape.votes(*node)).collect::<Vec<_>>();
         let [only] = recorders[..] else { return false };
         self.nodes[only].has_mangled(record)
-    }
-
-    fn pause(&mut self, which: usize, begins: bool) {
-        self.pauses[which] = if begins { self.pauses[which] + 1 } else { self.pauses[which].saturating_sub(1) };
-        let [l1, sequencer, batcher, labels] = self.pauses.map(|count| count > 0);
-        self.world.change(|chains| {
-            (chains.l1_paused, chains.sequencer_paused, chains.batcher_paused) = (l1, sequencer, batcher);
-            if which == 3 && labels {
-                let (safe, finalized) = (chains.safe_l1(), chains.finalized_l1());
-                chains.hold_l1_labels(safe.map(|block| block.number), finalized.map(|block| block.number));
-            } else if which == 3 {
-                chains.release_l1_labels();
-            }
-        });
-    }
-
-    /// Back to the newest block of another branch that has all that is final.
-    fn go_back(&mut self) {
-        self.world.change(|chains| {
-            let Some(finalized) = chains.finalized_l1() else { return };
-            let orphans = chains.all_l1().filter(|block| chains.l1_block(block.number) != Some(*block));
-            let orphans: Vec<_> = orphans.filter(|block| block.number > finalized.number).collect();
-            let stands_on_final = |block: &L1BlockRef| {
-                let mut block = *block;
-                while block.number > finalized.number {
-                    match chains.l1_by_hash(block.parent_hash) {
-                        Some(parent) => block = parent,
-                        None => return false,
-                    }
-                }
-                block.hash == finalized.hash
-            };
-            let tip = orphans.iter().rev().find(|block| stands_on_final(block)).map(|block| block.hash);
-            if let Some(tip) = tip {
-                chains.return_to_l1(tip);
-            }
-        });
     }
 
     /// Another world that shares the past, but for its last `depth` L1 blocks.
@@ -258,6 +302,21 @@ impl Rig {
         fork
     }
 
+    /// The true chains as they were so many seconds ago.
+    fn past(&self, delay: u64) -> World {
+        let past = self.pasts.iter().find(|past| past.delay == delay * 1000);
+        past.map_or(&self.world, |past| &past.world).clone()
+    }
+
+    /// Who else answers calls beside the one that announces heads.
+    fn backends(&self, ill: Option<&Ill>) -> Vec<World> {
+        match ill {
+            Some(Ill::CallsLate(delay)) => vec![self.past(*delay)],
+            Some(Ill::Balanced(delay, other)) => vec![self.world.clone(), self.past(*delay), self.past(*other)],
+            _ => Vec::new(),
+        }
+    }
+
     fn world_for(&mut self, ill: Option<&Ill>) -> World {
         let Some(ill) = ill else { return self.world.clone() };
         let params = self.shape.params;
@@ -270,6 +329,7 @@ impl Rig {
                 }
                 return self.faction.clone().unwrap_or_else(|| self.world.clone());
             }
+            Ill::Delayed(delay) => return self.past(*delay),
             Ill::Frozen => World::from(self.world.read(Clone::clone)),
             Ill::RolledBack(depth) => {
                 let frozen = World::from(self.world.read(Clone::clone));
@@ -295,36 +355,39 @@ impl Rig {
 
     fn show_l1(&mut self, index: usize, second: u64) {
         let ill = self.l1[index].under_way.last().map(|(_, ill)| ill.clone());
-        let world = self.world_for(ill.as_ref());
+        let (world, backends) = (self.world_for(ill.as_ref()), self.backends(ill.as_ref()));
         let seed = self.rng.random();
-        self.l1[index].show(ill, world, second, seed);
+        self.l1[index].show(ill, world, backends, second, seed);
     }
 
     fn show_client(&mut self, second: u64) {
         let ill = self.client.under_way.last().map(|(_, ill)| ill.clone());
-        let world = self.world_for(ill.as_ref());
+        let world = self.client.world_behind(ill.as_ref());
+        let world = world.unwrap_or_else(|| self.world_for(ill.as_ref()));
         let seed = self.rng.random();
-        self.client.show(ill, world, second, seed);
+        self.client.show(ill, world, Vec::new(), second, seed);
     }
 
     fn show_node(&mut self, index: usize, second: u64) {
         let ill = self.nodes[index].under_way.last().map(|(_, ill)| ill.clone());
-        let world = self.world_for(ill.as_ref());
+        let world = self.nodes[index].world_behind(ill.as_ref());
+        let world = world.unwrap_or_else(|| self.world_for(ill.as_ref()));
         let seed = self.rng.random();
-        self.nodes[index].show(ill.clone(), world.clone(), second, seed);
+        self.nodes[index].show(ill.clone(), world.clone(), Vec::new(), second, seed);
+        let mind = self.nodes[index].mind.clone();
+        Mind::set(&mind, ill, world, second);
         let (said, now) = (self.said[index].clone(), self.now.clone());
-        self.nodes[index].node.with_answer("optimism_syncStatus", move |_, truth| {
-            let status: SyncStatus = serde_json::from_value(truth?).expect("a status that was just written");
-            let now = *now.lock().unwrap_or_else(PoisonError::into_inner);
-            if ill == Some(Ill::Text) {
-                return Ok(json!("synced"));
-            }
-            let since = (now / 1000).saturating_sub(second);
-            let status = ill.as_ref().map_or(status, |ill| says(ill, &world, status, since));
-            said.lock().unwrap_or_else(PoisonError::into_inner).push((now, status));
-            Ok(json!(status))
-        });
         let node = &self.nodes[index].node;
+        for method in Mind::METHODS {
+            let (mind, said, now) = (mind.clone(), said.clone(), now.clone());
+            node.with_answer(method, move |_, truth| {
+                let now = *now.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut mind = mind.lock().unwrap_or_else(PoisonError::into_inner);
+                let (word, answer) = mind.answer(method, now, truth)?;
+                said.lock().unwrap_or_else(PoisonError::into_inner).extend(word);
+                Ok(answer)
+            });
+        }
         let mut faults = node.faults();
         faults.lies.no_safe_db = index >= self.shape.records;
         node.set(faults);

@@ -17,7 +17,7 @@ use rollup::SyncStatus;
 use rpc::InProcess;
 use safe_db::{RollupId, SafeDb};
 use serde_json::{Value, json};
-use status::{Clock, Snapshot, Snapshots};
+use status::{Clock, Reason, Snapshot, Snapshots};
 use tokio::{
     task::unconstrained,
     time::{Instant, sleep_until},
@@ -28,7 +28,7 @@ use crate::{
     config::{config, limits},
     disk::Disk,
     oracle::{Answered, Judged, Oracle, Published, Reorg, output},
-    plan::{LENGTH, Plan, What},
+    plan::{Plan, What},
     rig::Rig,
 };
 
@@ -75,6 +75,13 @@ struct Server {
     /// An output that was asked for.
     asked: Option<Awaited>,
     db: Option<SafeDb>,
+}
+
+impl Server {
+    /// Whether it says that its L1 contradicts what is final.
+    fn is_halted(&self) -> bool {
+        self.snapshots.borrow().l1_reason == Some(Reason::L1FinalizedConflict)
+    }
 }
 
 /// A question, and its answer to come.
@@ -125,7 +132,7 @@ impl<'a> Run<'a> {
 
     async fn run(mut self) -> Outcome {
         let mut violation = None;
-        for tick in 0..LENGTH * 1000 / TICK {
+        for tick in 0..self.plan.shape.length * 1000 / TICK {
             if let Err(error) = self.tick(tick).await {
                 violation = Some(Violation {
                     second: tick * TICK / 1000,
@@ -159,6 +166,7 @@ impl<'a> Run<'a> {
         for fault in &self.plan.faults {
             if fault.at == second {
                 self.rig.begin(fault.index, &fault.what, second);
+                self.oracle.happens(&fault.what, second * 1000);
                 self.history.push(format!("{second:>4}   begins {fault}"));
                 if let What::Kill(skew) = fault.what {
                     self.stop()?;
@@ -170,7 +178,8 @@ impl<'a> Run<'a> {
                 self.history.push(format!("{second:>4}   ends   {fault}"));
             }
         }
-        self.rig.each_second();
+        self.disk.hang(self.rig.is_disk_hung());
+        self.rig.each_second(second);
         Ok(())
     }
 
@@ -294,7 +303,9 @@ impl<'a> Run<'a> {
         let stale = matches!(answered, Answered::Error(_));
         self.oracle.judged.frames += self.audience.look(&rpc, stale, self.oracle.published())?;
         self.ask_output(&rpc, now);
-        if self.rig.shape.safe_db && now % 5000 == TICK - 1 {
+        // Whoever asks a disk that hangs waits.
+        let asks = !self.rig.is_disk_hung();
+        if asks && self.rig.shape.safe_db && now % 5000 == TICK - 1 {
             // Around current_l1, and anywhere below.
             let (below, far) = (now / 5000 % 7, (now / 5000).is_multiple_of(2));
             let current = self.oracle.status().current_l1.number;
@@ -302,6 +313,17 @@ impl<'a> Run<'a> {
             let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;
             answer.to_string().hash(&mut self.digest);
             self.oracle.safe_head(number, &answer, &self.rig, now)?;
+        }
+        if asks
+            && now % 2500 == TICK - 1
+            && let Some(number) = self.oracle.watched()
+        {
+            let answer = call(&rpc, "optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])).await?;
+            answer.to_string().hash(&mut self.digest);
+            self.oracle.safe_head(number, &answer, &self.rig, now)?;
+        }
+        if self.server.as_ref().is_some_and(|server| server.is_halted()) {
+            self.oracle.halted(&self.rig)?;
         }
         self.recovered |= self.oracle.must_be_well(now);
         self.oracle.well(&answered, &self.rig, now)

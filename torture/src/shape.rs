@@ -30,16 +30,35 @@ pub struct Shape {
     pub max_hold: u64,
     /// Seconds for which L1 may stand still.
     pub max_head_age: u64,
+    /// L1 blocks at the start.
+    pub age: u64,
+    /// Whether nothing was ever batched.
+    pub unbatched: bool,
+    /// Seconds of the run.
+    pub length: u64,
+    /// Second by which every fault has ended.
+    pub healed: u64,
 }
 
-/// L1 blocks at the start.
-pub const AGE: u64 = 40;
+/// L1 blocks at the start of most runs.
+const AGE: u64 = 40;
+
+/// Seconds of most runs.
+const LENGTH: u64 = 600;
+
+/// Second by which every fault of them has ended.
+pub(crate) const HEALED: u64 = 430;
 
 /// How many kinds of chains there are: making one takes longer than a run, so they are few and kept.
 const KINDS: u64 = 6;
 
+/// The chains of most runs.
+pub(crate) fn base() -> Params {
+    Params { genesis_time: 1_700_000_000, ..Params::default() }
+}
+
 fn params(kind: u64) -> Params {
-    let base = Params { genesis_time: 1_700_000_000, ..Params::default() };
+    let base = base();
     match kind {
         0 => base,
         1 => Params { epoch_length: 1, ..base },
@@ -67,7 +86,21 @@ impl Shape {
             confs: pick(rng, &[0, 0, 0, 2]) as u64,
             max_hold: pick(rng, &[120, 1800]) as u64,
             max_head_age: pick(rng, &[120, 300]) as u64,
+            age: AGE,
+            unbatched: false,
+            length: LENGTH,
+            healed: HEALED,
         }
+    }
+
+    /// Milliseconds from one L1 block to the next.
+    pub fn l1_millis(&self) -> u64 {
+        self.params.l1_block_time.as_millis() as u64
+    }
+
+    /// Whether some source does not tell how far its safe head was derived.
+    pub fn is_undated(&self) -> bool {
+        self.nodes == 0 || (0..self.nodes).any(|node| !self.votes(node))
     }
 
     /// Whether the rollup node of this index derives by itself.

@@ -23,6 +23,9 @@ pub struct Tally {
 impl Tally {
     /// Adds a run.
     pub fn add(&mut self, plan: &Plan, outcome: &Outcome) {
+        if let Some(scene) = &plan.scene {
+            *self.faults.entry(("world", name(scene))).or_default() += 1;
+        }
         for fault in &plan.faults {
             for kind in kinds(&fault.what) {
                 *self.faults.entry(kind).or_default() += 1;
@@ -47,6 +50,7 @@ fn kinds(what: &What) -> Vec<(&'static str, String)> {
             let kind = if length < depth { "shorter" } else { "as long or longer" };
             vec![("chain", format!("ReorgL1 {kind}"))]
         }
+        What::HangDisk => vec![("server", name(what))],
         What::Kill(0) => vec![("server", "Kill".into())],
         What::Kill(_) => vec![("server", "Kill and skew the clock".into())],
         what => vec![("chain", name(what))],

@@ -157,6 +157,10 @@ fn derived(snapshot: &Snapshot, truth: &Truth<'_>) -> Result<()> {
     for (name, block) in origins.into_iter().filter(|(_, block)| !block.hash.is_zero()) {
         ensure!(truth.on_branch(head, block), "{name} {block:?} is not on the branch of head_l1 {head:?}");
     }
+    // Of a source that is ahead of our L1 the tip stands on blocks to come.
+    let tip = status.unsafe_l2.l1_origin;
+    let stands = tip.number > head.number || truth.on_branch(head, tip);
+    ensure!(stands, "the origin {tip:?} of unsafe_l2 is not on the branch of head_l1 {head:?}");
     let safe_after = |block: L1BlockRef| truth.find(|chains| chains.safe_after(block.hash));
     let current = status.current_l1;
     let below = safe_after(L1BlockRef { hash: current.parent_hash, ..current });

@@ -5,7 +5,11 @@
 use rollup::{BlockId, L1BlockRef, SyncStatus};
 
 use super::truth::Truth;
-use crate::{ill::Ill, rig::Rig, run::TICK};
+use crate::{
+    ill::Ill,
+    rig::{Rig, Word},
+    run::TICK,
+};
 
 /// For how many milliseconds the words of a server may count that says something else now, or nothing.
 const REMEMBERED: u64 = 150_000;
@@ -56,13 +60,13 @@ struct Shown {
 /// A source of L2.
 #[derive(Debug, Default)]
 pub struct NodeSeat {
-    /// What it said, with the time.
-    pub said: Vec<(u64, SyncStatus)>,
+    /// What it said.
+    pub said: Vec<Word>,
     /// Whether its `current_l1` is a vote.
     pub votes: bool,
     /// Whether it derives by itself.
     pub derives: bool,
-    /// Whether O(safe) stands for its `current_l1`.
+    /// Whether O(safe) stands for its `current_l1`, or may do so.
     pub origin: bool,
     well_since: Option<u64>,
 }
@@ -74,7 +78,7 @@ impl Evidence {
         let node = |index: usize| NodeSeat {
             votes: shape.votes(index),
             derives: shape.derives(index),
-            origin: shape.origin && index == 0,
+            origin: !shape.votes(index),
             well_since: Some(0),
             ..NodeSeat::default()
         };
@@ -134,7 +138,7 @@ impl Evidence {
                     }
                     status
                 });
-                seat.said.push((now, status));
+                seat.said.push(Word { at: now, status, honest: ill.is_none_or(Ill::is_honest) });
             }
         }
     }
@@ -208,9 +212,10 @@ impl Evidence {
         self.l1.iter().filter(lies).count() >= self.quorum()
     }
 
-    /// How many L1 endpoints have shown a branch without this block.
+    /// How many L1 endpoints have shown a branch that leaves the one of this block. Whose head is below it on the same
+    /// branch is only behind.
     pub fn deny(&self, block: BlockId, truth: &Truth<'_>) -> usize {
-        let denies = |shown: &Shown| !truth.on_branch(shown.head.id(), block);
+        let denies = |shown: &Shown| truth.part(shown.head.id(), block);
         self.l1.iter().filter(|seat| self.recent(seat).any(denies)).count()
     }
 
@@ -235,6 +240,12 @@ impl Evidence {
         };
         let last = self.l1.iter().filter_map(shown).max();
         self.now - last.unwrap_or_default().max(self.started)
+    }
+
+    /// Whether anybody lied, since the server started, who said something for which this holds.
+    pub fn lied(&self, holds: impl Fn(&SyncStatus) -> bool) -> bool {
+        let lie = |word: &Word| !word.honest && word.at >= self.started && holds(&word.status);
+        self.sources().any(|seat| seat.said.iter().any(lie))
     }
 
     /// Every source of L2.
@@ -266,7 +277,7 @@ impl Evidence {
         let (mut reached, mut sure_not) = (0, 0);
         for seat in self.nodes.iter().filter(|seat| seat.votes) {
             let has = |_: &NodeSeat, said: &SyncStatus| said.current_l1.number >= status.current_l1.number;
-            let newest = seat.said.last().map(|(_, said)| said.current_l1.id()).unwrap_or_default();
+            let newest = seat.said.last().map(|word| word.status.current_l1.id()).unwrap_or_default();
             if seat.last_said(&has).is_some_and(|at| at >= self.started) {
                 reached += 1;
             } else if self.is_sure(seat.well_since)
@@ -282,7 +293,7 @@ impl Evidence {
     /// moment the server may have heard one and not yet the next, and a tick begins in the middle of a moment.
     pub fn voters_before(&self, holds: impl Fn(&SyncStatus) -> bool) -> usize {
         let heard = self.started..self.now.saturating_sub(TICK);
-        let has = |seat: &&NodeSeat| seat.said.iter().any(|(at, said)| heard.contains(at) && holds(said));
+        let has = |seat: &&NodeSeat| seat.said.iter().any(|word| heard.contains(&word.at) && holds(&word.status));
         self.nodes.iter().filter(|seat| seat.derives && seat.votes).filter(has).count()
     }
 
@@ -294,12 +305,12 @@ impl Evidence {
         let l2 = derivers().filter(|seat| sure(&seat.well_since)).count();
         l1 * 2 > self.l1.len()
             && (l2 * 2 > derivers().count()
-                || derivers().count() == 0 && self.client.as_ref().is_some_and(|seat| sure(&seat.well_since)))
+                || derivers().count() == 0 && self.sources().all(|seat| sure(&seat.well_since)))
     }
 }
 
 impl NodeSeat {
     fn last_said(&self, holds: &impl Fn(&Self, &SyncStatus) -> bool) -> Option<u64> {
-        self.said.iter().rev().find(|(_, said)| holds(self, said)).map(|(at, _)| *at)
+        self.said.iter().rev().find(|word| holds(self, &word.status)).map(|word| word.at)
     }
 }

@@ -1,8 +1,10 @@
 //! Judges everything published against what the devnet knows to be true. It imports nothing of the crates it judges:
 //! what it sees is what a client could read.
 
+mod coverage;
 pub mod evidence;
 pub mod feed;
+mod life;
 pub mod output;
 pub mod rules;
 pub mod truth;
@@ -10,12 +12,12 @@ pub mod truth;
 use std::{fmt, ops::AddAssign, sync::Arc};
 
 use eyre::{Result, WrapErr, ensure};
-use rollup::{BlockId, SyncStatus};
+use rollup::{BlockId, L1BlockRef, SyncStatus};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::{evidence::Evidence, truth::Truth};
-use crate::{plan::HEALED, rig::Rig, run::TICK};
+use self::{coverage::Coverage, evidence::Evidence, life::Life, truth::Truth};
+use crate::{plan::What, rig::Rig, run::TICK};
 
 /// A snapshot as a client reads it.
 #[derive(Clone, Debug)]
@@ -74,6 +76,13 @@ const MAX_AGE: u64 = 120_000;
 /// Milliseconds in which the server may find out that somebody is gone, and a published value goes out.
 const SLACK: u64 = 25_000;
 
+/// How many milliseconds after everything ended, and is well, all has to be true and fresh: where it is not told how far
+/// a safe head was derived, doubts may have to end first.
+fn recovery(rig: &Rig) -> u64 {
+    let doubt = if rig.shape.is_undated() { life::doubt(rig) } else { 0 };
+    RECOVERY.max(2 * rig.shape.l1_millis()).max(doubt)
+}
+
 /// The judge of one run.
 #[derive(Debug)]
 pub struct Oracle {
@@ -85,6 +94,8 @@ pub struct Oracle {
     misled: bool,
     max_hold: u64,
     max_head_age: u64,
+    /// When everything has to be well again.
+    recovered_at: u64,
     /// Up to which L1 block safe heads were recorded when the newest status came out, and when that was; none if that did
     /// not matter.
     recorded: Option<(u64, u64)>,
@@ -92,6 +103,10 @@ pub struct Oracle {
     derived_at: u64,
     /// Everything that this instance has published.
     published: Vec<Published>,
+    /// The newest head that it served of each branch of L1.
+    served: Vec<L1BlockRef>,
+    life: Life,
+    coverage: Coverage,
     /// What was judged.
     pub judged: Judged,
 }
@@ -146,9 +161,13 @@ impl Oracle {
             misled: false,
             max_hold: rig.shape.max_hold * 1000,
             max_head_age: rig.shape.max_head_age * 1000,
+            recovered_at: rig.shape.healed * 1000 + recovery(rig),
             recorded: None,
             derived_at: 0,
             published: Vec::new(),
+            served: Vec::new(),
+            life: Life::default(),
+            coverage: Coverage::default(),
             judged: Judged::default(),
         }
     }
@@ -156,8 +175,16 @@ impl Oracle {
     /// Notes what everybody shows at this moment, in milliseconds since the start.
     pub fn note(&mut self, rig: &Rig, now: u64) {
         self.evidence.note(rig, now);
+        self.life.note(rig, now);
+        let current = Some(self.status().current_l1).filter(|current| !current.hash.is_zero());
+        self.coverage.note(current.map(|current| current.number), rig, now);
         let truth = Truth::of(rig);
         self.misled |= self.evidence.is_finality_false(&truth);
+    }
+
+    /// Notes what happens to the chains.
+    pub fn happens(&mut self, what: &What, now: u64) {
+        self.life.happens(what, now);
     }
 
     /// The server was killed: the next one knows nothing.
@@ -166,6 +193,7 @@ impl Oracle {
         self.last = None;
         self.disputed = None;
         self.published.clear();
+        self.served.clear();
     }
 
     /// Everything that this instance has published.
@@ -207,7 +235,10 @@ impl Oracle {
         let l1 = rules::l1(&old, status, &truth, &self.evidence)?;
         rules::on_l1(status, &truth)?;
         rules::in_time(&old, status, rig, now)?;
-        let lies = rules::l2(&old, status, &truth, &self.evidence).wrap_err("L2")?;
+        rules::tip(status, &self.served, &truth)?;
+        let lies = rules::l2(&old, status, &self.served, &truth, &self.evidence).wrap_err("L2")?;
+        self.served.retain(|head| !truth.on_branch(status.head_l1.id(), head.id()));
+        self.served.push(status.head_l1);
         self.disputed = (lies.disputed || l1.disputed).then(|| self.disputed.unwrap_or(now));
         self.misled |= lies.misled || l1.misled;
         if let Some(last) = &last {
@@ -240,7 +271,10 @@ impl Oracle {
         };
         let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
         ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
-        let derived = |_: &evidence::NodeSeat, said: &SyncStatus| said.safe_l2.hash == status.safe_l2.hash;
+        let derived = |seat: &evidence::NodeSeat, said: &SyncStatus| {
+            let safe = status.safe_l2.hash;
+            said.safe_l2.hash == safe || seat.origin && said.finalized_l2.hash == safe
+        };
         let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
         let held = now - said;
         ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
@@ -256,6 +290,10 @@ impl Oracle {
     pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig, now: u64) -> Result<()> {
         if let Some(error) = answer.get("error") {
             ensure!(!error.to_string().contains("not found"), "safeHeadAtL1Block({number}) says not found: {error}");
+            let stale = error["code"] == -32002;
+            let owed =
+                !self.misled && !stale && self.coverage.covers(number) && number < self.status().current_l1.number;
+            ensure!(!owed, "safeHeadAtL1Block({number}) is not known, and it was watched: {error}");
             return Ok(());
         }
         if self.misled || rig.is_sole_word(&answer["result"]) {
@@ -270,6 +308,19 @@ impl Oracle {
             ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
         }
         rules::safe_head(number, &answer["result"], &self.status(), &truth)
+    }
+
+    /// An L1 block of which the safe head must be known.
+    pub fn watched(&mut self) -> Option<u64> {
+        self.coverage.ask()
+    }
+
+    /// Judges whether the server may call what its L1 shows a contradiction of what is final.
+    pub fn halted(&self, rig: &Rig) -> Result<()> {
+        let head = self.status().head_l1.id();
+        let parts = self.evidence.deny(head, &Truth::of(rig)) > 0;
+        ensure!(parts || self.misled, "a contradiction of what is final is told, and nobody showed one");
+        Ok(())
     }
 
     /// Judges an answer to `optimism_outputAtBlock`, at this Unix time by the server's clock.
@@ -306,11 +357,14 @@ impl Oracle {
 
     /// Whether by now everything has to be as if nothing had happened.
     pub fn must_be_well(&self, now: u64) -> bool {
-        !self.misled && now >= HEALED * 1000 + RECOVERY && self.evidence.all_is_well()
+        !self.misled && now >= self.recovered_at && self.evidence.all_is_well()
     }
 
     /// Judges that everything is well.
     pub fn well(&self, answer: &Answered, rig: &Rig, now: u64) -> Result<()> {
+        if !self.misled {
+            self.life.owed(answer, self.evidence.started, rig, now)?;
+        }
         if !self.must_be_well(now) {
             return Ok(());
         }

@@ -110,7 +110,13 @@ pub fn in_time(old: &SyncStatus, new: &SyncStatus, rig: &Rig, now: u64) -> Resul
 }
 
 /// Both halves are what one source said at one moment, and true unless as many lied as knew better.
-pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evidence) -> Result<Lies> {
+pub fn l2(
+    old: &SyncStatus,
+    new: &SyncStatus,
+    served: &[L1BlockRef],
+    truth: &Truth<'_>,
+    evidence: &Evidence,
+) -> Result<Lies> {
     let mut lies = Lies::default();
     if new.unsafe_l2 != old.unsafe_l2 {
         let said = evidence.last_said(|_, said| said.unsafe_l2 == new.unsafe_l2);
@@ -119,17 +125,22 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         lies.misled |= truth.l2(new.unsafe_l2.hash) != Some(new.unsafe_l2);
     }
     let pair = |status: &SyncStatus| (status.current_l1.id(), status.safe_l2.id());
-    if pair(new) == pair(old) {
+    let told = pair(new) != pair(old);
+    // What was true on the L1 before need not be on this one.
+    if !told && truth.on_branch(new.head_l1.id(), old.head_l1.id()) {
         return finalized(old, new, truth, evidence, lies);
     }
     let by_origin = new.current_l1.id() == new.safe_l2.l1_origin;
     let said = evidence.last_said(|seat, said| {
+        let of_origin = by_origin && seat.origin;
         said.safe_l2 == new.safe_l2
-            && (said.current_l1.id() == new.current_l1.id() || by_origin && seat.origin)
+            && (said.current_l1.id() == new.current_l1.id() || of_origin)
             && (said.local_safe_l2 == new.local_safe_l2 || new.local_safe_l2 == new.safe_l2)
+            // Where nothing newer is known to be true, what is final stands for it.
+            || of_origin && said.finalized_l2 == new.safe_l2 && new.local_safe_l2 == new.safe_l2
     });
     ensure!(
-        said.is_some(),
+        said.is_some() || !told,
         "nobody said current_l1 {} with safe_l2 {} and local_safe_l2 {}",
         new.current_l1.number,
         new.safe_l2.number,
@@ -138,7 +149,7 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
     let confirmed = new.current_l1.number + evidence.confs <= new.head_l1.number;
     let back = new.current_l1.number <= old.current_l1.number;
     ensure!(confirmed || back || new.current_l1.number == 0, "current_l1 {} is not confirmed", new.current_l1.number);
-    if !by_origin {
+    if !by_origin && told {
         let (reached, not) = evidence.voters(new, truth);
         ensure!(
             reached > not || not == 0,
@@ -147,6 +158,10 @@ pub fn l2(old: &SyncStatus, new: &SyncStatus, truth: &Truth<'_>, evidence: &Evid
         );
     }
     if let Err(untrue) = derived(new, by_origin, truth) {
+        // Who is late is no liar, and our own L1 knew better.
+        let left = served.iter().any(|head| truth.derives(head.hash, new.safe_l2));
+        let late = left && !evidence.lied(|said| said.safe_l2 == new.safe_l2);
+        ensure!(!late, "{untrue}; it was safe on a branch of L1 that was left");
         let same = |said: &SyncStatus| {
             said.safe_l2 == new.safe_l2 && (by_origin || said.current_l1.number >= new.current_l1.number)
         };
@@ -195,18 +210,30 @@ fn derived(status: &SyncStatus, by_origin: bool, truth: &Truth<'_>) -> Result<()
             below.number
         );
     }
-    // Where `current_l1` is the origin of the safe head, more is derived than it says.
-    // The L1 of an execution client's node may be ahead of ours.
-    let head = truth.head_above(status.head_l1);
-    let bound = if by_origin { head } else { current };
-    let most = truth.safe_after(bound.hash).ok_or_eyre("current_l1 has never been derived")?;
+    // Where `current_l1` is the origin of the safe head, more is derived than it says. The L1 of whoever says so may be
+    // ahead of ours, or already on the branch to which ours will come.
+    let newest = truth.world.read(|chains| chains.head_l1());
+    let bounds = if by_origin { [truth.head_above(status.head_l1), newest] } else { [current; 2] };
+    let most = truth.safe_after(bounds[0].hash).ok_or_eyre("current_l1 has never been derived")?;
     ensure!(
-        safe.number < most.number || safe.id() == most.id(),
+        bounds.iter().any(|bound| truth.derives(bound.hash, safe)),
         "safe_l2 {} is not what L1 block {} derives, which is {}",
         safe.number,
-        bound.number,
+        bounds[0].number,
         most.number
     );
+    Ok(())
+}
+
+/// The tip stands on an L1 block that the L1 served with it has, or will come to.
+pub fn tip(status: &SyncStatus, served: &[L1BlockRef], truth: &Truth<'_>) -> Result<()> {
+    let (head, tip) = (status.head_l1.id(), status.unsafe_l2);
+    let origin = tip.l1_origin;
+    let stands = match origin.number > head.number {
+        true => !truth.part(head, origin) || !served.iter().any(|served| truth.on_branch(served.id(), origin)),
+        false => truth.on_branch(head, origin),
+    };
+    ensure!(stands, "unsafe_l2 {} has its origin {origin:?} on another branch than head_l1 {head:?}", tip.number);
     Ok(())
 }
 
@@ -360,12 +387,15 @@ pub fn fresh(status: &SyncStatus, rig: &Rig, now: u64) -> Result<()> {
     check("finalized_l1", 60 + epoch, |status| status.finalized_l1.id())?;
     check("finalized_l2", 60 + epoch + late, |status| status.finalized_l2.id())?;
     check("unsafe_l2", 20, |status| status.unsafe_l2.id())?;
-    check("current_l1", 36 + 2 * late, |status| status.current_l1.id())?;
+    // Of a source that tells no more, O(safe) is all there is, however long nothing is batched.
+    if !rig.shape.is_undated() || status.current_l1.id() != status.safe_l2.l1_origin {
+        check("current_l1", 36 + 2 * late, |status| status.current_l1.id())?;
+    }
     check("safe_l2", 36 + confs, |status| status.safe_l2.id())
 }
 
 /// How long ago a value ceased to be true; zero while it is.
-fn outdated_for(served: BlockId, of: fn(&SyncStatus) -> BlockId, rig: &Rig, now: Duration) -> Duration {
+pub fn outdated_for(served: BlockId, of: fn(&SyncStatus) -> BlockId, rig: &Rig, now: Duration) -> Duration {
     rig.world.read(|chains| {
         let (mut since, mut passed, mut above) = (None, None, true);
         for (at, status) in chains.history().rev() {

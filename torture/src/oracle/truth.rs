@@ -97,6 +97,16 @@ impl<'a> Truth<'a> {
         self.ancestor(head, block.number).is_some_and(|found| found.hash == block.hash)
     }
 
+    /// Whether the branches of these two blocks have parted.
+    pub fn part(&self, one: BlockId, other: BlockId) -> bool {
+        !self.on_branch(one, other) && !self.on_branch(other, one)
+    }
+
+    /// Whether this L2 block is safe once this L1 block, of any branch, is derived.
+    pub fn derives(&self, l1: B256, safe: L2BlockRef) -> bool {
+        self.safe_after(l1).is_some_and(|most| self.ancestor_l2(most, safe.number) == Some(safe))
+    }
+
     /// The L2 block at this height on the branch that ends at `head`.
     pub fn ancestor_l2(&self, head: L2BlockRef, number: u64) -> Option<L2BlockRef> {
         if number > head.number {
