@@ -141,9 +141,14 @@ async fn calls_that_are_later_than_announcements_are_no_reorg_and_bring_labels()
     rig.node.with_answer("eth_getBlockByNumber", move |params, truth| {
         world.read(|chains| {
             let head = chains.head_l1();
-            let late = params[0] == "latest" && chains.now() < Duration::from_secs(head.timestamp + 3);
-            let older = serde_json::json!([format!("{:#x}", head.number - 1), false]);
-            if late { answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &older) } else { truth }
+            let late = chains.now() < Duration::from_secs(head.timestamp + 3);
+            let hex = |number: u64| format!("{number:#x}");
+            let older = serde_json::json!([hex(head.number - 1), false]);
+            match params[0].as_str() {
+                Some("latest") if late => answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &older),
+                Some(number) if late && number == hex(head.number) => Ok(serde_json::Value::Null),
+                _ => truth,
+            }
         })
     });
     for _ in 0..40 {
