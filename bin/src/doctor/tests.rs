@@ -113,8 +113,8 @@ async fn healthy_upstreams_are_ok() {
     check(&findings, &[], "");
     let checks = |flag| findings.iter().filter(|it| it.flag == flag).map(|it| it.check).collect::<Vec<_>>();
     assert_eq!(checks("--l1"), ["reachable", "chain", "clock", "labels", "newHeads", "rate limit"]);
-    assert_eq!(checks("--l2"), ["reachable", "chain", "clock", "labels", "newHeads", "proofs", "rate limit"]);
-    assert_eq!(checks("--rollup"), ["reachable", "chain", "status", "clock", "kind", "outputs", "SafeDB"]);
+    assert_eq!(checks("--l2"), ["reachable", "chain", "clock", "pace", "labels", "newHeads", "proofs", "rate limit"]);
+    assert_eq!(checks("--rollup"), ["reachable", "chain", "status", "clock", "pace", "kind", "outputs", "SafeDB"]);
     let told = anstream::adapter::strip_str(&table(&findings)).to_string();
     assert!(told.starts_with("ok  --l1      l1  reachable   it answered in 0 ms\n"), "{told}");
     assert!(told.ends_with("\n\nall is well\n"), "{told}");
