@@ -173,19 +173,23 @@ pub struct L1Args {
     /// Most requests a second to each L1 endpoint, members of a batch counted singly; 0 is no limit.
     #[arg(long = "l1.rpc-rate-limit", env = "OP_STATUS_L1_RPC_RATE_LIMIT", value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub rate_limit: f64,
-    /// Poll an http endpoint at this interval instead of when the next block is due.
+    /// Poll an http endpoint at this interval instead of when the next block is due; at least every 24 s it is asked.
     #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub http_poll_interval: Option<Duration>,
-    /// Ask for the safe and finalized labels at this interval instead of around epoch boundaries and every 24 s.
+    /// Ask for the safe and finalized labels at this interval instead of around epoch boundaries and every other block,
+    /// at least every 24 s.
     #[arg(long = "l1.epoch-poll-interval", env = "OP_STATUS_L1_EPOCH_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub epoch_poll_interval: Option<Duration>,
     /// Reopen a socket that stays silent for this long while the L1 moves on.
     #[arg(long = "l1.stall-timeout", env = "OP_STATUS_L1_STALL_TIMEOUT", value_name = "TIME", default_value = "36s", value_parser = interval)]
     pub stall_timeout: Duration,
-    /// Decide without an L1 endpoint once it has been gone for this long.
+    /// Decide without an L1 endpoint that is gone once it has confirmed nothing for this long; of two, also without one
+    /// whose head stands still for so long while the other's goes on.
     #[arg(long = "l1.absent-after", env = "OP_STATUS_L1_ABSENT_AFTER", value_name = "TIME", default_value = "30s", value_parser = interval)]
     pub absent_after: Duration,
-    /// L1 confirmations to wait for before current_l1 is published.
+    /// L1 confirmations to wait for before current_l1 is published. Execution clients and nodes declared origin are not
+    /// gated: their current_l1 is the L1 origin of safe, which is deep as it is. More than come within --status.max-hold
+    /// are refused once the pace of the L1 is known.
     #[arg(long = "verifier.l1-confs", env = "OP_STATUS_VERIFIER_L1_CONFS", value_name = "BLOCKS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=512))]
     pub confs: u64,
@@ -205,7 +209,8 @@ pub struct L2Args {
     /// The JWT secret of the execution client's engine port (32 bytes as hex). Not needed on its ordinary RPC port.
     #[arg(long = "l2.jwt-secret", env = "OP_STATUS_L2_ENGINE_AUTH", value_name = "FILE")]
     pub jwt_secret: Option<PathBuf>,
-    /// Read the labels at this interval instead of once per L2 block time.
+    /// Read the labels at this interval instead of once per L2 block time, and once a second where blocks come faster.
+    /// With a ws or wss URL they are read when a head is announced, after half of it at the earliest.
     #[arg(long = "l2.poll-interval", env = "OP_STATUS_L2_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub poll_interval: Option<Duration>,
     /// Rollup nodes that derive by themselves: op-node or kona-node. They vote on current_l1, which goes as far as most
@@ -229,7 +234,9 @@ pub struct L2Args {
     )]
     pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
-    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node.
+    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node. With origin an L1 reorg that
+    /// may have taken away the batch of the safe head puts that head in doubt, until the node shows that it has followed;
+    /// meanwhile an older safe head that is known to be true is served.
     #[arg(
         long = "rollup.current-l1",
         env = "OP_STATUS_ROLLUP_CURRENT_L1",
@@ -296,6 +303,10 @@ pub struct StatusArgs {
     /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
     #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub max_head_age: Duration,
+    /// Let /readyz say no once a source that answers has held the others back for this long; 0s turns this off. What is
+    /// served stays true, so optimism_syncStatus goes on.
+    #[arg(long = "status.max-lag", env = "OP_STATUS_STATUS_MAX_LAG", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub max_lag: Duration,
 }
 
 /// Where to serve.

@@ -199,7 +199,7 @@ impl RollupNode {
 }
 
 pub(crate) fn limits(args: &StatusArgs) -> Limits {
-    Limits { max_age: args.max_age, max_hold: args.max_hold, max_head_age: args.max_head_age }
+    Limits { max_age: args.max_age, max_hold: args.max_hold, max_head_age: args.max_head_age, max_lag: args.max_lag }
 }
 
 pub(crate) fn server(args: &RpcArgs) -> ServerConfig {

@@ -6,6 +6,8 @@ use futures::{Stream, StreamExt};
 use status::{Event, EventSender, Health, Layer, SourceName};
 use thiserror::Error;
 
+use crate::confs::Confs;
+
 /// Every endpoint of a layer serves another chain: nothing will ever come of it.
 #[derive(Debug, Error)]
 #[error("{layer:?} endpoint {name} serves another chain: {error}; correct the URL or --rollup.config")]
@@ -19,26 +21,26 @@ pub struct WrongChain {
 }
 
 /// Passes events on until the fold is gone. An endpoint on another chain is fatal as long as no endpoint of the stream
-/// has ever been live: later it is one of the things that go wrong, and the status ages instead.
+/// has ever been live: later it is one of the things that go wrong, and the status ages instead. So are confirmations
+/// that the L1 cannot give in time.
 pub(crate) async fn feed(
     stream: impl Stream<Item = Event>,
     endpoints: usize,
     events: EventSender,
-) -> Result<(), WrongChain> {
+    mut confs: Confs,
+) -> eyre::Result<()> {
     let mut stream = std::pin::pin!(stream);
     let mut wrong = BTreeSet::new();
     let mut proven = false;
     while let Some(event) = stream.next().await {
+        confs.judge(&event)?;
         if let Event::Source(state) = &event {
             proven |= state.health == Health::Live;
             if state.health == Health::WrongChain {
                 wrong.insert(state.name.clone());
                 if !proven && wrong.len() == endpoints {
-                    return Err(WrongChain {
-                        layer: state.layer,
-                        name: state.name.clone(),
-                        error: state.error.clone().unwrap_or_default(),
-                    });
+                    let error = state.error.clone().unwrap_or_default();
+                    return Err(WrongChain { layer: state.layer, name: state.name.clone(), error }.into());
                 }
             } else {
                 wrong.remove(&state.name);
@@ -53,7 +55,7 @@ pub(crate) async fn feed(
 
 #[cfg(test)]
 mod tests {
-    use status::SourceState;
+    use status::{Limits, SourceState};
     use tokio::{sync::mpsc, time::Instant};
 
     use super::*;
@@ -74,8 +76,9 @@ mod tests {
                 })
                 .collect();
             let (sender, _inbox) = mpsc::channel(events.len());
-            let ended = feed(futures::stream::iter(events), endpoints, sender).await;
-            assert_eq!(ended.is_err(), fatal, "{states:?}");
+            let confs = Confs::new(0, &Limits::default());
+            let ended = feed(futures::stream::iter(events), endpoints, sender, confs).await;
+            assert_eq!(ended.is_err_and(|error| error.is::<WrongChain>()), fatal, "{states:?}");
         }
         check(1, &[("a", Health::Connecting), ("a", Health::WrongChain)], true).await;
         check(1, &[("a", Health::Live), ("a", Health::WrongChain)], false).await;

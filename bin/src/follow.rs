@@ -3,18 +3,18 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Recorded, Sequencers};
+use l2_ingest::{CurrentL1, Ours, OutputError, Outputs, OutputsConfig, Recorded, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
 use safe_db::{SafeDb, WATCHED_EVERY};
-use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
+use status::{Event, InstanceId, Rules, Snapshots, pipeline};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 use upstream::Endpoint;
 
-use crate::{Config, WrongChain, feed::feed};
+use crate::{Config, confs::Confs, feed::feed};
 
 /// How long a source counts after it last spoke, unless it is asked less often than that.
 const FRESH_FOR: Duration = Duration::from_secs(15);
@@ -28,7 +28,7 @@ const FALLBACK_AFTER: Duration = Duration::from_secs(30);
 
 /// A part of following, to be run beside the others. It ends when nothing can mend it, or by being dropped. The last
 /// one publishes: once the others are dropped it writes what is decided and ends by itself.
-pub type Part = BoxFuture<'static, Result<(), WrongChain>>;
+pub type Part = BoxFuture<'static, eyre::Result<()>>;
 
 /// What follows the upstreams, and the snapshots it publishes. Nothing is followed until every part is run.
 pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
@@ -36,6 +36,20 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     let pipeline = pipeline(rules(config), instance);
     let (publish, snapshots) = watch::channel(pipeline.unset);
     let (l1, l1_events) = l1_ingest::watch(l1_config(config));
+    let (tell_heights, heights) = watch::channel((None, None));
+    let l1_events = l1_events.inspect(move |event| {
+        if let Event::L1(view) = event {
+            let finalized = Some(view.finalized).filter(|block| !block.is_zero()).map(|block| block.number);
+            tell_heights.send_replace((Some(view.head().number), finalized));
+        }
+    });
+    let ours = {
+        let snapshots = snapshots.clone();
+        move || {
+            let (head_l1, finalized_l1) = *heights.borrow();
+            Ours { safe_served: snapshots.borrow().status.safe_l2.id(), head_l1, finalized_l1 }
+        }
+    };
     let latest = Instant::now() + AWAITS_L1;
     let l1_block = move |number| {
         let l1 = l1.clone();
@@ -45,11 +59,12 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
             l1.block(number).await
         }
     };
-    let l2_sources = l2_sources(config, &snapshots, l1_block.clone());
+    let l2_sources = l2_sources(config, Arc::new(ours), l1_block.clone());
     let sources = l2_sources.len();
+    let confs = |asked| Confs::new(asked, &config.limits);
     let parts = vec![
-        feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
-        feed(select_all(l2_sources), sources, pipeline.events).boxed(),
+        feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone(), confs(config.l1.confs)).boxed(),
+        feed(select_all(l2_sources), sources, pipeline.events, confs(0)).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
         match config.safe_db.clone() {
             Some(db) => safe_db::publish(db, pipeline.decided, publish, config.clock, l1_block).map(Ok).boxed(),
@@ -63,11 +78,7 @@ fn rules(config: &Config) -> Rules {
     let (nodes, genesis) = (&config.l2.nodes, &config.rollup.genesis);
     Rules {
         genesis_l2: genesis.l2,
-        schedule: Some(Schedule {
-            genesis: genesis.l2.number,
-            genesis_time: genesis.l2_time,
-            block_time: config.rollup.block_time,
-        }),
+        pace: Some(config.rollup.pace()),
         l1_confs: config.l1.confs,
         voters: nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count(),
         fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),
@@ -78,7 +89,7 @@ fn rules(config: &Config) -> Rules {
 
 fn l2_sources<F, Fut>(
     config: &Config,
-    snapshots: &Snapshots,
+    ours: Arc<dyn Fn() -> Ours + Send + Sync>,
     l1: F,
 ) -> Vec<futures::stream::BoxStream<'static, status::Event>>
 where
@@ -88,18 +99,17 @@ where
     let mut sources = Vec::new();
     let recorded = config.safe_db.as_ref().map(|db| recorded(db, config));
     for (index, node) in config.l2.nodes.iter().enumerate() {
-        let source = l2_config(config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
-        let served = snapshots.clone();
+        let pace = Some(config.l2.node_poll_interval);
+        let source = l2_config(config, &node.endpoint, pace, ours.clone(), index as u64 + 2);
         let node = l2_ingest::Node {
             current_l1: node.current_l1,
             follower: node.follower,
-            safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
             safe_heads: recorded.clone(),
         };
         sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
     }
     if let Some(client) = &config.l2.execution_client {
-        let source = l2_config(config, client, config.l2.poll_interval, 1);
+        let source = l2_config(config, client, config.l2.poll_interval, ours, 1);
         sources.push(l2_ingest::watch_execution_client(source, l1).boxed());
     }
     sources
@@ -181,11 +191,18 @@ fn l1_config(config: &Config) -> l1_ingest::Config {
     }
 }
 
-fn l2_config(config: &Config, endpoint: &Endpoint, poll_interval: Option<Duration>, offset: u64) -> l2_ingest::Config {
+fn l2_config(
+    config: &Config,
+    endpoint: &Endpoint,
+    poll_interval: Option<Duration>,
+    ours: Arc<dyn Fn() -> Ours + Send + Sync>,
+    offset: u64,
+) -> l2_ingest::Config {
     l2_ingest::Config {
         endpoint: endpoint.clone(),
         rollup: config.rollup.clone(),
         poll_interval,
+        ours,
         clock: config.clock,
         seed: config.seed.wrapping_add(offset),
     }

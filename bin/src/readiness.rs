@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status::{Clock, Limits, Snapshots, Unready};
+use status::{Clock, Limits, Now, Snapshot, Snapshots, Unready};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -19,11 +19,12 @@ pub(crate) async fn watch(mut snapshots: Snapshots, clock: Clock, limits: Limits
             _ = tick.tick() => {}
             changed = snapshots.changed() => if changed.is_err() { return },
         }
-        let unready = snapshots.borrow_and_update().unready(clock.now(), &limits);
+        let (snapshot, now) = (snapshots.borrow_and_update().clone(), clock.now());
+        let unready = snapshot.unready(now, &limits);
         if unready.map(kind) != known.map(kind) {
             match &unready {
                 None => info!("ready"),
-                Some(why) => warn!(label = kind(*why), "not ready: {}", explain(why)),
+                Some(why) => warn!(label = kind(*why), "not ready: {}", explain(why, &snapshot, now, &limits)),
             }
         }
         known = unready;
@@ -36,15 +37,20 @@ fn kind(unready: Unready) -> &'static str {
         Unready::Unset => "unset",
         Unready::Stale(stale) => stale.label,
         Unready::Halted(reason) => reason.as_str(),
+        Unready::HeldBack => "held_back",
     }
 }
 
-fn explain(unready: &Unready) -> String {
+fn explain(unready: &Unready, snapshot: &Snapshot, now: Now, limits: &Limits) -> String {
     match unready {
         Unready::Unset => "the status is not complete".into(),
         Unready::Stale(stale) => {
             format!("{} is {} s old, the limit is {} s", stale.label, stale.age.as_secs(), stale.limit.as_secs())
         }
         Unready::Halted(reason) => reason.explain().into(),
+        Unready::HeldBack => {
+            let names: Vec<_> = snapshot.holding_back(now, limits).map(|source| &*source.source).collect();
+            format!("{} answers and holds the others back", names.join(", "))
+        }
     }
 }

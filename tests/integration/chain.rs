@@ -2,6 +2,7 @@
 
 use devnet::{Faults, Node};
 use eyre::OptionExt;
+use rollup::SyncStatus;
 use serde_json::{Value, json};
 use status::Layer;
 use tests::{Harness, Simulated, Truth};
@@ -115,4 +116,116 @@ async fn one_that_restarts_is_followed_again() -> eyre::Result<()> {
     chain.settle().await?;
     assert_eq!(asked(&chain.second, "optimism_syncStatus").await?, 0);
     chain.finish().await
+}
+
+/// What the first serves, and by which flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    Node,
+    Origin,
+    ExecutionClient,
+}
+
+impl Profile {
+    fn flags<'a>(self, chains: &'a Simulated, node_url: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::Node => vec!["--rollup", node_url],
+            Self::Origin => vec!["--rollup", node_url, "--rollup.current-l1=origin"],
+            Self::ExecutionClient => vec!["--l2", &chains.l2_urls[1]],
+        }
+    }
+
+    fn truth(self, chains: &Simulated) -> SyncStatus {
+        match self {
+            Self::Node => chains.world.read(|chains| chains.status()),
+            Self::Origin | Self::ExecutionClient => chains.status(),
+        }
+    }
+}
+
+/// A chain of three, the second by the feed of the first and the third by the snapshot of the second: each knows how far
+/// up the safe head of the first can have been derived, and none keeps an orphaned one after an L1 reorg.
+async fn is_passed_on(profile: Profile) -> eyre::Result<()> {
+    let mut chains = Simulated::start(PARAMS, 40).await?;
+    let (_, node_url) = chains.rollup_node().await?;
+    let l1 = ["--l1", &chains.l1_urls[0]];
+    let first = [&l1[..], &profile.flags(&chains, &node_url)].concat();
+    let first = Harness::with_flags(&chains.rollup_json, &first).await?;
+    let followed = first.ws_url();
+    let second =
+        Harness::with_flags(&chains.rollup_json, &[&l1[..], &["--rollup.follower", &followed]].concat()).await?;
+    let followed = second.url("");
+    let third =
+        Harness::with_flags(&chains.rollup_json, &[&l1[..], &["--rollup.follower", &followed]].concat()).await?;
+    let mut servers = [first, second, third];
+    for _ in 0..6 {
+        for server in &mut servers {
+            server.wait_for(&profile.truth(&chains)).await?;
+        }
+        chains.advance(1);
+    }
+    let truth = profile.truth(&chains);
+    let mut told = None;
+    for (index, server) in servers.iter_mut().enumerate() {
+        server.wait_for(&truth).await?;
+        let expected = match profile {
+            Profile::Node => Some(truth.current_l1.number),
+            // A node says its L1 head, which was the one before when it first said this safe head, or still is.
+            Profile::Origin | Profile::ExecutionClient => told,
+        };
+        let same = |snapshot: &status::Snapshot| index == 0 || snapshot.safe_bound == expected;
+        let snapshot = server.wait_for_snapshot("the bound of the first", same).await?;
+        if index == 0 {
+            told = snapshot.safe_bound;
+        }
+        match profile {
+            Profile::Node => assert_eq!(snapshot.safe_bound, Some(truth.current_l1.number)),
+            Profile::Origin => assert!(snapshot.safe_bound > Some(truth.safe_l2.l1_origin.number), "{index}"),
+            // The L1 is years behind the clock, so that no block of it bounds what was seen just now.
+            Profile::ExecutionClient => assert_eq!(snapshot.safe_bound, None),
+        }
+        let answer = server.rpc().call("opstatus_snapshot", json!([])).await?;
+        assert_eq!(answer["safe_l1_bound"], json!(snapshot.safe_bound));
+    }
+
+    // The newest batch goes with the last L1 blocks, and no other comes for a while.
+    let before = truth.safe_l2;
+    for server in &servers {
+        server.announce_reorg();
+    }
+    chains.world.change(|chains| {
+        chains.batcher_paused = true;
+        chains.reorg_l1(3, 3);
+    });
+    let truth = profile.truth(&chains);
+    assert!(truth.safe_l2.number < before.number);
+    for server in &mut servers {
+        server.wait_for(&truth).await?;
+    }
+    chains.world.change(|chains| chains.batcher_paused = false);
+    for _ in 0..3 {
+        chains.advance(1);
+        for server in &mut servers {
+            server.wait_for(&profile.truth(&chains)).await?;
+        }
+    }
+    for server in servers {
+        server.finish(&Truth::from(&chains.world)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_bounds_the_safe_head_of_a_rollup_node_is_passed_on() -> eyre::Result<()> {
+    is_passed_on(Profile::Node).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_bounds_the_safe_head_of_an_origin_node_is_passed_on() -> eyre::Result<()> {
+    is_passed_on(Profile::Origin).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_nothing_bounds_the_safe_head_of_an_execution_client_is_passed_on() -> eyre::Result<()> {
+    is_passed_on(Profile::ExecutionClient).await
 }

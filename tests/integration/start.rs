@@ -1,10 +1,13 @@
 //! Starting with upstreams that are not there, or are not the right ones.
 
+use devnet::Label;
 use op_status::WrongChain;
 use rollup::SyncStatus;
 use serde_json::Value;
 use status::Layer;
-use tests::{Chain, Harness, Optimism};
+use tests::{Chain, Harness, Optimism, Simulated, Truth};
+
+use crate::simulated::PARAMS;
 
 /// The server answers before it knows anything, and finds the nodes when they come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,4 +74,29 @@ async fn on_another_l1() -> eyre::Result<()> {
 async fn on_another_l2() -> eyre::Result<()> {
     refused(|rollup| replace(rollup, "/l2_chain_id", 7.into())).await?;
     refused(|rollup| replace(rollup, "/genesis/l2/hash", OTHER.into())).await
+}
+
+/// A source whose finality is ahead of our L1's is served at once: with its newest block that our L1 bears out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn finality_is_not_waited_for() -> eyre::Result<()> {
+    let mut chains = Simulated::start(PARAMS, 40).await?;
+    let (_, node_url) = chains.rollup_node().await?;
+    chains.l1.edit(|faults| faults.lies.finalized = Label::At(20));
+    let newest = |chains: &Simulated| {
+        chains.world.read(|chains| {
+            (0..).map_while(|number| chains.l2_block(number)).take_while(|block| block.l1_origin.number <= 20).last()
+        })
+    };
+    let client = chains.l2_urls[1].clone();
+    for source in [["--rollup", &node_url], ["--l2", &client]] {
+        let flags = [&["--l1", &chains.l1_urls[0]][..], &source].concat();
+        let mut server = Harness::with_flags(&chains.rollup_json, &flags).await?;
+        let status = server.wait_until("a complete status", |status| !status.safe_l2.is_zero()).await?;
+        let truth = chains.world.read(|chains| chains.status());
+        assert_eq!((status.safe_l2, status.unsafe_l2, status.head_l1), (truth.safe_l2, truth.unsafe_l2, truth.head_l1));
+        assert_eq!((Some(status.finalized_l2), status.finalized_l1.number), (newest(&chains), 20));
+        assert!(truth.finalized_l2.number > status.finalized_l2.number);
+        server.finish(&Truth::from(&chains.world)).await?;
+    }
+    Ok(())
 }

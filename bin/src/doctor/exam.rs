@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use rollup::{L2BlockRef, Pace};
 use serde::Serialize;
 use serde_json::{Value, json};
 use status::{Clock, Health};
@@ -16,6 +17,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// How many requests are sent at once to see what a provider lets pass: a start sends about half as many.
 const BURST: usize = 20;
+
+/// How often the tip is looked at, once a second, to see the pace of blocks.
+const LOOKS: usize = 15;
+
+/// By so many seconds blocks are further off the pace configured when they come at another one.
+const DRIFT: u64 = 2;
 
 /// By how much a block may be ahead of our clock: what clocks usually differ by.
 const SKEW: u64 = 2;
@@ -142,10 +149,8 @@ impl Exam<'_> {
     }
 
     /// The block of a label: its number and timestamp.
-    pub(super) async fn block(&mut self, client: &Client, label: &'static str) -> Option<(u64, u64)> {
-        let block: Value = client.call("eth_getBlockByNumber", (label, false)).await.ok()?;
-        let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
-        Some((quantity("number")?, quantity("timestamp")?))
+    pub(super) async fn block(&self, client: &Client, label: &'static str) -> Option<(u64, u64)> {
+        block(client, label).await
     }
 
     /// Whether safe and finalized are known, in the words of what that costs.
@@ -188,6 +193,36 @@ impl Exam<'_> {
             );
         } else {
             self.ok("clock", format!("its newest block is {age} old"));
+        }
+    }
+
+    /// Whether blocks have the time that the configuration gives their number. Where they come at another pace that is
+    /// learnt, as it shows from block to block; what is merely off is refused for ever.
+    pub(super) async fn pace(&mut self, rule: &Pace, tip: (u64, u64), next: impl AsyncFn() -> Option<(u64, u64)>) {
+        let early = |(number, timestamp)| rule.early(&L2BlockRef { number, timestamp, ..L2BlockRef::default() });
+        let before = match early(tip) {
+            Some(0) => return self.ok("pace", "blocks come when the rollup configuration says"),
+            before => before.unwrap_or_default(),
+        };
+        let later = each_second(LOOKS, async || {
+            let tip = next().await?;
+            early(tip).filter(|early| early.abs_diff(before) >= DRIFT)
+        });
+        match later.await {
+            Some(_) => self.warn(
+                "pace",
+                "blocks come at another pace than the rollup configuration says: it is learnt within half a minute after \
+                 each start, and only their order is checked",
+                "--rollup.config",
+            ),
+            None => {
+                let (number, timestamp) = tip;
+                let said = format!(
+                    "block {number} has the timestamp {timestamp}, {before} s before it is due by the rollup \
+                     configuration: it will be refused"
+                );
+                self.fail("pace", said, "--rollup.config");
+            }
         }
     }
 
@@ -238,6 +273,13 @@ impl Exam<'_> {
             ),
         }
     }
+}
+
+/// The block of a label: its number and timestamp.
+pub(super) async fn block(client: &Client, label: &'static str) -> Option<(u64, u64)> {
+    let block: Value = client.call("eth_getBlockByNumber", (label, false)).await.ok()?;
+    let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
+    Some((quantity("number")?, quantity("timestamp")?))
 }
 
 /// Whether the endpoint says that we ask too much.

@@ -6,7 +6,7 @@ use rollup::L2_TO_L1_MESSAGE_PASSER;
 use serde_json::{Value, json};
 use upstream::Endpoint;
 
-use super::exam::{Finding, examine as exam};
+use super::exam::{Finding, block, examine as exam};
 use crate::Config;
 
 const FLAG: &str = "--l2";
@@ -21,11 +21,12 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
         exam.batch(&client).await?;
         let probed = l2_ingest::probe_execution_client(rollup, &client).await;
         exam.chain(probed, &format!("chain {} with our genesis", rollup.l2_chain_id))?;
-        let Some((_, timestamp)) = exam.block(&client, "latest").await else {
+        let Some((number, timestamp)) = exam.block(&client, "latest").await else {
             exam.fail("labels", "it has no newest block: is it still syncing?", FLAG);
             return None;
         };
         exam.clock(timestamp, LATE, Duration::ZERO, FLAG);
+        exam.pace(&rollup.pace(), (number, timestamp), async || block(&client, "latest").await).await;
         exam.labels(&client, "no rollup node drives it: the status stays incomplete").await;
         exam.new_heads(&client, Duration::from_secs(rollup.block_time.max(2))).await;
         let proof = client.call::<Value>("eth_getProof", json!([L2_TO_L1_MESSAGE_PASSER, [], "latest"])).await;

@@ -35,6 +35,11 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
             false => exam.warn("status", format!("it has no {} yet: it may be deriving again", unset.join(", ")), flag),
         }
         exam.clock(status.unsafe_l2.timestamp, LATE, Duration::ZERO, flag);
+        if !status.unsafe_l2.hash.is_zero() {
+            let tip = |status: SyncStatus| (status.unsafe_l2.number, status.unsafe_l2.timestamp);
+            let next = async || client.call("optimism_syncStatus", ()).await.ok().map(tip);
+            exam.pace(&config.rollup.pace(), tip(status), next).await;
+        }
         kind(exam, &client, node).await;
         outputs(exam, &client, &status, flag).await;
         safe_db(exam, &client, &status, flag).await;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devnet::{Faults, Heads, Label, Node, Params, Requests, Role, RpcError, World};
+use devnet::{Faults, Heads, Label, Node, PaceChange, Params, Requests, Role, RpcError, World};
 use rollup::{RollupConfig, SyncStatus};
 use serde_json::json;
 use status::Clock;
@@ -25,7 +25,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let params = Params::default();
+        Self::of(Params::default())
+    }
+
+    fn of(params: Params) -> Self {
         let world = World::new(params);
         world.advance(params.genesis() + params.l1_slots(40));
         let make = |role| Node::new(world.clone(), role);
@@ -187,6 +190,26 @@ async fn a_wrong_clock_shows_in_block_times() {
     check(&Rig::new().findings(true, 90).await, &behind, "its newest block is 1m 30s old");
     let frozen = ["fail --l1 clock -> --status.max-head-age", behind[1], behind[2]];
     check(&Rig::new().findings(true, 301).await, &frozen, "the limit is 5m 0s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_of_blocks_is_told() {
+    // Base since Denim is what its configuration says.
+    let genesis = Params::default().genesis_time;
+    let denim = Params { l2_change: Some(PaceChange::denim(genesis + 99)), ..Params::default() };
+    check(&Rig::of(denim).findings(true, 0).await, &[], "");
+    // opBNB is not.
+    let quick = Params { l2_block_time: Duration::from_millis(500), ..Params::default() };
+    let learnt = ["warn --l2 pace -> --rollup.config", "warn --rollup pace -> --rollup.config"];
+    check(&Rig::of(quick).findings(true, 0).await, &learnt, "it is learnt within half a minute");
+    // A node that tells wrong numbers has no pace of its own.
+    let rig = Rig::new();
+    rig.node.with_status(|mut status| {
+        status.current_l1 = status.safe_l1;
+        status.unsafe_l2.number += 3;
+        status
+    });
+    check(&rig.findings(true, 0).await, &["fail --rollup pace -> --rollup.config"], "6 s before it is due");
 }
 
 #[tokio::test(start_paused = true)]

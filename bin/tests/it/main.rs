@@ -6,6 +6,7 @@ mod doctor;
 mod get;
 mod logs;
 mod machine;
+mod pace;
 mod secrets;
 mod sequencer;
 mod shared;

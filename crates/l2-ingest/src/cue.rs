@@ -20,7 +20,7 @@ pub(crate) type Heads = Subscription<IgnoredAny>;
 #[derive(Debug)]
 pub(crate) struct Cue {
     heads: Option<Heads>,
-    pace: Duration,
+    pub(crate) pace: Duration,
     last: Option<Instant>,
 }
 

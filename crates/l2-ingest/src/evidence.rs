@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use futures::future::join_all;
-use rollup::L1BlockRef;
+use rollup::{L1BlockRef, L2BlockRef};
 use status::Derived;
 use tokio::time::timeout;
 
@@ -11,23 +11,29 @@ use tokio::time::timeout;
 /// said.
 const BEYOND: Duration = Duration::from_secs(2);
 
-/// The blocks that our L1 has at the heights of `current_l1` and of the origins of finalized, safe and local-safe, as
-/// far as `l1` answers within `limit`, in which it may also learn of its first head. It answers from memory for recent
-/// blocks, and the fold prefers its own chain.
-pub(crate) async fn evidence<F, Fut>(derived: &Derived, l1: &F, limit: Duration) -> Vec<L1BlockRef>
+/// The blocks that our L1 has at the heights of `current_l1` and of the origins of finalized, of what stands for it, of
+/// safe and of local-safe, as far as `l1` answers within `limit`, in which it may also learn of its first head. It answers
+/// from memory for recent blocks, and the fold prefers its own chain.
+pub(crate) async fn evidence<F, Fut>(
+    derived: &Derived,
+    borne_out: Option<L2BlockRef>,
+    l1: &F,
+    limit: Duration,
+) -> Vec<L1BlockRef>
 where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
-    let found = join_all(heights(derived).into_iter().map(|number| timeout(limit + BEYOND, l1(number)))).await;
-    found.into_iter().filter_map(Result::ok).flatten().collect()
+    let found = heights(derived, borne_out).into_iter().map(|number| timeout(limit + BEYOND, l1(number)));
+    join_all(found).await.into_iter().filter_map(Result::ok).flatten().collect()
 }
 
 /// Unset refs name no block; genesis does.
-fn heights(derived: &Derived) -> BTreeSet<u64> {
+fn heights(derived: &Derived, borne_out: Option<L2BlockRef>) -> BTreeSet<u64> {
     let Derived { current_l1, finalized, safe, local_safe, .. } = derived;
     [*current_l1, finalized.l1_origin, safe.l1_origin, local_safe.l1_origin]
         .into_iter()
+        .chain(borne_out.map(|block| block.l1_origin))
         .filter(|block| !block.is_zero())
         .map(|block| block.number)
         .collect()
@@ -38,7 +44,7 @@ mod tests {
     use std::sync::Mutex;
 
     use alloy_primitives::B256;
-    use rollup::{BlockId, L2BlockRef};
+    use rollup::BlockId;
 
     use super::*;
 
@@ -63,9 +69,13 @@ mod tests {
     }
 
     async fn check(derived: Derived, asked: &[u64], found: &[u64]) {
+        check_beside(None, derived, asked, found).await;
+    }
+
+    async fn check_beside(borne_out: Option<L2BlockRef>, derived: Derived, asked: &[u64], found: &[u64]) {
         let heights = Mutex::new(Vec::new());
         let limit = Duration::from_secs(10);
-        let blocks = evidence(&derived, &|number| l1(&heights, number), limit).await;
+        let blocks = evidence(&derived, borne_out, &|number| l1(&heights, number), limit).await;
         assert_eq!(heights.into_inner().unwrap(), asked);
         assert_eq!(blocks.iter().map(|block| block.number).collect::<Vec<_>>(), found);
     }
@@ -76,6 +86,7 @@ mod tests {
             Derived { current_l1: id(20), finalized: on(8), safe: on(18), local_safe: on(19), pending_safe: on(16) };
         check(derived, &[8, 18, 19, 20], &[8, 18, 20]).await;
         check(Derived { local_safe: on(18), current_l1: id(18), ..derived }, &[8, 18], &[8, 18]).await;
+        check_beside(Some(on(6)), derived, &[6, 8, 18, 19, 20], &[6, 8, 18, 20]).await;
     }
 
     #[tokio::test(start_paused = true)]

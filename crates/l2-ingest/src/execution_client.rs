@@ -8,6 +8,7 @@ use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
 use status::{Bound, Event, Health, L2View, Profile};
+use tokio::time::sleep;
 use upstream::{CallError, Client};
 
 use crate::{
@@ -20,8 +21,12 @@ use crate::{
 
 /// How many refs are remembered: a block seen as the tip comes back as safe and as finalized, minutes later.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
-/// No chain is polled faster than this by default.
-const MIN_PACE: Duration = Duration::from_millis(200);
+/// No chain is polled faster than this by default, nor one slower whose blocks do not come as configured. Where heads are
+/// announced, a reading comes after half of it at the earliest.
+const MIN_PACE: Duration = Duration::from_secs(1);
+
+/// How soon one of several clients behind one address has what another one of them named.
+const SPREADS: Duration = Duration::from_millis(250);
 
 /// Views of an execution client's labels.
 ///
@@ -68,24 +73,29 @@ impl Source for ExecutionClient {
             Why::Silence(_) => {}
         }
         self.tip = tip;
+        self.cue.pace = pace(&self.config, &view.tip.unsafe_l2);
         Ok(view)
+    }
+
+    async fn block(&mut self, number: u64) -> Result<L2BlockRef, Fault> {
+        let header = labels::header(&self.client, number).await?;
+        Ok(self.resolve(&Labels { finalized: None, safe: None, latest: header }).await?.latest)
     }
 }
 
 impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
         let genesis = verify(&config.rollup, &client).await?;
-        let pace = config.poll_interval.unwrap_or(Duration::from_secs(config.rollup.block_time).max(MIN_PACE));
         let heads = match config.endpoint.subscribes() {
             true => subscribed(client.subscribe("newHeads").await)?,
             false => None,
         };
         let known = LruCache::new(REMEMBERED);
         Ok(Self {
+            cue: Cue::new(pace(&config, &genesis), heads),
             config,
             client,
             genesis,
-            cue: Cue::new(pace, heads),
             tip: BlockId::default(),
             unannounced: false,
             known,
@@ -95,15 +105,21 @@ impl ExecutionClient {
     async fn read(&mut self) -> Result<L2View, Fault> {
         let now = self.config.clock.now();
         let headers = labels::read(&self.client).await?;
-        let labels = match self.resolve(&headers).await {
+        let mut resolved = self.resolve(&headers).await;
+        if lacks(&resolved).is_some() {
+            sleep(SPREADS).await;
+            resolved = self.resolve(&headers).await;
+        }
+        if lacks(&resolved).is_some() {
             // Clients forget blocks that a reorg has just replaced: look which ones there are now.
-            Err(Fault::Block(L1InfoError::NoTransaction { .. })) => {
-                let headers = labels::read(&self.client).await?;
-                self.resolve(&headers).await?
-            }
-            resolved => resolved?,
-        };
-        let (derived, tip) = labels.halves(self.genesis, self.config.rollup.seq_window_size);
+            let headers = labels::read(&self.client).await?;
+            resolved = self.resolve(&headers).await;
+        }
+        if let Some(block) = lacks(&resolved) {
+            return Err(Fault::Missing(format!("first transaction of block {block}, though it has the block")));
+        }
+        let (head_l1, window) = ((self.config.ours)().head_l1, self.config.rollup.seq_window_size);
+        let (derived, tip) = resolved?.halves(self.genesis, window, head_l1);
         Ok(L2View {
             derived,
             tip,
@@ -155,6 +171,21 @@ impl ExecutionClient {
         self.known.put(header.hash, l2_block_ref(header, first, &self.config.rollup)?);
         Ok(())
     }
+}
+
+/// The block of which the client has no first transaction.
+fn lacks<T>(resolved: &Result<T, Fault>) -> Option<BlockId> {
+    match resolved {
+        Err(Fault::Block(L1InfoError::NoTransaction { block })) => Some(*block),
+        _ => None,
+    }
+}
+
+/// How often to ask: as blocks come at this tip, which may be sooner than at genesis.
+fn pace(config: &Config, tip: &L2BlockRef) -> Duration {
+    let rule = config.rollup.pace();
+    let by_rule = if rule.holds(tip) { rule.next_after(tip.number) } else { MIN_PACE };
+    config.poll_interval.unwrap_or(by_rule.max(MIN_PACE))
 }
 
 /// Whether an execution client could be followed: else the state it would be in, and why.

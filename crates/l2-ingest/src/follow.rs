@@ -4,12 +4,12 @@ use std::{future::Future, time::Duration};
 
 use async_stream::stream;
 use futures::Stream;
-use rollup::L1BlockRef;
+use rollup::{L1BlockRef, L2BlockRef};
 use status::{Event, L2View};
 use tokio::time::sleep;
 use upstream::{Backoff, Client};
 
-use crate::{Config, evidence::evidence, fault::Fault, standing::Standing};
+use crate::{Config, borne_out::BorneOut, evidence::evidence, fault::Fault, standing::Standing};
 
 /// op-node's waits between attempts to reconnect.
 const MIN_WAIT: Duration = Duration::from_secs(2);
@@ -19,6 +19,9 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 pub(crate) trait Source: Send {
     /// Waits until there may be news, then reads a view. Its evidence is gathered by the caller.
     fn next(&mut self) -> impl Future<Output = Result<L2View, Fault>> + Send;
+
+    /// Its block of this height.
+    fn block(&mut self, number: u64) -> impl Future<Output = Result<L2BlockRef, Fault>> + Send;
 }
 
 /// Delivers the views of the source that `open` makes of each connection, for ever.
@@ -35,9 +38,10 @@ where
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
     stream! {
-        let Config { endpoint, clock, seed, .. } = config;
+        let Config { endpoint, rollup, ours, clock, seed, .. } = config;
         let mut standing = Standing::new(endpoint.name().into(), clock);
         let mut backoff = Backoff::new(MIN_WAIT, MAX_WAIT, seed);
+        let mut borne_out = BorneOut::default();
         yield standing.event();
         loop {
             let fault = match endpoint.connect().await {
@@ -58,7 +62,8 @@ where
                                     if let Some(event) = standing.live() {
                                         yield event;
                                     }
-                                    view.old_l1 = evidence(&view.derived, &l1, limit).await;
+                                    view.borne_out = borne_out.of(&view, ours(), &rollup, &mut source).await;
+                                    view.old_l1 = evidence(&view.derived, view.borne_out, &l1, limit).await;
                                     yield Event::L2(view);
                                 }
                             }

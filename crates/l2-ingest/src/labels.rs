@@ -28,6 +28,12 @@ pub(crate) async fn read(client: &Client) -> Result<Labels<L2Header>, Fault> {
     Ok(Labels { finalized, safe, latest: latest.ok_or_else(|| Fault::Missing("latest block".into()))? })
 }
 
+/// Asks for the header of this height.
+pub(crate) async fn header(client: &Client, number: u64) -> Result<L2Header, Fault> {
+    let header: Option<L2Header> = client.call("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
+    header.ok_or_else(|| Fault::Missing(format!("block {number}")))
+}
+
 /// Before the label is first set some clients answer null, others with an error.
 fn unset_if_not_found(answer: Result<Box<RawValue>, CallError>) -> Result<Option<L2Header>, CallError> {
     match answer {
@@ -60,10 +66,12 @@ impl Labels<L2BlockRef> {
     /// Both halves of the view. Nothing but the L1 origin of safe bounds from below what the client's node has derived.
     ///
     /// An unset label is unset, not genesis, unless the chain is so young that no batch need have been included yet:
-    /// its tip is at most a sequencing window of `window` L1 blocks above the origin of `genesis`. There finalized is
-    /// genesis and safe is finalized, or no batcher could ever start.
-    pub(crate) fn halves(&self, genesis: L2BlockRef, window: u64) -> (Derived, Tip) {
-        let young = self.latest.l1_origin.number <= genesis.l1_origin.number.saturating_add(window);
+    /// our `head_l1`, once it is known, is at most a sequencing window of `window` L1 blocks above the origin of
+    /// `genesis`. There finalized is genesis and safe is finalized, or no batcher could ever start. The tip alone does not
+    /// show it: a client that is still syncing has genesis there.
+    pub(crate) fn halves(&self, genesis: L2BlockRef, window: u64, head_l1: Option<u64>) -> (Derived, Tip) {
+        let youth = genesis.l1_origin.number.saturating_add(window);
+        let young = head_l1.is_some_and(|head| head.max(self.latest.l1_origin.number) <= youth);
         let finalized = self.finalized.or(young.then_some(genesis)).unwrap_or_default();
         let safe = self.safe.or(young.then_some(finalized)).unwrap_or_default();
         let derived = Derived { current_l1: safe.l1_origin, finalized, safe, local_safe: safe, pending_safe: safe };
@@ -84,11 +92,22 @@ mod tests {
         L2BlockRef { hash, number, l1_origin: BlockId { hash, number: 1000 + number / 6 }, ..Default::default() }
     }
 
-    /// With a window of 10 L1 blocks, as numbers; none is unset.
+    /// With a window of 10 L1 blocks and our L1 at the origin of the tip, as numbers; none is unset.
     #[track_caller]
     fn check(finalized: Option<u64>, safe: Option<u64>, latest: u64, expected: (Option<u64>, Option<u64>)) {
+        check_at(Some(block(latest).l1_origin.number), finalized, safe, latest, expected);
+    }
+
+    #[track_caller]
+    fn check_at(
+        head_l1: Option<u64>,
+        finalized: Option<u64>,
+        safe: Option<u64>,
+        latest: u64,
+        expected: (Option<u64>, Option<u64>),
+    ) {
         let labels = Labels { finalized: finalized.map(block), safe: safe.map(block), latest: block(latest) };
-        let (derived, tip) = labels.halves(block(0), 10);
+        let (derived, tip) = labels.halves(block(0), 10, head_l1);
         let number = |head: L2BlockRef| (!head.is_zero()).then_some(head.number);
         assert_eq!((number(derived.finalized), number(derived.safe)), expected);
         assert_eq!((derived.local_safe, derived.pending_safe), (derived.safe, derived.safe));
@@ -117,9 +136,20 @@ mod tests {
     }
 
     #[test]
+    fn how_old_a_chain_is_our_l1_tells() {
+        // A client that is still syncing has genesis as its tip.
+        check_at(Some(1010), None, None, 0, (Some(0), Some(0)));
+        check_at(Some(1011), None, None, 0, (None, None));
+        check_at(None, None, None, 0, (None, None));
+        check_at(None, Some(3), Some(7), 9, (Some(3), Some(7)));
+        // Our L1 may lag.
+        check_at(Some(1010), None, None, 66, (None, None));
+    }
+
+    #[test]
     fn a_window_beyond_all_numbers_is_a_window() {
         let labels = Labels { finalized: None, safe: None, latest: block(66) };
-        assert_eq!(labels.halves(block(0), u64::MAX).0.safe, block(0));
+        assert_eq!(labels.halves(block(0), u64::MAX, Some(5000)).0.safe, block(0));
     }
 
     #[test]

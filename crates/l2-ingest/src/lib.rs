@@ -15,8 +15,9 @@
 //!
 //! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our
 //! L1 has at the heights it names; the fold of `status` decides. Also absent: whole blocks, `eth_syncing`, tasks, and
-//! any knowledge of how L1 is followed (a function answers "which L1 block n?").
+//! any knowledge of how L1 is followed (functions answer "which L1 block n?" and "what is ours?").
 
+mod borne_out;
 mod config;
 mod cue;
 mod evidence;
@@ -32,7 +33,7 @@ mod same_rollup;
 mod sequencers;
 mod standing;
 
-pub use config::Config;
+pub use config::{Config, Ours};
 pub use execution_client::{probe_execution_client, watch_execution_client};
 pub use outputs::{OutputError, Outputs, OutputsConfig};
 pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};

@@ -1,4 +1,5 @@
-//! An op-status as a source: it tells how old what it says is, so ages add up along a chain of them.
+//! An op-status as a source: it tells how old what it says is, so ages add up along a chain of them, and up to where its
+//! safe head can have been derived.
 //!
 //! Over WebSocket it is subscribed to, and tells every change and every few seconds that all is as it was. Where that
 //! is refused, and over HTTP, its snapshot is polled.
@@ -30,6 +31,8 @@ pub(crate) struct Said {
     pub(crate) unix: Duration,
     /// When the derived half was; always, where ages are told.
     pub(crate) derived_confirmed: Option<Instant>,
+    /// The highest L1 block that the safe head can have been derived from, where that is told.
+    pub(crate) safe_bound: Option<u64>,
 }
 
 /// A connected op-status.
@@ -57,6 +60,7 @@ struct Reading {
     status: SyncStatus,
     tip_age: Duration,
     derived_age: Duration,
+    safe_bound: Option<u64>,
 }
 
 /// What the feed and `opstatus_snapshot` tell.
@@ -68,6 +72,9 @@ struct Answer<A> {
     l2_epoch: u64,
     status: SyncStatus,
     age_ms: A,
+    /// None of an op-status that does not know it, or is too old to tell.
+    #[serde(default)]
+    safe_l1_bound: Option<u64>,
     /// Why it is not ready. The feed tells what is stale as an error instead.
     #[serde(default)]
     reasons: Vec<Problem>,
@@ -143,7 +150,7 @@ impl OpStatus {
 
     /// Dates a reading that came at this time. One from before the last is old news.
     fn take(&mut self, reading: Reading, at: Now) -> Option<Said> {
-        let Reading { instance, place, status, tip_age, derived_age } = reading;
+        let Reading { instance, place, status, tip_age, derived_age, safe_bound } = reading;
         let before = |age| at.instant.checked_sub(age).unwrap_or(at.instant);
         let (mut confirmed, mut derived_confirmed) = (before(tip_age), before(derived_age));
         if let Some(last) = self.last.as_ref().filter(|last| last.instance == instance) {
@@ -156,7 +163,8 @@ impl OpStatus {
         }
         self.last = Some(Last { instance, place, confirmed, derived_confirmed });
         let age = at.instant.saturating_duration_since(confirmed);
-        Some(Said { status, confirmed, unix: at.unix.saturating_sub(age), derived_confirmed: Some(derived_confirmed) })
+        let (unix, derived_confirmed) = (at.unix.saturating_sub(age), Some(derived_confirmed));
+        Some(Said { status, confirmed, unix, derived_confirmed, safe_bound })
     }
 }
 
@@ -179,6 +187,7 @@ impl<A> Answer<A> {
             status: self.status,
             tip_age: age(tip_ms),
             derived_age: age(derived_ms),
+            safe_bound: self.safe_l1_bound,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Each source gets an equal share of [`LIMIT`], the execution client first, then the rollup node that is served, then
 //! the other derivers. A reading that the world moves under is repeated.
 
+mod due;
 mod kept;
 mod node;
 mod proof;
@@ -78,7 +79,7 @@ pub enum OutputError {
         /// The first block.
         genesis: u64,
     },
-    /// The block does not exist, and is not due yet. This alone says "not found", which op-dispute-mon reads as
+    /// The block is above the tip that is served, does not exist, and is not due yet. This alone says "not found", which op-dispute-mon reads as
     /// disagreement.
     #[error(
         "failed to get L2 block ref with sync status: failed to determine L2BlockRef of height {number}, could not get \
@@ -151,7 +152,7 @@ impl Outputs {
         for source in sources {
             let why = match timeout(share, self.ask(source, number, &served)).await {
                 Ok(Ok(output)) => return Ok(output),
-                Ok(Err(Setback::Missing)) if self.rollup.l2_time(number) > self.clock.now().unix.as_secs() => {
+                Ok(Err(Setback::Missing)) if self.is_not_due(number, &served()) => {
                     return Err(OutputError::NotYet { number });
                 }
                 Ok(Err(setback)) => setback.to_string(),
@@ -222,6 +223,10 @@ impl Outputs {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).put(number, output);
         }
         Ok(output)
+    }
+
+    fn is_not_due(&self, number: u64, served: &Snapshot) -> bool {
+        due::is_not_due(number, &self.rollup.pace(), served, self.clock.now().unix)
     }
 
     fn known(&self, number: u64) -> Option<Output> {

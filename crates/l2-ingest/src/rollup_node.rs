@@ -1,9 +1,9 @@
 //! A rollup node as a source: its sync status, as a view.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use rollup::{BlockId, L1BlockRef, RollupConfig, SafeHead};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, RollupConfig, SafeHead, SyncStatus};
 use serde::Deserialize;
 use serde_json::Value;
 use status::{Bound, Bug, Derived, Event, Health, L2View, Profile, Tip};
@@ -25,11 +25,11 @@ const PACE: Duration = Duration::from_secs(1);
 /// How long a view waits for the comparison at the safe head served.
 const COMPARING: Duration = Duration::from_secs(2);
 
-/// The part of an output root's answer that is compared.
+/// The part of an output root's answer that is read: a node that names less than a whole block can still be compared.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Output {
-    block_ref: BlockId,
+struct Output<B> {
+    block_ref: B,
 }
 
 /// What stands for a node's `current_l1`.
@@ -44,28 +44,15 @@ pub enum CurrentL1 {
 }
 
 /// What a rollup node is to us.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// What stands for its `current_l1`.
     pub current_l1: CurrentL1,
     /// Whether it follows other nodes instead of deriving by itself: an echo, which never votes.
     pub follower: bool,
-    /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
-    /// there, and its records are held against it.
-    pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
     /// What is recorded of safe heads, if it is asked for them as its `current_l1` moves on. Without effect where that is
     /// not its own word.
     pub safe_heads: Option<Recorded>,
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node")
-            .field("current_l1", &self.current_l1)
-            .field("follower", &self.follower)
-            .field("safe_heads", &self.safe_heads)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Views of what a rollup node answers to `optimism_syncStatus`, both halves from the same answer.
@@ -126,12 +113,13 @@ where
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
     async fn next(&mut self) -> Result<L2View, Fault> {
-        let Said { status, confirmed, unix, derived_confirmed } = match &mut self.reads {
+        let Said { status, confirmed, unix, derived_confirmed, safe_bound } = match &mut self.reads {
             Reads::SyncStatus(cue) => {
                 cue.next().await?;
                 let now = self.config.clock.now();
                 let status = self.client.call("optimism_syncStatus", ()).await?;
-                Said { status, confirmed: now.instant, unix: now.unix, derived_confirmed: None }
+                let (confirmed, unix) = (now.instant, now.unix);
+                Said { status, confirmed, unix, derived_confirmed: None, safe_bound: None }
             }
             Reads::OpStatus(op_status) => op_status.next().await?,
         };
@@ -154,10 +142,7 @@ where
             head_l1: status.head_l1.number,
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
             votes,
-            bound: match self.node.current_l1 {
-                CurrentL1::Node => Bound::CurrentL1,
-                CurrentL1::Origin => Bound::At(status.current_l1.number.max(status.head_l1.number)),
-            },
+            bound: bound(&self.node, &status, safe_bound),
             borne_out: None,
             at_safe: self.at_safe(status.safe_l2.number).await,
             safe_heads: if votes { self.safe_heads(&derived).await } else { Arc::from([]) },
@@ -166,6 +151,11 @@ where
             derived_confirmed,
             unix,
         })
+    }
+
+    async fn block(&mut self, number: u64) -> Result<L2BlockRef, Fault> {
+        let output = self.client.call::<Output<L2BlockRef>>("optimism_outputAtBlock", [format!("{number:#x}")]).await?;
+        Ok(output.block_ref)
     }
 }
 
@@ -193,26 +183,46 @@ where
     async fn safe_heads(&self, derived: &Derived) -> Arc<[SafeHead]> {
         let Some(safe_heads) = &self.safe_heads else { return Arc::from([]) };
         let Derived { current_l1, safe, .. } = derived;
-        safe_heads.lock().await.at(&self.client, *current_l1, safe, (self.node.safe_served)(), &*self.l1).await
+        let served = (self.config.ours)().safe_served;
+        safe_heads.lock().await.at(&self.client, *current_l1, safe, served, &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such
     /// head, and again while it has another block, for a node may come back from a wrong chain; whatever goes wrong
     /// costs the comparison and nothing else.
     async fn at_safe(&mut self, safe: u64) -> Option<BlockId> {
-        let served = (self.node.safe_served)();
+        let served = (self.config.ours)().safe_served;
         if served.is_zero() || safe <= served.number {
             return None;
         }
         let settled =
             |(head, block): (BlockId, Option<BlockId>)| head == served && block.is_none_or(|block| block == served);
         if !self.compared.is_some_and(settled) {
-            let asked = self.client.call::<Output>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
+            let asked =
+                self.client.call::<Output<BlockId>>("optimism_outputAtBlock", [format!("{:#x}", served.number)]);
             let output = timeout(COMPARING, asked).await;
             let block = output.ok().and_then(Result::ok).map(|output| output.block_ref);
             self.compared = Some((served, block.filter(|block| block.number == served.number)));
         }
         self.compared.and_then(|(_, block)| block)
+    }
+}
+
+/// What a node's status tells of the highest L1 block that its safe head can have been derived from; `told` is what an
+/// op-status says of it.
+fn bound(node: &Node, status: &SyncStatus, told: Option<u64>) -> Bound {
+    let (current_l1, head_l1) = (status.current_l1.number, status.head_l1.number);
+    let bound = match (node.current_l1, node.follower) {
+        (CurrentL1::Node, false) => return Bound::CurrentL1,
+        (CurrentL1::Origin, false) => Some(current_l1.max(head_l1)),
+        // What other followers call `current_l1` and `head_l1` is their own L1's, not that of who derived the safe head.
+        (_, true) => told,
+    };
+    // No block is derived from an L1 block below its origin: such a bound is none.
+    match bound.filter(|bound| *bound >= status.safe_l2.l1_origin.number) {
+        Some(bound) if node.current_l1 == CurrentL1::Node && bound == current_l1 => Bound::CurrentL1,
+        Some(bound) => Bound::At(bound),
+        None => Bound::Untold,
     }
 }
 

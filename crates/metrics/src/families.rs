@@ -61,7 +61,7 @@ families! {
     UNREADY = Gauge "op_status_unready" ["reason"] "1 for the reason why the server is not ready";
     AGE = Gauge "op_status_age_seconds" ["label"] "How long ago a source last confirmed this part of the status";
     UNCHANGED = Gauge "op_status_unchanged_seconds" ["label"] "How long this part of the status has been the same block";
-    LIMIT = Gauge "op_status_limit_seconds" ["limit"] "The limits beyond which optimism_syncStatus is an error; 0 is off";
+    LIMIT = Gauge "op_status_limit_seconds" ["limit"] "The limits beyond which optimism_syncStatus is an error, or /readyz alone for max_lag; 0 is off";
     SEQUENCE = Gauge "op_status_sequence" [] "Number of the snapshot: rises by one with each change that clients can see";
     EPOCH = Gauge "op_status_epoch" ["layer"] "How often this layer was seen to go back: L1 reorgs, decreases of the L2 tip";
     HELD = Gauge "op_status_held_seconds" [] "How long ago the derived half that is held was last borne out by its source; 0 if it is not held";
@@ -77,6 +77,7 @@ families! {
     STATE_AGE = Gauge "op_status_endpoint_state_seconds" ["layer", "endpoint"] "How long the endpoint has been in its state";
     HEARD = Gauge "op_status_endpoint_last_heard_seconds" ["layer", "endpoint"] "How long ago the endpoint last gave a view; of L1, one that counted";
     REFUSED = Gauge "op_status_endpoint_refused" ["layer", "endpoint"] "1 if nothing of the endpoint's last view can be true";
+    HELD_BACK = Gauge "op_status_endpoint_held_back_seconds" ["layer", "endpoint"] "For how long the endpoint has answered and held the others back; 0 if it does not";
     ENDPOINT_REQUESTS = Counter "op_status_endpoint_requests" ["layer", "endpoint"] "Requests sent to the endpoint";
     ENDPOINT_FAILURES = Counter "op_status_endpoint_failures" ["layer", "endpoint"] "Requests to the endpoint that had no result";
 

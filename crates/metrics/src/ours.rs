@@ -9,16 +9,17 @@ use tokio::time::Instant;
 use crate::{
     exposition::{Page, Scrape},
     families::{
-        AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, LIMIT, NOT_TAKEN, READY, REASON, REFUSED,
-        SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
+        AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, HELD_BACK, LIMIT, NOT_TAKEN, READY, REASON,
+        REFUSED, SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED,
+        UNREADY,
     },
     traffic::layer_name,
 };
 
 /// Why the server can be unready: [`status::Stale::label`]s, a status that is not complete, and an L1 that contradicts
-/// finality.
-const UNREADY_REASONS: [&str; 7] =
-    ["unset", "head_l1", "l2_view", "derived", "safe_l2", "head_l1_timestamp", "l1_finalized_conflict"];
+/// finality, and a source that holds the others back.
+const UNREADY_REASONS: [&str; 8] =
+    ["unset", "head_l1", "l2_view", "derived", "safe_l2", "head_l1_timestamp", "l1_finalized_conflict", "held_back"];
 
 pub(crate) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     trust(scrape, page)?;
@@ -40,6 +41,7 @@ fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
         Unready::Unset => "unset",
         Unready::Stale(stale) => stale.label,
         Unready::Halted(reason) => reason.as_str(),
+        Unready::HeldBack => "held_back",
     });
     page.single(&READY, flag(unready.is_none()))?;
     page.family(&UNREADY, UNREADY_REASONS.iter().map(|reason| ([*reason], flag(unready == Some(reason)))))?;
@@ -48,7 +50,12 @@ fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     let labels = snapshot.labels();
     page.family(&AGE, labels.iter().filter_map(|label| Some(([label.name], since(label.confirmed)?))))?;
     page.family(&UNCHANGED, labels.iter().filter_map(|label| Some(([label.name], since(label.since)?))))?;
-    let all = [("max_age", limits.max_age), ("max_hold", limits.max_hold), ("max_head_age", limits.max_head_age)];
+    let all = [
+        ("max_age", limits.max_age),
+        ("max_hold", limits.max_hold),
+        ("max_head_age", limits.max_head_age),
+        ("max_lag", limits.max_lag),
+    ];
     page.family(&LIMIT, all.map(|(name, limit): (_, Duration)| ([name], limit.as_secs_f64())))?;
 
     page.single(&SEQUENCE, snapshot.id.sequence as f64)?;
@@ -88,7 +95,13 @@ fn endpoints(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     let heard = snapshot.heard.iter().map(|it| ([layer_name(it.layer), &*it.name], scrape.seconds_since(it.at)));
     page.family(&HEARD, heard)?;
     let refused = snapshot.heard.iter().map(|it| ([layer_name(it.layer), &*it.name], flag(it.refused.is_some())));
-    page.family(&REFUSED, refused)
+    page.family(&REFUSED, refused)?;
+    let held_back = snapshot.sources.iter().map(|it| {
+        let held_back = snapshot.held_back.iter().find(|other| (other.layer, &other.source) == (it.layer, &it.name));
+        let seconds = held_back.map(|held_back| scrape.seconds_since(held_back.since));
+        ([layer_name(it.layer), &*it.name], seconds.unwrap_or_default())
+    });
+    page.family(&HELD_BACK, held_back)
 }
 
 impl Scrape<'_> {

@@ -52,8 +52,10 @@ function judge({ snapshot, link }, now) {
     const why = `not known yet: ${labels}; all are published at once when L1 and L2 are both known`;
     return { tone: "bad", word: "Not ready: starting", sentences: [why, ...trouble] };
   }
-  const problem = snapshot.reasons.map(({ label, problem }) => `${label} is ${problem}`).join(", ");
-  const served = "optimism_syncStatus answers with an error until this is over; the heads below are the last ones served";
+  const problem = snapshot.reasons.map(({ label, problem }) => `${label} is ${problem.replace("_", " ")}`).join(", ");
+  const served = snapshot.reasons.every(({ problem }) => problem === "held_back")
+    ? "optimism_syncStatus goes on: the heads below are true, but may be old"
+    : "optimism_syncStatus answers with an error until this is over; the heads below are the last ones served";
   const messages = snapshot.reasons.map(({ message }) => message);
   return { tone: "bad", word: `Not ready: ${problem}`, sentences: [...messages, served, ...trouble] };
 }

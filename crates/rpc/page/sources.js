@@ -1,6 +1,6 @@
 // The endpoints, and what of their words was not taken as it came.
 
-import { el, kind, number, reason, say, sentence, span } from "./words.js";
+import { HELD_BACK, el, kind, number, reason, say, sentence, span } from "./words.js";
 
 const TONES = { live: "good", connecting: "fair", verifying: "fair", lagging: "fair" };
 
@@ -16,7 +16,8 @@ export function drawSources({ snapshot, sources, at }, now) {
   while (body.children.length < known.length) body.append(row());
   known.forEach((source, index) => {
     const more = sources.find((other) => other.endpoint === source.endpoint && other.layer === source.layer) ?? {};
-    drawRow(body.children[index], source, more, provenance, now);
+    const back = (snapshot.held_back ?? []).find((other) => other.endpoint === source.endpoint && other.layer === source.layer);
+    drawRow(body.children[index], source, { ...more, back }, provenance, now);
   });
 }
 
@@ -26,8 +27,8 @@ function row() {
     cell("In what is served"), cell("Last heard"), cell("Requests"), cell("Why"));
 }
 
-function drawRow(row, { endpoint, layer, state, error, since_ms }, { kind, last_heard_ms, refused, requests }, provenance, now) {
-  const tone = TONES[state] ?? "bad";
+function drawRow(row, { endpoint, layer, state, error, since_ms }, { kind, last_heard_ms, refused, requests, back }, provenance, now) {
+  const tone = state === "live" && back ? "fair" : TONES[state] ?? "bad";
   row.className = tone;
   row.dataset.state = state;
   const [first, name, what, role, heard, asked, why] = row.children;
@@ -40,7 +41,8 @@ function drawRow(row, { endpoint, layer, state, error, since_ms }, { kind, last_
   say(heard, last_heard_ms == null ? "–" : `${span(last_heard_ms)} ago`);
   const total = Object.values(requests ?? {}).reduce((sum, count) => sum + count, 0);
   say(asked, total ? number(total) : "–");
-  say(why, error ? sentence(error) : refused ? `Refused: ${sentence(reason(refused))}` : "");
+  say(why, error ? sentence(error) : refused ? `Refused: ${sentence(reason(refused))}`
+    : back ? sentence(`${HELD_BACK}, for ${span(back.since_ms + now.since)}`) : "");
 }
 
 function roleOf(endpoint, layer, { l1, derived, tip }) {

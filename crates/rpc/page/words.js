@@ -46,6 +46,9 @@ export const REASONS = {
   l1_finalized_conflict: ["refusal", "the L1 contradicts the finalized L1 block served"],
 };
 
+// Of an endpoint on which what needs it waits.
+export const HELD_BACK = "answers and holds the others back";
+
 export function kind(name) {
   return REASONS[name]?.[0] ?? "wait";
 }

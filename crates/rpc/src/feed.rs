@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Snapshots, Clock ─▶ Publisher ─┬▶ changes: another status, stale, or good again
-//!                                ├▶ all: these, other readiness, and confirmations every 5 s
+//!                                ├▶ all: these, other readiness, another bound, and confirmations every 5 s
 //!                                └▶ History
 //! ```
 //!
@@ -67,6 +67,11 @@ impl News {
     /// Why the derived half is held, if it is.
     pub(crate) fn held(&self) -> Option<Reason> {
         self.snapshot.held.map(|held| held.reason)
+    }
+
+    /// How far up the L1 block can be that the safe head was derived from.
+    pub(crate) fn safe_bound(&self) -> Option<u64> {
+        self.snapshot.safe_bound
     }
 
     /// Hands the status to `tell`, with everything a follower needs to know beside it.
@@ -147,7 +152,8 @@ impl Publisher {
             if differs {
                 self.history.push(&news, now);
             }
-            if differs || news.confirms(&last) {
+            // A bound that rises under an equal status is no change worth keeping, but who follows us relies on it.
+            if differs || news.safe_bound() != last.safe_bound() || news.confirms(&last) {
                 self.all.send_replace(news.clone());
             }
             let next = self.wake(&news, now);

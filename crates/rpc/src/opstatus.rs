@@ -25,6 +25,7 @@ pub(crate) struct SnapshotAnswer {
     /// Of each ref of the status: how long ago its source last confirmed it.
     age_ms: BTreeMap<&'static str, Option<u64>>,
     progress: Option<Progress>,
+    safe_l1_bound: Option<u64>,
     counts: BTreeMap<&'static str, u64>,
     limits: LimitsAnswer,
     #[serde(flatten)]
@@ -62,6 +63,7 @@ struct LimitsAnswer {
     max_age_ms: u64,
     max_hold_ms: u64,
     max_head_age_ms: u64,
+    max_lag_ms: u64,
 }
 
 impl SnapshotAnswer {
@@ -76,11 +78,13 @@ impl SnapshotAnswer {
             provenance: Provenance::of(&snapshot.provenance),
             age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
+            safe_l1_bound: snapshot.safe_bound,
             counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
             limits: LimitsAnswer {
                 max_age_ms: ms(limits.max_age),
                 max_hold_ms: ms(limits.max_hold),
                 max_head_age_ms: ms(limits.max_head_age),
+                max_lag_ms: ms(limits.max_lag),
             },
             readiness: Readiness::of(snapshot, now, limits),
         }
@@ -97,6 +101,8 @@ pub(crate) struct MetaAnswer {
     reorg: Option<ReorgAnswer>,
     provenance: Provenance,
     age_ms: Ages,
+    /// How far up the L1 block can be that `safe_l2` was derived from.
+    safe_l1_bound: Option<u64>,
     held: Option<HeldAnswer>,
     ready: bool,
     /// Why not.
@@ -131,6 +137,7 @@ impl MetaAnswer {
                 derived: age(confirmed.derived),
                 tip: age(confirmed.tip),
             },
+            safe_l1_bound: snapshot.safe_bound,
             held,
             ready,
             unready: reasons,
@@ -187,15 +194,19 @@ impl SourceState {
     pub(crate) fn of(source: &status::SourceState, now: Now) -> Self {
         Self {
             endpoint: source.name.to_string(),
-            layer: match source.layer {
-                Layer::L1 => "l1",
-                Layer::L2 => "l2",
-                Layer::Sequencer => "sequencer",
-            },
+            layer: layer_name(source.layer),
             state: source.health.as_str(),
             error: source.error.clone(),
             since_ms: since(source.since, now),
         }
+    }
+}
+
+pub(crate) fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::L1 => "l1",
+        Layer::L2 => "l2",
+        Layer::Sequencer => "sequencer",
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use status::{Held, Limits, Now, Reason, Snapshot, Stale, Unready};
+use status::{Held, HeldBack, Layer, Limits, Now, Reason, Snapshot, Stale, Unready};
 
-use crate::opstatus::SourceState;
+use crate::opstatus::{SourceState, layer_name};
 
 /// What `/readyz` answers.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +18,8 @@ pub(crate) struct Readiness {
     pub(crate) notes: Vec<Problem>,
     /// Whether the derived half is kept although its source says something else.
     pub(crate) held: Option<HeldAnswer>,
+    /// The sources that answer and hold the others back.
+    pub(crate) held_back: Vec<HeldBackAnswer>,
     /// Why the newest L1 view was not taken as it came.
     pub(crate) l1_reason: Option<Explained>,
     /// Why the newest L2 view was not taken as it came.
@@ -30,7 +32,7 @@ pub(crate) struct Readiness {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Problem {
     label: &'static str,
-    /// `unset`, `stale` or `halted`.
+    /// `unset`, `stale`, `halted` or `held_back`.
     problem: &'static str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,14 +57,28 @@ pub(crate) struct HeldAnswer {
     since_ms: u64,
 }
 
+/// A source that answers and holds the others back.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HeldBackAnswer {
+    layer: &'static str,
+    endpoint: String,
+    /// For how long it has done so.
+    since_ms: u64,
+}
+
 impl Readiness {
     pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
         let unready = snapshot.unready(now, limits);
+        let mut notes = unset(&l1_labels(snapshot), "the L1 has not been seen to have this label yet");
+        if unready != Some(Unready::HeldBack) {
+            notes.extend(snapshot.held_back.iter().map(|source| held_back(source, now)));
+        }
         Self {
             ready: unready.is_none(),
-            reasons: unready.map(|unready| reasons(snapshot, unready)).unwrap_or_default(),
-            notes: unset(&l1_labels(snapshot), "the L1 has not been seen to have this label yet"),
+            reasons: unready.map(|unready| reasons(snapshot, unready, now, limits)).unwrap_or_default(),
+            notes,
             held: snapshot.held.map(|held| HeldAnswer::of(held, now)),
+            held_back: snapshot.held_back.iter().map(|source| HeldBackAnswer::of(source, now)).collect(),
             l1_reason: snapshot.l1_reason.map(Explained::of),
             l2_reason: snapshot.l2_reason.map(Explained::of),
             sources: snapshot.sources.iter().map(|source| SourceState::of(source, now)).collect(),
@@ -70,7 +86,7 @@ impl Readiness {
     }
 }
 
-fn reasons(snapshot: &Snapshot, unready: Unready) -> Vec<Problem> {
+fn reasons(snapshot: &Snapshot, unready: Unready, now: Now, limits: &Limits) -> Vec<Problem> {
     match unready {
         Unready::Unset => {
             let status = &snapshot.status;
@@ -97,7 +113,28 @@ fn reasons(snapshot: &Snapshot, unready: Unready) -> Vec<Problem> {
             age_ms: None,
             limit_ms: None,
         }],
+        Unready::HeldBack => {
+            let limit_ms = Some(ms(limits.max_lag));
+            let too_long = snapshot.holding_back(now, limits);
+            too_long.map(|source| Problem { limit_ms, ..held_back(source, now) }).collect()
+        }
     }
+}
+
+/// Who holds the others back, and what waits for it.
+fn held_back(source: &HeldBack, now: Now) -> Problem {
+    let endpoint = &source.source;
+    let (label, message) = match source.layer {
+        Layer::L1 => {
+            ("head_l1", format!("{endpoint} answers and stands still while the others go on; head_l1 waits for it"))
+        }
+        Layer::L2 | Layer::Sequencer => {
+            let message = "has not derived as far as the others; current_l1 and safe_l2 wait for it";
+            ("current_l1", format!("{endpoint} answers and {message}"))
+        }
+    };
+    let age_ms = Some(ms(now.instant.saturating_duration_since(source.since)));
+    Problem { label, problem: "held_back", message, age_ms, limit_ms: None }
 }
 
 /// The L1 labels that a young or restarted L1 may lack; whether each is unset.
@@ -145,6 +182,16 @@ impl HeldAnswer {
     fn of(held: Held, now: Now) -> Self {
         let Explained { reason, explanation } = Explained::of(held.reason);
         Self { reason, explanation, since_ms: ms(now.instant.saturating_duration_since(held.since)) }
+    }
+}
+
+impl HeldBackAnswer {
+    fn of(source: &HeldBack, now: Now) -> Self {
+        Self {
+            layer: layer_name(source.layer),
+            endpoint: source.source.to_string(),
+            since_ms: ms(now.instant.saturating_duration_since(source.since)),
+        }
     }
 }
 

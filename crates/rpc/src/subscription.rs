@@ -56,6 +56,7 @@ struct Told {
     stale: bool,
     ready: bool,
     held: Option<Reason>,
+    safe_bound: Option<u64>,
     /// The refs it has asked for.
     refs: Vec<BlockId>,
 }
@@ -122,6 +123,7 @@ impl Subscription {
             stale: news.stale.is_some(),
             ready: news.ready,
             held: news.held(),
+            safe_bound: news.safe_bound(),
             refs: self.on.iter().map(|field| field(&news.snapshot.status)).collect(),
         }
     }
@@ -136,6 +138,7 @@ impl Subscription {
         }
         let changed = now.sequence != last.sequence && (self.on.is_empty() || now.refs != last.refs);
         let confirmed = || now.at.saturating_duration_since(last.at) >= CONFIRMATIONS;
-        changed || self.meta && (now.ready != last.ready || now.held != last.held || confirmed())
+        let beside = |told: &Told| (told.ready, told.held, told.safe_bound);
+        changed || self.meta && (beside(now) != beside(last) || confirmed())
     }
 }

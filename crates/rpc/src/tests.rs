@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 use jsonrpsee::server::Methods;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SafeHead};
 use serde_json::{Value, json};
-use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot};
+use status::{Clock, Held, HeldBack, InstanceId, Layer, Limits, PastReorg, Reason, Reorg, Snapshot};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -147,7 +147,7 @@ fn held_since(snapshot: &mut Snapshot, seconds: u64) {
 type Shape = (&'static str, fn(&mut Snapshot));
 
 /// Snapshots that between them fill every member of every answer.
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 6] = [
     ("in good order", |_| {}),
     ("unset", |snapshot| *snapshot = Snapshot::unset(InstanceId(1))),
     ("without L1 labels", |snapshot| {
@@ -165,6 +165,13 @@ const SHAPES: [Shape; 5] = [
         snapshot.l1_reason = Some(Reason::L1FinalizedConflict);
         let reorg = Reorg { old_head: block(3), new_head: block(4), ancestor: Some(block(2)), depth: 1 };
         snapshot.reorgs = Arc::from([PastReorg { l1_epoch: 1, sequence: 57, reorg }]);
+    }),
+    ("held back", |snapshot| {
+        let since = Instant::now();
+        snapshot.held_back = Arc::from([
+            HeldBack { layer: Layer::L1, source: "ws://l1:8546".into(), since },
+            HeldBack { layer: Layer::L2, source: "http://l2:8545".into(), since },
+        ]);
     }),
 ];
 
@@ -463,12 +470,48 @@ async fn readiness_names_what_is_unset() {
         ("without L1 labels", true, &[], &["safe_l1", "finalized_l1"]),
         ("held", true, &[], &[]),
         ("halted", false, &["finalized_l1"], &[]),
+        ("held back", true, &[], &["head_l1", "current_l1"]),
     ] {
         let (_, change) = SHAPES.into_iter().find(|(name, _)| *name == shape).unwrap();
         let readiness = World::new(change).await.readiness();
         assert_eq!(readiness["ready"], ready, "{shape}");
         assert_eq!((labels(&readiness["reasons"]), labels(&readiness["notes"])), (reasons.to_vec(), notes.to_vec()));
     }
+}
+
+/// At once in a note, and after `--status.max-lag` as the reason why not; what is served is true, and goes on.
+#[tokio::test(start_paused = true)]
+async fn readiness_names_who_holds_the_others_back() {
+    let (_, held_back) = SHAPES[5];
+    let world = World::new(held_back).await;
+    let l1 = "ws://l1:8546 answers and stands still while the others go on; head_l1 waits for it";
+    let l2 = "http://l2:8545 answers and has not derived as far as the others; current_l1 and safe_l2 wait for it";
+    let problems = |age: u64, limit: Option<u64>| {
+        let problem = |label: &str, message: &str| {
+            let mut problem = json!({"label": label, "problem": "held_back", "message": message, "age_ms": age});
+            if let Some(limit) = limit {
+                problem["limit_ms"] = json!(limit);
+            }
+            problem
+        };
+        json!([problem("head_l1", l1), problem("current_l1", l2)])
+    };
+    let readiness = world.readiness();
+    assert_eq!(readiness["held_back"][1], json!({"layer": "l2", "endpoint": "http://l2:8545", "since_ms": 1500}));
+    assert_eq!((&readiness["ready"], &readiness["reasons"]), (&json!(true), &json!([])));
+    assert_eq!(readiness["notes"], problems(1500, None));
+
+    tokio::time::advance(Duration::from_millis(600_000)).await;
+    world.publisher.send_modify(|snapshot| {
+        let now = Some(Instant::now());
+        Arc::make_mut(snapshot).confirmed = status::Confirmed { head_l1: now, labels_l1: now, derived: now, tip: now };
+    });
+    let mut world = world;
+    world.configure(|config| config.limits.max_head_age = Duration::ZERO);
+    let readiness = world.readiness();
+    assert_eq!((&readiness["ready"], &readiness["notes"]), (&json!(false), &json!([])));
+    assert_eq!(readiness["reasons"], problems(601_500, Some(600_000)));
+    assert!(world.ask("optimism_syncStatus", &json!([])).await["result"].is_object());
 }
 
 /// No text that a client may take for something else, see op-dispute-mon.

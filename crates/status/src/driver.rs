@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use crate::{Event, InstanceId, Outcome, Reason, Rules, Snapshot, StatusTracker};
+use crate::{Event, HeldBack, InstanceId, Outcome, Reason, Rules, Snapshot, StatusTracker};
 
 /// How many events may wait for the fold; sources are held back beyond.
 const QUEUE: usize = 64;
@@ -112,8 +112,17 @@ fn report(before: &Snapshot, after: &Snapshot) {
     if after.l2_epoch != before.l2_epoch {
         info!(from = before.status.unsafe_l2.number, to = after.status.unsafe_l2.number, "the L2 tip went back");
     }
+    if after.pace_learnt && !before.pace_learnt {
+        warn!("L2 blocks come at another pace than the rollup configuration says: only their order is checked now");
+    }
     report_reason("L1", before.l1_reason, after.l1_reason);
     report_reason("L2", before.l2_reason, after.l2_reason);
+    for source in after.held_back.iter().filter(|source| !names(&before.held_back, source)) {
+        warn!(endpoint = %source.source, layer = ?source.layer, "endpoint answers and holds the others back");
+    }
+    for source in before.held_back.iter().filter(|source| !names(&after.held_back, source)) {
+        info!(endpoint = %source.source, layer = ?source.layer, "endpoint holds the others back no longer");
+    }
     for state in after.sources.iter() {
         let known = before.sources.iter().find(|old| (old.layer, &old.name) == (state.layer, &state.name));
         if known.is_none_or(|old| old.health != state.health) {
@@ -124,6 +133,10 @@ fn report(before: &Snapshot, after: &Snapshot) {
             }
         }
     }
+}
+
+fn names(held_back: &[HeldBack], source: &HeldBack) -> bool {
+    held_back.iter().any(|other| (other.layer, &other.source) == (source.layer, &source.source))
 }
 
 fn report_reason(layer: &str, before: Option<Reason>, after: Option<Reason>) {

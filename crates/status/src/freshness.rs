@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Bug, Now, Reason, Snapshot};
+use crate::{Bug, HeldBack, Now, Reason, Snapshot};
 
 /// When to fail closed.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_hold: Duration,
     /// How old the L1 head's timestamp may be; zero turns this off.
     pub max_head_age: Duration,
+    /// For how long a source may hold the others back before the snapshot is not ready; zero turns this off.
+    pub max_lag: Duration,
 }
 
 impl Default for Limits {
@@ -23,6 +25,7 @@ impl Default for Limits {
             max_age: Duration::from_secs(120),
             max_hold: Duration::from_secs(30 * 60),
             max_head_age: Duration::from_secs(5 * 60),
+            max_lag: Duration::from_secs(10 * 60),
         }
     }
 }
@@ -48,6 +51,8 @@ pub enum Unready {
     Stale(Stale),
     /// The L1 contradicts finality, so nothing new is taken from it.
     Halted(Reason),
+    /// A source has held the others back for too long; [`Snapshot::holding_back`] names it. What is served is true.
+    HeldBack,
 }
 
 impl Snapshot {
@@ -76,8 +81,12 @@ impl Snapshot {
     }
 
     /// Since when the derived half is as it is, and for how long it may be: what is not held may have waited for long
-    /// before it was taken.
+    /// before it was taken. What is in doubt since an L1 reorg has no limit but the age of the tip: the doubt ends with L1
+    /// finality at the latest, and an error would keep the batcher from what ends it earlier.
     fn derived_since(&self, limits: &Limits) -> Option<(Instant, Duration)> {
+        if self.held.is_some_and(|held| held.reason == Reason::SafeUnchangedSinceReorg) {
+            return None;
+        }
         let held = self.held.map(|held| (held.since, limits.max_hold));
         held.or(self.confirmed.derived.map(|at| (at, limits.max_hold.max(limits.max_age))))
     }
@@ -107,6 +116,14 @@ impl Snapshot {
         if let Some(stale) = self.stale(now, limits) {
             return Some(Unready::Stale(stale));
         }
-        self.l1_reason.filter(|reason| *reason == Reason::L1FinalizedConflict).map(Unready::Halted)
+        let halted = self.l1_reason.filter(|reason| *reason == Reason::L1FinalizedConflict).map(Unready::Halted);
+        halted.or_else(|| self.holding_back(now, limits).next().map(|_| Unready::HeldBack))
+    }
+
+    /// The sources that have held the others back for longer than they may.
+    pub fn holding_back(&self, now: Now, limits: &Limits) -> impl Iterator<Item = &HeldBack> {
+        let max_lag = limits.max_lag;
+        let too_long = move |since: Instant| now.instant.saturating_duration_since(since) > max_lag;
+        self.held_back.iter().filter(move |source| !max_lag.is_zero() && too_long(source.since))
     }
 }

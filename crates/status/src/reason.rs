@@ -24,7 +24,7 @@ pub enum Reason {
     FinalizedBehind,
     /// Wait: the L2 finality claimed is ahead of what our L1 has finalized; the old value is held.
     FinalityAhead,
-    /// Hold: the execution client's safe label has not changed since an L1 reorg that may have orphaned its batch.
+    /// Hold: an L1 reorg may have taken away what the safe head was derived from, and its source does not say.
     SafeUnchangedSinceReorg,
     /// Hold: an L1 label moved back without a reorg.
     L1LabelBack,
@@ -42,11 +42,13 @@ pub enum Reason {
     FinalizedConflict,
     /// Refusal: contradicts a finalized L1 block.
     L1FinalizedConflict,
+    /// Wait: the L1 head told is below what is final.
+    L1BehindFinalized,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoL1,
         Self::L1Behind,
         Self::L1Unknown,
@@ -65,6 +67,7 @@ impl Reason {
         Self::SafeConflict,
         Self::FinalizedConflict,
         Self::L1FinalizedConflict,
+        Self::L1BehindFinalized,
     ];
 
     /// Whether this resolves by itself within moments while everything is healthy.
@@ -78,7 +81,7 @@ impl Reason {
     /// What this does: `wait`, `hold` or `refusal`.
     pub fn kind(self) -> &'static str {
         match self {
-            Self::NoViewOnNewL1 => "wait",
+            Self::NoViewOnNewL1 | Self::L1BehindFinalized => "wait",
             reason if reason.is_wait() => "wait",
             Self::Rewinding | Self::FinalizedBehind | Self::SafeUnchangedSinceReorg | Self::L1LabelBack => "hold",
             _ => "refusal",
@@ -106,6 +109,7 @@ impl Reason {
             Self::SafeConflict => "safe_conflict",
             Self::FinalizedConflict => "finalized_conflict",
             Self::L1FinalizedConflict => "l1_finalized_conflict",
+            Self::L1BehindFinalized => "l1_behind_finalized",
         }
     }
 
@@ -122,7 +126,7 @@ impl Reason {
             Self::FinalizedBehind => "the source's finalized head is lower than the one served, which stays",
             Self::FinalityAhead => "the source claims L2 finality that our L1 has not finalized yet",
             Self::SafeUnchangedSinceReorg => {
-                "the safe label has not changed since an L1 reorg that may have orphaned its batch"
+                "the source's safe head may rest on a batch that an L1 reorg took away, and it does not say"
             }
             Self::L1LabelBack => "the L1 safe or finalized label moved back without a reorg; the old one stays",
             Self::Disordered => "the source's heads contradict each other",
@@ -132,6 +136,7 @@ impl Reason {
             Self::SafeConflict => "the source has another safe block at the height served, without an L1 reorg",
             Self::FinalizedConflict => "the source contradicts the finalized L2 block served",
             Self::L1FinalizedConflict => "the L1 contradicts the finalized L1 block served",
+            Self::L1BehindFinalized => "the L1 endpoints are behind the finalized L1 block served",
         }
     }
 }

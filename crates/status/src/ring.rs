@@ -25,6 +25,11 @@ impl Ring {
         }
     }
 
+    /// All of them, oldest first.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Taken> {
+        self.views.iter_mut()
+    }
+
     /// Of the views that are still true, the one that derived furthest.
     pub(crate) fn furthest(&self, is_true: impl Fn(&Taken) -> bool) -> Option<&Taken> {
         let progress = |view: &&Taken| (view.derived.current_l1.number, view.derived.safe.number);

@@ -90,6 +90,16 @@ bugs! {
     ReorgUntold,
     /// A rollup node's output is of any chain.
     OutputElsewhere,
+    /// What does not say how far it has derived is believed whatever L1 reorgs.
+    Doubt,
+    /// What is first said just after an L1 reorg is of the new branch.
+    LateWord,
+    /// A doubt never ends.
+    EndlessDoubt,
+    /// A node that trails the others' tip goes on speaking.
+    LonelyVoice,
+    /// A tip is served whose L1 origin is gone.
+    OrphanedTip,
     /// An older L1 head of the same chain is believed.
     LagBelieved,
     /// The absence of an L1 endpoint counts from its last change of state.

@@ -3,24 +3,30 @@
 //! It serves the newest pair (L1, L2) whose `current_l1` and safe, local-safe and finalized origins are canonical on
 //! that L1; else the newest L1 with the L2 view served before; else what it serves already.
 
+mod derived_by;
+mod doubts;
 mod finality;
 mod l1;
 mod l2;
+mod lag;
 mod nodes;
+mod pace;
 mod shape;
 mod speaker;
+mod tips;
 mod votes;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Pace, SafeHead, SyncStatus};
 use tokio::time::Instant;
 
-use self::nodes::Nodes;
+pub(crate) use self::derived_by::DerivedBy;
+use self::{doubts::Doubts, lag::Chase, nodes::Nodes, pace::Rhythm, tips::Tips};
 use crate::{
-    Bug, Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, MAX_REORGS, PastReorg,
-    Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
+    Bug, Chain, Confirmed, Counts, Derived, Event, Heard, Held, HeldBack, InstanceId, L1View, L2View, Layer,
+    MAX_REORGS, PastReorg, Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip,
+    ring::Ring, snapshot::prepare,
 };
 
 /// What the operator decides about the fold.
@@ -28,8 +34,8 @@ use crate::{
 pub struct Rules {
     /// The L2 genesis block, which is final by definition.
     pub genesis_l2: BlockId,
-    /// When L2 blocks are due; none leaves their timestamps unchecked.
-    pub schedule: Option<Schedule>,
+    /// When L2 blocks are due by the configuration; none leaves their timestamps unchecked.
+    pub pace: Option<Pace>,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
     /// How many declared derivers vote on `current_l1`. More than half of them are waited for at the start, within
@@ -48,33 +54,13 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             genesis_l2: BlockId::default(),
-            schedule: None,
+            pace: None,
             l1_confs: 0,
             voters: 1,
             fresh_for: Duration::from_secs(15),
             fallback_after: None,
             interop_time: None,
         }
-    }
-}
-
-/// The rhythm of a rollup: every L2 block has exactly one timestamp that it can have.
-#[derive(Clone, Copy, Debug)]
-pub struct Schedule {
-    /// Number of the L2 genesis block.
-    pub genesis: u64,
-    /// Its timestamp in Unix seconds.
-    pub genesis_time: u64,
-    /// Seconds between L2 blocks.
-    pub block_time: u64,
-}
-
-impl Schedule {
-    /// Whether a block of this number can have this timestamp.
-    fn holds(&self, block: &L2BlockRef) -> bool {
-        let blocks = block.number.checked_sub(self.genesis);
-        let due = blocks.and_then(|blocks| self.genesis_time.checked_add(blocks.checked_mul(self.block_time)?));
-        due == Some(block.timestamp)
     }
 }
 
@@ -97,11 +83,15 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct StatusTracker {
     rules: Rules,
+    /// Whether L2 blocks come when they are due.
+    pace: Rhythm,
     /// The newest L1, on which views are judged.
     l1: Option<L1View>,
     served: Option<Served>,
     /// Whether `served` rests on L1 blocks that `l1` no longer has: then the pair stays whole until both change.
     orphaned: bool,
+    /// The L1 chain that the last reorg left.
+    left: Option<Arc<Chain>>,
     retained: Ring,
     waiting: VecDeque<L2View>,
     /// What sources claimed to be final before our L1 bore it out, oldest first.
@@ -119,11 +109,13 @@ pub struct StatusTracker {
     tied: Option<Instant>,
     /// When a rollup node was last believed, or when the first view of all came.
     node_believed: Option<Instant>,
-    /// The execution client's newest safe block, and our L1 head when it was first seen as safe: the batch it came
-    /// from is not above that.
-    client_safe: Option<(B256, BlockId)>,
-    /// The execution client's safe block that an L1 reorg may have orphaned.
-    distrusted: Option<B256>,
+    /// What the sources that do not say how far they have derived said of their safe heads.
+    doubts: Doubts,
+    tips: Tips,
+    /// Who has not reached the tip of another yet.
+    chases: Vec<Chase>,
+    /// Who answers and holds the others back.
+    held_back: Arc<[HeldBack]>,
     l1_epoch: u64,
     reorgs: Arc<[PastReorg]>,
     reorg_depths: ReorgDepths,
@@ -152,8 +144,8 @@ pub(crate) struct Taken {
     tip: Tip,
     old_l1: Vec<L1BlockRef>,
     safe_heads: Arc<[SafeHead]>,
-    /// The highest L1 block the safe head can have been derived from.
-    derived_by: BlockId,
+    /// The highest L1 block the safe head can have been derived from, where that is not its source's `current_l1`.
+    derived_by: Option<DerivedBy>,
     source: SourceName,
     confirmed: Instant,
     tip_source: SourceName,
@@ -163,12 +155,12 @@ pub(crate) struct Taken {
 impl Taken {
     /// Whether a rollup node said how far it has derived, so that its safe head is as final as that L1 block.
     fn is_of_node(&self) -> bool {
-        self.derived_by == self.derived.current_l1
+        self.derived_by.is_none()
     }
 
-    /// The L1 blocks that must be canonical for this view to be true.
-    fn origins(&self) -> impl Iterator<Item = BlockId> {
-        origins(&self.derived).chain([self.derived_by])
+    /// The highest L1 block the safe head can have been derived from, as a number.
+    fn safe_bound(&self) -> Option<u64> {
+        self.derived_by.map_or(Some(self.derived.current_l1.number), |bound| bound.number())
     }
 }
 
@@ -191,10 +183,12 @@ impl StatusTracker {
     /// A tracker that knows nothing yet.
     pub fn new(rules: Rules, instance: InstanceId) -> Self {
         Self {
+            pace: Rhythm::new(rules.pace),
             rules,
             l1: None,
             served: None,
             orphaned: false,
+            left: None,
             retained: Ring::default(),
             waiting: VecDeque::new(),
             claims: VecDeque::new(),
@@ -204,8 +198,10 @@ impl StatusTracker {
             overruled: false,
             tied: None,
             node_believed: None,
-            client_safe: None,
-            distrusted: None,
+            doubts: Doubts::default(),
+            tips: Tips::default(),
+            chases: Vec::new(),
+            held_back: Arc::from([]),
             l1_epoch: 0,
             reorgs: Arc::from([]),
             reorg_depths: ReorgDepths::default(),
@@ -259,10 +255,13 @@ impl StatusTracker {
     /// Makes what has been folded the next snapshot. The sequence number rises, and the JSON is made anew, only if a
     /// client can see a difference.
     pub fn decide(&mut self) -> Arc<Snapshot> {
+        self.note_held_back();
         let last = &self.decided;
         let mut next = Snapshot {
             held: self.held,
+            held_back: self.held_back.clone(),
             tied: self.tied,
+            pace_learnt: self.pace.learnt,
             l1_reason: self.l1_reason,
             l2_reason: self.l2_reason,
             counts: self.counts,
@@ -279,6 +278,7 @@ impl StatusTracker {
             next.provenance = served.provenance();
             next.confirmed = served.confirmed();
             next.l1 = Some(served.l1.refs.clone());
+            next.safe_bound = served.view.safe_bound();
             next.safe_heads = served.view.safe_heads.clone();
             next.since = last.since.next(&last.status, &next.status, &next.confirmed);
         }
@@ -294,7 +294,8 @@ impl StatusTracker {
     }
 
     /// Shows this pair to clients; the epochs tell them what went back.
-    fn show(&mut self, mut l1: L1View, view: Taken) -> Outcome {
+    fn show(&mut self, mut l1: L1View, mut view: Taken) -> Outcome {
+        self.rest_tip(&l1, &mut view);
         let mut changed = true;
         if let Some(served) = &self.served {
             let reorg = served.l1.refs.reorg_to(&l1.refs);
@@ -317,6 +318,30 @@ impl StatusTracker {
         self.served = Some(Served { l1, view });
         self.orphaned = false;
         if changed { Outcome::Changed } else { Outcome::Confirmed }
+    }
+
+    /// Puts another tip in place of one whose L1 origin our L1 no longer has: the newest of the same source that rests on
+    /// this L1, at least the local-safe head.
+    fn rest_tip(&self, l1: &L1View, view: &mut Taken) {
+        if !self.took_away(l1, &view.tip.unsafe_l2) {
+            return;
+        }
+        let local_safe = view.derived.local_safe;
+        let newest = self.tips.newest_on(l1, &view.tip_source).filter(|tip| in_order(&local_safe, tip));
+        let unsafe_l2 = newest.unwrap_or(local_safe);
+        let cross_unsafe = Some(view.tip.cross_unsafe).filter(|cross| in_order(cross, &unsafe_l2));
+        view.tip = Tip { unsafe_l2, cross_unsafe: cross_unsafe.unwrap_or(unsafe_l2) };
+        if let Some(served) = &self.served {
+            // Nobody has confirmed it.
+            view.tip_confirmed = served.view.tip_confirmed.min(view.tip_confirmed);
+        }
+    }
+
+    /// Whether the L1 origin of this block is no longer on our L1, be it that our L1 has become shorter.
+    fn took_away(&self, l1: &L1View, block: &L2BlockRef) -> bool {
+        let origin = block.l1_origin;
+        let left = || origin.number > l1.head().number && self.left.as_ref().is_some_and(|left| left.contains(origin));
+        (l1.refs.at(origin.number).is_some_and(|ours| ours.hash != origin.hash) || left()) && !Bug::OrphanedTip.bites()
     }
 
     /// Counts what was not taken and says so.

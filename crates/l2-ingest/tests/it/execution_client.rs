@@ -204,6 +204,29 @@ async fn a_block_without_l1_info_is_an_error_that_names_it() {
     assert!(views > 20);
 }
 
+/// The first so many questions for the transaction of a block that was just made reach a client that lacks it.
+async fn behind_a_load_balancer(lacking: usize) -> Vec<String> {
+    let mut watch = Watch::client(Over::Requests);
+    watch.told(SECOND).await;
+    let asked = Mutex::new(std::collections::BTreeMap::<String, usize>::new());
+    watch.node.with_answer("eth_getTransactionByBlockHashAndIndex", move |params, truth| {
+        let mut asked = asked.lock().unwrap();
+        let times = asked.entry(params[0].to_string()).or_default();
+        *times += 1;
+        if *times <= lacking { Ok(serde_json::Value::Null) } else { truth }
+    });
+    watch.told(SECOND * 4).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_clients_behind_one_address_may_lack_the_tip_for_a_moment() {
+    assert_eq!(behind_a_load_balancer(1).await, ["2.2 view", "4.2 view"]);
+    assert_eq!(behind_a_load_balancer(2).await, ["2.2 view", "4.2 view"], "the other labels are known");
+    let told = behind_a_load_balancer(usize::MAX).await;
+    let start = "2.2 unreachable: the execution client has no first transaction of block 301 (0x";
+    assert!(told[0].starts_with(start) && told[0].ends_with(", though it has the block"), "{told:?}");
+}
+
 /// The sequencer replaces the tip between the two queries of a reading.
 async fn race(serve_orphans: bool) -> (L2View, L2BlockRef, World) {
     let world = world_with(Params { serve_orphans, ..Params::default() });

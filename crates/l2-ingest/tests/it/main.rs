@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod borne_out;
 mod execution_client;
 mod op_status;
 mod outputs;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollup::SyncStatus;
 use serde_json::{Value, json};
-use status::Profile;
+use status::{Bound, Profile};
 
 use crate::watch::Watch;
 
@@ -64,6 +64,34 @@ async fn what_it_says_is_as_old_as_it_says() {
     let requests = watch.endpoint.requests();
     assert_eq!((requests["rpc_modules"], requests["opstatus_snapshot"]), (1, 3));
     assert!(!requests.contains_key("optimism_syncStatus"));
+}
+
+/// Of each profile: where it follows rollup nodes the bound is `current_l1`, and else a block above the origin of safe.
+#[tokio::test(start_paused = true)]
+async fn how_far_its_safe_head_can_have_been_derived_is_passed_on() {
+    let mut watch = op_status(Value::Null);
+    let status = truth(&watch);
+    let (origin, current_l1) = (status.safe_l2.l1_origin.number, status.current_l1.number);
+    let client = SyncStatus { current_l1: watch.world.read(|chains| chains.l1_block(origin)).unwrap(), ..status };
+    for (sequence, (status, told, expected)) in [
+        (status, json!(current_l1), Bound::CurrentL1),
+        (client, json!(origin + 5), Bound::At(origin + 5)),
+        (client, json!(origin + 9), Bound::At(origin + 9)),
+        (status, json!(current_l1 - 1), Bound::At(current_l1 - 1)),
+        // It does not know, or is of a version that does not say; and one that cannot be.
+        (client, Value::Null, Bound::Untold),
+        (client, json!(origin - 1), Bound::Untold),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut answer = snapshot(&status, "a", sequence as u64, [0, 0]);
+        answer["safe_l1_bound"] = told;
+        says(&watch, answer);
+        assert_eq!(watch.view().await.bound, expected, "{sequence}");
+    }
+    says(&watch, snapshot(&client, "a", 9, [0, 0]));
+    assert_eq!(watch.view().await.bound, Bound::Untold);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use devnet::{Faults, Requests, RpcError};
 use l2_ingest::CurrentL1;
 use rollup::{BlockId, L2BlockRef, SyncStatus};
 use serde_json::{Value, json};
-use status::{Event, L2View, Profile};
+use status::{Bound, Event, L2View, Profile};
 
 use crate::watch::Watch;
 
@@ -72,6 +72,46 @@ async fn only_one_request_is_in_flight() {
     assert_eq!(told[1..], ["0.0 verifying", "6.0 live", "6.0 view", "9.0 view", "12.0 view", "15.0 view"]);
     let view = watch.view().await;
     assert_eq!(view.confirmed - watch.start, SECOND * 15, "as old as the question");
+}
+
+/// What this node tells of where its safe head can have been derived from, its status being `edit`ed; and the truth.
+async fn bound(mut watch: Watch, edit: fn(&mut SyncStatus)) -> (Bound, SyncStatus) {
+    watch.node.with_status(move |mut status| {
+        edit(&mut status);
+        status
+    });
+    (watch.view().await.bound, watch.world.read(|chains| chains.status()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_far_its_safe_head_can_have_been_derived() {
+    use CurrentL1::{Node, Origin};
+    for edit in [|_: &mut SyncStatus| {}, |status: &mut SyncStatus| status.head_l1 = Default::default()] {
+        assert_eq!(bound(Watch::rollup_node(Node), edit).await.0, Bound::CurrentL1);
+        assert_eq!(bound(Watch::follower(), edit).await.0, Bound::Untold, "its L1 is not that of who derives");
+    }
+    // kona-node asks its L1 for `head_l1` at each call and derives by a poll of its own: the higher of both.
+    let (told, truth) = bound(Watch::rollup_node(Origin), |status| status.current_l1.number -= 3).await;
+    assert_eq!(told, Bound::At(truth.head_l1.number));
+    let (told, truth) = bound(Watch::rollup_node(Origin), |status| status.head_l1.number -= 3).await;
+    assert_eq!(told, Bound::At(truth.current_l1.number));
+    let (told, truth) = bound(Watch::rollup_node(Origin), |status| status.current_l1 = Default::default()).await;
+    assert_eq!(told, Bound::At(truth.head_l1.number));
+    // Whoever names no block at or above the origin of its safe head names none.
+    let (told, truth) = bound(Watch::rollup_node(Origin), |status| {
+        status.current_l1.number = status.safe_l2.l1_origin.number;
+        status.head_l1 = Default::default();
+    })
+    .await;
+    assert_eq!(told, Bound::At(truth.safe_l2.l1_origin.number));
+    let (told, _) = bound(Watch::rollup_node(Origin), |status| {
+        status.current_l1.number = status.safe_l2.l1_origin.number - 1;
+        status.head_l1 = Default::default();
+    })
+    .await;
+    assert_eq!(told, Bound::Untold);
+    let unset = |status: &mut SyncStatus| (status.current_l1, status.head_l1) = Default::default();
+    assert_eq!(bound(Watch::rollup_node(Origin), unset).await.0, Bound::Untold);
 }
 
 /// Whatever a node says is passed on untouched: the fold judges.

@@ -9,7 +9,7 @@ use std::{
 
 use devnet::{Node, Params, Role, World};
 use futures::{Stream, StreamExt};
-use l2_ingest::{Config, CurrentL1, Node as RollupNode, watch_execution_client, watch_rollup_node};
+use l2_ingest::{Config, CurrentL1, Node as RollupNode, Ours, watch_execution_client, watch_rollup_node};
 use rollup::{BlockId, L1BlockRef, RollupConfig};
 use status::{Clock, Event, L2View};
 use tokio::time::{Instant, sleep_until};
@@ -32,9 +32,13 @@ pub(crate) struct Watch {
     pub(crate) start: Instant,
     /// The heights at which our L1 was asked for its block, since this was last emptied.
     pub(crate) asked: Arc<Mutex<Vec<u64>>>,
+    /// What is made of what we know, which is all there is, and serve, which is nothing.
+    ours: Arc<Mutex<Edit>>,
     clock: Clock,
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
 }
+
+type Edit = Box<dyn Fn(Ours) -> Ours + Send>;
 
 /// Reading the certificates of the system takes long.
 pub(crate) static OPTIONS: LazyLock<Options> = LazyLock::new(|| Options::new(tls_config(None).unwrap()));
@@ -81,18 +85,18 @@ impl Watch {
         current_l1: CurrentL1,
         safe_served: impl Fn() -> BlockId + Send + Sync + 'static,
     ) -> Self {
-        let node = RollupNode { current_l1, follower: false, safe_served: Arc::new(safe_served), safe_heads: None };
-        Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
+        let node = RollupNode { current_l1, follower: false, safe_heads: None };
+        let watch = Self::node(node);
+        watch.knows(move |ours| Ours { safe_served: safe_served(), ..ours });
+        watch
     }
 
     /// A follower.
     pub(crate) fn follower() -> Self {
-        let node = RollupNode {
-            current_l1: CurrentL1::Node,
-            follower: true,
-            safe_served: Arc::new(BlockId::default),
-            safe_heads: None,
-        };
+        Self::node(RollupNode { current_l1: CurrentL1::Node, follower: true, safe_heads: None })
+    }
+
+    fn node(node: RollupNode) -> Self {
         Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
     }
 
@@ -109,11 +113,23 @@ impl Watch {
             Over::Subscriptions => Endpoint::over_pubsub("node", node.connector(), OPTIONS.clone()),
         };
         let rollup = RollupConfig::from_json(&world.read(|chains| chains.rollup_config()).to_string()).unwrap();
-        let config =
-            Config { endpoint: endpoint.clone(), rollup: Arc::new(rollup), poll_interval: None, clock, seed: 0 };
+        let edit: Arc<Mutex<Edit>> = Arc::new(Mutex::new(Box::new(|ours| ours)));
+        let config = Config {
+            endpoint: endpoint.clone(),
+            rollup: Arc::new(rollup),
+            poll_interval: None,
+            ours: ours(world.clone(), edit.clone()),
+            clock,
+            seed: 0,
+        };
         let asked = Arc::new(Mutex::new(Vec::new()));
         let l1 = l1(world.clone(), asked.clone());
-        Self { events: watch(config, l1), world, node, endpoint, start: Instant::now(), asked, clock }
+        Self { events: watch(config, l1), world, node, endpoint, start: Instant::now(), asked, ours: edit, clock }
+    }
+
+    /// From now on we know and serve this instead.
+    pub(crate) fn knows(&self, edit: impl Fn(Ours) -> Ours + Send + 'static) {
+        *self.ours.lock().unwrap() = Box::new(edit);
     }
 
     /// The next event; meanwhile the world goes on.
@@ -182,6 +198,18 @@ fn l1(world: World, asked: Arc<Mutex<Vec<u64>>>) -> L1 {
     Box::new(move |number| {
         asked.lock().unwrap().push(number);
         ready(world.read(|chains| chains.l1_block(number)))
+    })
+}
+
+fn ours(world: World, edit: Arc<Mutex<Edit>>) -> Arc<dyn Fn() -> Ours + Send + Sync> {
+    Arc::new(move || {
+        let (head, finalized) = world.read(|chains| (chains.head_l1(), chains.finalized_l1()));
+        let truth = Ours {
+            safe_served: BlockId::default(),
+            head_l1: Some(head.number),
+            finalized_l1: finalized.map(|block| block.number),
+        };
+        (edit.lock().unwrap())(truth)
     })
 }
 

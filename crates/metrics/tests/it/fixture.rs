@@ -97,6 +97,11 @@ impl Fixture {
         self.publish.send_replace(self.tracker.decide());
     }
 
+    /// Changes what is published, whatever came before.
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut Snapshot)) {
+        self.publish.send_modify(|snapshot| edit(Arc::make_mut(snapshot)));
+    }
+
     pub(crate) fn source(&mut self, layer: Layer, name: &str, health: Health) {
         let error = (health != Health::Live).then(|| "connection refused".to_owned());
         self.event(Event::Source(SourceState { name: name.into(), layer, health, error, since: Instant::now() }));

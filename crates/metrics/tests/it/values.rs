@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use status::{Health, Layer};
-use tokio::time::advance;
+use status::{Confirmed, Health, HeldBack, Layer};
+use tokio::time::{Instant, advance};
 
 use crate::fixture::Fixture;
 
@@ -76,6 +76,30 @@ async fn why_the_status_is_not_to_be_trusted() {
     fixture.check(r#"op_status_unready{reason="head_l1"}"#, 1.);
     fixture.check(r#"op_status_unready{reason="l2_view"}"#, 0.);
     fixture.check(r#"op_status_limit_seconds{limit="max_age"}"#, 120.);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_the_others_back() {
+    let mut fixture = Fixture::settled().await;
+    fixture.source(Layer::L2, "http://l2.example:8545", Health::Live);
+    let seconds = r#"op_status_endpoint_held_back_seconds{layer="l2",endpoint="http://l2.example:8545"}"#;
+    fixture.check(seconds, 0.);
+    let since = Instant::now();
+    fixture.edit(|snapshot| {
+        snapshot.held_back = [HeldBack { layer: Layer::L2, source: "http://l2.example:8545".into(), since }].into();
+    });
+    advance(Duration::from_secs(600)).await;
+    fixture.edit(|snapshot| {
+        let now = Some(Instant::now());
+        snapshot.confirmed = Confirmed { head_l1: now, labels_l1: now, derived: now, tip: now };
+        snapshot.status.head_l1.timestamp = u64::MAX;
+    });
+    fixture.check(seconds, 600.);
+    fixture.check("op_status_ready", 1.);
+    advance(Duration::from_secs(1)).await;
+    fixture.check("op_status_ready", 0.);
+    fixture.check(r#"op_status_unready{reason="held_back"}"#, 1.);
+    fixture.check(r#"op_status_limit_seconds{limit="max_lag"}"#, 600.);
 }
 
 #[tokio::test(start_paused = true)]

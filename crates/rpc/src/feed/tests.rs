@@ -11,6 +11,7 @@ use status::{Reason, Snapshot};
 use super::*;
 use crate::{
     fixture::{served, unix},
+    history::Since,
     subscription::{Options, Subscription},
 };
 
@@ -147,6 +148,26 @@ async fn readiness_and_holds_are_told_with_meta() {
     assert!(meta.read(&rig));
     assert_eq!((&meta.last["ready"], &meta.last["unready"][0]["problem"]), (&json!(false), &json!("halted")));
     assert!(!plain.read(&rig));
+}
+
+/// Who follows us judges an L1 reorg by it, so it is told at once though the status is the same.
+#[tokio::test(start_paused = true)]
+async fn a_bound_that_rises_is_told_with_meta() {
+    let mut rig = Rig::new();
+    let (mut plain, mut meta) = (rig.subscribe(json!({})), rig.subscribe(json!({"meta": true, "on": ["safe_l2"]})));
+    assert!(plain.read(&rig) && meta.read(&rig));
+    assert_eq!(meta.last["safe_l1_bound"], meta.last["status"]["current_l1"]["number"]);
+    let kept = rig.answers.history.answer(status::InstanceId(0x5eed), Since::default());
+    for bound in [100, 101] {
+        rig.publish(|snapshot| snapshot.safe_bound = Some(bound)).await;
+        assert!(meta.read(&rig));
+        assert_eq!((&meta.last["safe_l1_bound"], &meta.last["sequence"]), (&json!(bound), &json!(57)));
+        rig.publish(|_| {}).await;
+        assert!(!meta.read(&rig));
+    }
+    assert!(!plain.read(&rig));
+    let now = rig.answers.history.answer(status::InstanceId(0x5eed), Since::default());
+    assert_eq!(json!(now), json!(kept), "no change of its own");
 }
 
 /// Ages are those of the moment a frame is made, however long ago the news was.

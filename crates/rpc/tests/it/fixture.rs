@@ -33,6 +33,7 @@ pub(crate) fn served(at: Instant) -> Snapshot {
         id,
         provenance: Provenance { l1: vec!["ws://l1:8546".into()], derived: l2_name(), tip: l2_name() },
         confirmed: Confirmed { head_l1: after(1200), labels_l1: after(0), derived: after(1000), tip: after(1400) },
+        safe_bound: Some(status().current_l1.number),
         sources: Arc::from([
             source("ws://l1:8546", Layer::L1, Health::Live, None, at),
             source("https://l1.example", Layer::L1, Health::Unreachable, Some("connection refused"), at),

@@ -23,6 +23,15 @@ impl StatusTracker {
         }
     }
 
+    /// What can stand for the finalized head of a view while nothing is served: its own, or what its source found to be
+    /// borne out by our L1.
+    pub(super) fn first_finalized(&self, view: &L2View) -> Option<L2BlockRef> {
+        let borne_out = view.borne_out.filter(|head| in_order(head, &view.derived.finalized));
+        let placed = |head: &L2BlockRef| self.canonical(head.l1_origin, &view.old_l1);
+        let own = Some(view.derived.finalized).filter(|head| !self.finality_ahead(head));
+        own.or(borne_out.filter(|head| placed(head) && !self.finality_ahead(head)))
+    }
+
     /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
     pub(super) fn borne_out(&self, taken: &Taken) -> Option<L2BlockRef> {
         let held = self.served.as_ref()?.view.derived.finalized;

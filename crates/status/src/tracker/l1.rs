@@ -1,9 +1,11 @@
 //! How a new L1 is judged, and what of L2 can be served on it.
 
+use std::sync::Arc;
+
 use rollup::{BlockId, L1BlockRef};
 
-use super::{Outcome, StatusTracker, Taken, in_order, l2::Verdict, votes::Ballot};
-use crate::{Bug, Heard, L1View, Layer, Place, Profile, Reason, within_conf_depth};
+use super::{DerivedBy, Outcome, Served, StatusTracker, Taken, in_order, l2::Verdict, origins, votes::Ballot};
+use crate::{Bug, Derived, Heard, L1View, Layer, Place, Reason, within_conf_depth};
 
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
@@ -15,7 +17,9 @@ impl StatusTracker {
             self.l1_reason = Some(reason);
             return self.refused(reason);
         }
-        self.l1_reason = self.l1.as_ref().and_then(|known| keep_labels(known, &mut view));
+        let disordered = drop_labels(&mut view);
+        let back = self.l1.as_ref().and_then(|known| keep_labels(known, &mut view));
+        self.l1_reason = disordered.or(back);
         if let Some(reason) = self.l1_reason {
             self.counts.add(reason);
         }
@@ -23,22 +27,37 @@ impl StatusTracker {
             // Safe is orphaned or was never told: what is finalized is safe, and nothing above it is known to be.
             view.safe = view.finalized;
         }
-        let reorg = self.l1.as_ref().is_some_and(|known| known.refs.reorg_to(&view.refs).is_some());
-        if reorg || self.orphans_words(&view) {
-            self.reorged = self.nodes.now();
+        let reorg = self.l1.as_ref().and_then(|known| known.refs.reorg_to(&view.refs));
+        // With no shared block among the refs all may have changed but what is final.
+        let fork = reorg.map(|reorg| reorg.ancestor.map_or(view.finalized.number, |ancestor| ancestor.number));
+        // Where it grew along another branch than the sources were on, they have a reorg to follow.
+        let unseen = self.l1.as_ref().map(|known| known.head().number).filter(|_| self.orphans_words(&view));
+        self.doubts_on(&view, fork.or(unseen));
+        if reorg.is_some() {
+            self.left = self.l1.as_ref().map(|known| known.refs.clone());
         }
         self.l1 = Some(view);
-        if reorg { self.on_reorg() } else { self.settle() }
+        if reorg.is_some() { self.on_reorg() } else { self.settle() }
+    }
+
+    /// Lets all that bounds a safe head take the newest L1.
+    fn doubts_on(&mut self, l1: &L1View, fork: Option<u64>) {
+        let now = self.nodes.now();
+        if let Some(fork) = fork {
+            self.reorged = now;
+            self.doubts.reorg(l1, fork, now);
+        }
+        self.doubts.advance(l1, now);
+        let served = self.served.as_mut().map(|served| &mut served.view);
+        for bound in self.retained.iter_mut().chain(served).filter_map(|view| view.derived_by.as_mut()) {
+            if let Some(fork) = fork {
+                bound.reorg(fork);
+            }
+            bound.advance(l1);
+        }
     }
 
     fn on_reorg(&mut self) -> Outcome {
-        if let Some((safe, first_seen)) = self.client_safe
-            && !self.canonical(first_seen, &[])
-        {
-            self.distrusted = Some(safe);
-        }
-        // Nor can what an execution client said before the reorg be told from what it says after.
-        self.waiting.retain(|view| view.profile != Profile::ExecutionClient);
         self.orphaned = self.served.is_some() && !Bug::Orphans.bites();
         let settled = self.settle();
         if self.orphaned {
@@ -54,7 +73,10 @@ impl StatusTracker {
 
     /// Whether a view taken before is canonical on the newest L1.
     pub(super) fn is_true(&self, view: &Taken) -> bool {
-        view.origins().all(|origin| self.canonical(origin, &view.old_l1))
+        let stands = |bound: DerivedBy| self.l1.as_ref().is_some_and(|l1| bound.stands(l1));
+        let is_final = view.derived.safe.number <= view.derived.finalized.number;
+        origins(&view.derived).all(|origin| self.canonical(origin, &view.old_l1))
+            && (is_final || view.derived_by.is_none_or(stands) || Bug::Doubt.bites())
     }
 
     /// Shows the furthest view published so far that is canonical on the newest L1. What an abandoned branch held stays
@@ -73,7 +95,8 @@ impl StatusTracker {
             ancestor.is_some_and(|ancestor| current_l1 <= ancestor.number)
                 || within_conf_depth(Some(l1.head().number), current_l1, self.rules.l1_confs)
         };
-        let Some(mut view) = self.retained.furthest(|view| deep_enough(view) && stands(view)).cloned() else { return };
+        let furthest = self.retained.furthest(|view| deep_enough(view) && stands(view)).cloned();
+        let Some(mut view) = furthest.or_else(|| self.finalized_as_safe(served, l1)) else { return };
         view.keep_finalized(served.view.derived.finalized, l1, &served.view.old_l1);
         let tip = served.view.tip.unsafe_l2;
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
@@ -81,6 +104,24 @@ impl StatusTracker {
         }
         let l1 = l1.clone();
         self.show(l1, view);
+    }
+
+    /// What stands for the view served where its source does not say how far it has derived, and nothing newer is known
+    /// to be true: its finalized head.
+    fn finalized_as_safe(&self, served: &Served, l1: &L1View) -> Option<Taken> {
+        let view = &served.view;
+        view.derived_by?;
+        let finalized = view.derived.finalized;
+        let Place::Canonical(origin) = l1.place(finalized.l1_origin, &view.old_l1, 0) else { return None };
+        let derived = Derived {
+            current_l1: origin.id(),
+            finalized,
+            safe: finalized,
+            local_safe: finalized,
+            pending_safe: finalized,
+        };
+        let derived_by = Some(DerivedBy::Height(origin.number));
+        Some(Taken { derived, current_l1: origin, derived_by, safe_heads: Arc::from([]), ..view.clone() })
     }
 
     /// Serves the newest view of whoever speaks whose references all resolve on the newest L1, else the view served
@@ -129,18 +170,30 @@ fn contradiction(known: Option<&L1View>, view: &L1View) -> Option<Reason> {
     if view.contradicted {
         return Some(Reason::L1FinalizedConflict);
     }
-    let head = view.head().number;
-    let off_chain = |number, hash| view.refs.at(number).is_some_and(|block| block.hash != hash);
-    let labels = [view.safe, view.finalized];
-    if labels.iter().any(|label| label.number > head || (!label.is_zero() && off_chain(label.number, label.hash)))
-        || (!view.safe.is_zero() && view.finalized.number > view.safe.number)
-    {
-        return Some(Reason::Disordered);
-    }
     let finalized = known.map(|known| known.finalized).filter(|finalized| !finalized.is_zero())?;
     let other = view.finalized.number == finalized.number && view.finalized.hash != finalized.hash;
-    (head < finalized.number || off_chain(finalized.number, finalized.hash) || other && !view.finalized.is_zero())
-        .then_some(Reason::L1FinalizedConflict)
+    let off_chain = view.refs.at(finalized.number).is_some_and(|block| block.hash != finalized.hash);
+    if off_chain || other && !view.finalized.is_zero() {
+        return Some(Reason::L1FinalizedConflict);
+    }
+    (view.head().number < finalized.number).then_some(Reason::L1BehindFinalized)
+}
+
+/// Leaves labels unset that cannot be true of this chain: they cost themselves, never the head.
+fn drop_labels(view: &mut L1View) -> Option<Reason> {
+    let (refs, head) = (&view.refs, view.refs.head().number);
+    let impossible = |label: &L1BlockRef| {
+        !label.is_zero() && (label.number > head || refs.at(label.number).is_some_and(|block| block.hash != label.hash))
+    };
+    let (safe, finalized) = (impossible(&view.safe), impossible(&view.finalized));
+    let disordered = !view.safe.is_zero() && view.finalized.number > view.safe.number;
+    if safe || disordered {
+        view.safe = L1BlockRef::default();
+    }
+    if finalized || disordered {
+        view.finalized = L1BlockRef::default();
+    }
+    (safe || finalized || disordered).then_some(Reason::Disordered)
 }
 
 /// Keeps labels from going back without a reorg, and from being forgotten.

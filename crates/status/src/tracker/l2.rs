@@ -6,8 +6,8 @@ use rollup::{L1BlockRef, L2BlockRef, SafeHead};
 use tokio::time::Instant;
 
 use super::{
-    Outcome, Served, StatusTracker, Taken, goes_back, in_order,
-    shape::{heads, normalise, ordered, place},
+    DerivedBy, Outcome, Served, StatusTracker, Taken, goes_back, in_order,
+    shape::{normalise, ordered, place},
 };
 use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, SourceName, Tip};
 
@@ -17,6 +17,9 @@ const MAX_WAITING: usize = 1000;
 /// How many seconds the tip may be ahead of the clock and of the L1 head, and how many behind the clock before another
 /// source speaks for it.
 pub(super) const MAX_DRIFT: u64 = 600;
+
+/// A safe head whose batch an L1 reorg may have taken away.
+pub(super) struct Doubted;
 
 /// What a view deserves.
 pub(super) enum Verdict {
@@ -37,11 +40,13 @@ impl StatusTracker {
             // It was looked up on another L1 than the one served.
             view.old_l1.clear();
         }
-        self.note_client_safe(&view);
+        self.doubts.hear(&view, self.l1.as_ref(), self.nodes.now().max(Some(view.confirmed)));
+        self.note_pace(&view);
         let untrue = self.untrue(&view);
         let sound = untrue.is_none() && view.is_set();
         let eclipses = !sound && self.nodes.newest(&view.source).is_some_and(|old| self.is_sound(old));
         self.nodes.hear(&view, self.rules.voters, eclipses);
+        self.note_lead(&view);
         let conflict = view.is_set() && (self.contradicts_safe(&view) || self.is_denied(&view));
         let refused = untrue.or(conflict.then_some(Reason::SafeConflict));
         self.note_heard(Heard { layer: Layer::L2, name: view.source.clone(), at: view.confirmed, refused });
@@ -50,6 +55,7 @@ impl StatusTracker {
             self.node_believed = Some(view.confirmed);
         }
         if sound {
+            self.tips.hear(&view.source, view.tip.unsafe_l2);
             self.note_claim(&view);
             self.enqueue(view.clone());
         }
@@ -90,8 +96,22 @@ impl StatusTracker {
         }
     }
 
+    /// Lets a view bear witness of the pace if it is sound but for that.
+    fn note_pace(&mut self, view: &L2View) {
+        if view.is_set() && self.untrue_but_for(view, false).is_none() {
+            let others = self.nodes.heard_within(self.rules.fresh_for).filter(|known| known.source != view.source);
+            let speaking = others.count() + 1;
+            self.pace.note(view, self.rules.voters, speaking);
+        }
+    }
+
     /// Why nothing of a view can be true, whatever is served: it contradicts itself, the clock or our L1.
     pub(super) fn untrue(&self, view: &L2View) -> Option<Reason> {
+        self.untrue_but_for(view, !Bug::OffSchedule.bites())
+    }
+
+    /// The same, with or without what the pace of the chain says.
+    fn untrue_but_for(&self, view: &L2View, by_pace: bool) -> Option<Reason> {
         let head = self.l1.as_ref().map_or(0, |l1| l1.head().timestamp);
         if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_DRIFT) {
             return Some(Reason::FromTheFuture);
@@ -99,8 +119,8 @@ impl StatusTracker {
         if view.is_set() && !ordered(&view.derived, &view.tip) && !Bug::Ordering.bites() {
             return Some(Reason::Disordered);
         }
-        let schedule = self.rules.schedule.filter(|_| !Bug::OffSchedule.bites());
-        if schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
+        let finalized = self.served.as_ref().map(|served| &served.view.derived.finalized);
+        if by_pace && self.pace.contradicts(view, finalized) {
             return Some(Reason::OffSchedule);
         }
         let placed = self.l1.as_ref().filter(|_| view.is_set()).map(|l1| place(view, l1, self.rules.l1_confs));
@@ -115,20 +135,14 @@ impl StatusTracker {
         if !view.is_set() {
             return Verdict::Hold(Reason::SourceNotReady);
         }
-        let Derived { current_l1, finalized, safe, .. } = &view.derived;
+        let finalized = &view.derived.finalized;
         let Some(l1) = &self.l1 else { return Verdict::Queue(Reason::NoL1) };
         let confs = if Bug::ConfDepth.bites() { 0 } else { self.rules.l1_confs };
         let resolved = match place(view, l1, confs) {
             Ok(resolved) => resolved,
             Err(verdict) => return verdict,
         };
-        if view.profile == Profile::ExecutionClient && self.distrusted == Some(safe.hash) {
-            return Verdict::Hold(Reason::SafeUnchangedSinceReorg);
-        }
-        let derived_by = match view.profile {
-            Profile::ExecutionClient => self.client_safe.map_or(l1.head().id(), |(_, head)| head),
-            Profile::Deriver | Profile::Follower => *current_l1,
-        };
+        let Ok(derived_by) = self.derived_by(view) else { return Verdict::Hold(Reason::SafeUnchangedSinceReorg) };
         let mut taken = Box::new(Taken {
             derived: view.derived,
             current_l1: resolved,
@@ -158,19 +172,24 @@ impl StatusTracker {
         if self.is_denied(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
-        let finality_ahead = self.finality_ahead(finalized);
         let Some(served) = &self.served else {
             // Nothing older is there to be held.
-            let verdict =
-                if finality_ahead { Verdict::Queue(Reason::FinalityAhead) } else { Verdict::Take(taken, None) };
-            return verdict;
+            return match self.first_finalized(view) {
+                Some(first) if first == *finalized => Verdict::Take(taken, None),
+                Some(first) => {
+                    taken.keep_finalized(first, l1, &[]);
+                    Verdict::Take(taken, Some(Reason::FinalityAhead))
+                }
+                None => Verdict::Queue(Reason::FinalityAhead),
+            };
         };
         if !self.overruled && self.contradicts_safe(view) {
             return Verdict::Refuse(Reason::SafeConflict);
         }
-        if let Err(verdict) = self.above_floor(served, &taken.derived) {
+        if let Err(verdict) = self.above_floor(served, &taken) {
             return verdict;
         }
+        let finality_ahead = self.finality_ahead(finalized);
         let held = &served.view.derived.finalized;
         let reason = if finality_ahead && finalized != held {
             Some(Reason::FinalityAhead)
@@ -187,18 +206,48 @@ impl StatusTracker {
     }
 
     /// Nothing served goes back without a reorg: holds what is lower, refuses what contradicts.
-    fn above_floor(&self, served: &Served, new: &Derived) -> Result<(), Verdict> {
-        let floor = &served.view.derived;
+    fn above_floor(&self, served: &Served, taken: &Taken) -> Result<(), Verdict> {
+        let (new, floor) = (&taken.derived, &served.view.derived);
         if self.contradicts_finalized(new) {
             return Err(Verdict::Refuse(Reason::FinalizedConflict));
         }
         if !in_order(&floor.finalized, &new.safe) {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
-        if new.is_below(floor) && !self.orphaned && !self.overruled && !Bug::Floor.bites() {
+        let binds = !self.orphaned && !self.overruled && !self.invalidates(served, &taken.tip);
+        if new.is_below(floor) && binds && !Bug::Floor.bites() {
             return Err(Verdict::Hold(Reason::Rewinding));
         }
         Ok(())
+    }
+
+    /// Whether this tip means that a block called local-safe was invalidated: only where interop is active the tip goes
+    /// below such a block while L1 stays as it is.
+    fn invalidates(&self, served: &Served, tip: &Tip) -> bool {
+        self.rules.interop_time.is_some_and(|time| served.view.tip.unsafe_l2.timestamp >= time)
+            && !in_order(&served.view.derived.local_safe, &tip.unsafe_l2)
+    }
+
+    /// What bounds the safe head of a view, if it may be believed; none where its source says how far it has derived.
+    pub(super) fn derived_by(&self, view: &L2View) -> Result<Option<DerivedBy>, Doubted> {
+        if !view.is_unbounded() {
+            return Ok(None);
+        }
+        if let Some(word) = self.doubts.of(view).filter(|word| word.is_believed()) {
+            return Ok(Some(word.derived_by));
+        }
+        let Derived { finalized, safe, .. } = &view.derived;
+        let known = self.retained.with_safe(safe.number, |known| known.derived.safe == *safe && self.is_true(known));
+        if let Some(known) = known {
+            return Ok(Some(known.derived_by.unwrap_or(DerivedBy::Block(known.derived.current_l1))));
+        }
+        let below = |head: &L2BlockRef| in_order(safe, head);
+        let is_final = below(finalized) && !self.finality_ahead(finalized)
+            || self.floor().is_some_and(|floor| below(&floor.finalized));
+        if safe.hash == self.rules.genesis_l2.hash || is_final {
+            return Ok(Some(DerivedBy::Height(safe.l1_origin.number)));
+        }
+        Err(Doubted)
     }
 
     /// Serves `taken`, on the newest L1.
@@ -212,13 +261,14 @@ impl StatusTracker {
         {
             taken.keep_tip(&served.view);
         }
+        let invalidated = self.served.as_ref().is_some_and(|served| self.invalidates(served, &taken.tip));
         self.held = None;
         self.l2_reason = reason;
         if let Some(reason) = reason {
             self.counts.add(reason);
         }
-        if self.overruled {
-            // It rests on what most nodes deny.
+        if self.overruled || invalidated {
+            // It rests on what most nodes deny, or on what is no longer valid.
             self.retained.clear();
         }
         self.retained.push(taken.clone());
@@ -240,7 +290,9 @@ impl StatusTracker {
         // It is as old as its last confirmation, however long nobody spoke before this.
         let since = self.held.map_or(served.view.confirmed, |held| held.since);
         self.held = Some(Held { reason, since });
+        let rests = self.l1.as_ref().is_none_or(|l1| !self.took_away(l1, &view.tip.unsafe_l2));
         let follows = !self.orphaned
+            && rests
             && (in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2) || Bug::TipBelowSafe.bites())
             && !self.tip_is_older(&served.view, &view.tip, &view.source, view.confirmed);
         if follows && let Some(served) = &mut self.served {
@@ -253,16 +305,6 @@ impl StatusTracker {
             served.view.tip_source = view.source.clone();
             served.view.tip_confirmed = view.confirmed;
             self.retained.push(served.view.clone());
-        }
-    }
-
-    /// Keeps the bound on what the execution client's safe block was derived from: our head when it was first seen.
-    fn note_client_safe(&mut self, view: &L2View) {
-        let (Profile::ExecutionClient, Some(l1)) = (view.profile, &self.l1) else { return };
-        let safe = view.derived.safe.hash;
-        if !safe.is_zero() && self.client_safe.is_none_or(|(known, _)| known != safe) {
-            self.client_safe = Some((safe, l1.head().id()));
-            self.distrusted = None;
         }
     }
 }

@@ -7,8 +7,13 @@ use tokio::time::Instant;
 use super::in_order;
 use crate::{L2View, SourceName};
 
-/// For how many L1 blocks it is remembered what each source said: a view may wait for as long for its confirmations.
-const MAX_PAST: usize = 16;
+/// For how many L1 blocks at least, and for how long, it is remembered what each source said: a view may wait for as long
+/// for its confirmations.
+const PAST_BLOCKS: usize = 16;
+const PAST_TIME: Duration = Duration::from_secs(192);
+
+/// How many words of a source are remembered at most.
+const MAX_PAST: usize = 512;
 
 /// The newest view of every source, and some before it.
 #[derive(Clone, Debug, Default)]
@@ -72,10 +77,12 @@ impl Nodes {
         let own = |known: &L2View| known.source == view.source;
         let pair = |view: &L2View| (view.derived.current_l1, view.derived.safe);
         self.past.retain(|known| !own(known) || pair(known) != pair(&view));
-        if self.past.iter().filter(|known| own(known)).count() == MAX_PAST
-            && let Some(oldest) = self.past.iter().position(own)
-        {
-            self.past.remove(oldest);
+        let count = self.past.iter().filter(|known| own(known)).count();
+        if let Some(oldest) = self.past.iter().position(own) {
+            let is_old = self.past[oldest].confirmed + PAST_TIME < view.confirmed;
+            if count >= MAX_PAST || count >= PAST_BLOCKS && is_old {
+                self.past.remove(oldest);
+            }
         }
         self.past.push(view);
     }

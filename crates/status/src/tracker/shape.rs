@@ -1,5 +1,7 @@
 //! What a view is by itself, and on our L1.
 
+use std::time::Duration;
+
 use rollup::{L1BlockRef, L2BlockRef};
 
 use super::{in_order, l2::Verdict, origins};
@@ -46,10 +48,21 @@ pub(super) fn normalise(view: &mut L2View, rules: &Rules) {
     }
 }
 
+/// How many L1 blocks our head can lack by the clock, at the pace of the chain so far; L1s make no more than five a second.
+fn blocks_due(view: &L2View, l1: &L1View) -> u64 {
+    let (first, head) = (l1.refs.first(), l1.head());
+    let late = view.unix.saturating_sub(Duration::from_secs(head.timestamp)).as_millis();
+    let made = u128::from(head.number - first.number);
+    let took = u128::from(head.timestamp.saturating_sub(first.timestamp)) * 1000;
+    let pace = took.checked_div(made).unwrap_or_default().max(200);
+    // One more may be due by a clock that is not ours.
+    u64::try_from(late / pace).unwrap_or(u64::MAX).saturating_add(2)
+}
+
 /// Places every L1 block the derived half rests on; the answer is its `current_l1` as our L1 has it.
 pub(super) fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
     let head = l1.head().number;
-    let lag = view.head_l1.saturating_sub(head);
+    let lag = view.head_l1.saturating_sub(head).min(blocks_due(view, l1));
     let mut wait = None;
     for origin in origins(&view.derived) {
         match l1.place(origin, &view.old_l1, 0) {

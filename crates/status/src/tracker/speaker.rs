@@ -2,53 +2,60 @@
 
 use tokio::time::Instant;
 
-use super::{StatusTracker, l2::MAX_DRIFT, l2::Verdict, shape::place};
+use super::{StatusTracker, l2::Verdict, shape::place};
 use crate::{Bug, Derived, L1View, L2View, Profile, Reason, SourceName};
 
-/// How many blocks a source's tip may trail the others' before another speaks for it: proxyd's limit.
-const MAX_TIP_LAG: u64 = 8;
-
-/// How many L1 blocks a source may have derived less than the others before another speaks for it: proxyd's limit.
-const MAX_L1_LAG: u64 = 10;
+/// What makes a source the one that speaks, in the order in which it counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    served: bool,
+    derives: bool,
+    tip: bool,
+    by_word: bool,
+    speaks: bool,
+    current_l1: u64,
+}
 
 impl StatusTracker {
-    /// The source that speaks: of the highest kind there is, abreast of its like, borne out by most, and at or above
-    /// the floor. It goes on speaking while that holds; else the one with the lowest `current_l1` takes over, for it
-    /// needs least trust.
+    /// The source that speaks: of the highest kind there is, the one whose derived half may be served, who has derived as
+    /// much as the others and whose tip keeps up with theirs. It goes on speaking while that holds; else the one with
+    /// the lowest `current_l1` takes over.
     pub(super) fn choose(&self) -> Option<SourceName> {
         let kind = self.sound().chain(self.unheard()).map(|view| view.profile).min()?;
         if kind == Profile::ExecutionClient && self.within_patience(self.node_believed) {
             return None;
         }
         let peers: Vec<_> = self.sound().filter(|view| view.profile == kind).collect();
-        let reached = self.reached();
         let of_one_mind = |view: &&&L2View| {
             self.contradicts_safe(view) == self.overruled
                 && !self.contradicts_finalized(&view.derived)
                 && !self.is_denied(view)
         };
-        let at_tip = peers.iter().filter(of_one_mind).filter(|view| !tip_behind(view, &peers));
-        let at_tip: Vec<_> = at_tip.copied().collect();
-        let abreast: Vec<_> = at_tip.iter().filter(|view| !derived_behind(view, &peers)).copied().collect();
+        let reached = self.reached();
         let floor = self.floor().copied().unwrap_or_default();
-        // With nothing served yet there is no finality to hold.
-        let begins = |view: &L2View| self.served.is_some() || !self.finality_ahead(&view.derived.finalized);
-        let above = |view: &&&L2View| {
-            !view.is_outvoted(reached) && (self.overruled || !view.derived.is_below(&floor)) && begins(view)
+        let may_be_served = |view: &L2View| {
+            !view.is_outvoted(reached)
+                && (self.overruled || !view.derived.is_below(&floor))
+                && self.derived_by(view).is_ok()
+                // With nothing served yet there is no finality to hold.
+                && (self.served.is_some() || self.first_finalized(view).is_some())
         };
-        let derived = |view: &&&L2View| view.derived.current_l1.number;
-        let speaks = |view: &&&L2View| self.speaker.as_ref() == Some(&view.source);
-        // What a node says itself is more than the lower bound that stands for another's current_l1.
-        let by_word = |view: &&&L2View| view.counts();
-        let chosen = (abreast.iter().filter(above).filter(by_word).find(speaks))
-            .or_else(|| abreast.iter().filter(above).filter(by_word).min_by_key(derived))
-            .or_else(|| abreast.iter().filter(above).find(speaks))
-            .or_else(|| abreast.iter().filter(above).min_by_key(derived))
-            // Those ahead may have nothing that can be served, a node that calls its L1 head current_l1 for one.
-            .or_else(|| at_tip.iter().filter(above).max_by_key(derived))
-            .or_else(|| abreast.iter().find(speaks))
-            .or_else(|| abreast.iter().max_by_key(derived));
-        chosen.map(|view| view.source.clone())
+        let rank = |view: &&&L2View| {
+            let served = may_be_served(view);
+            let current_l1 = view.derived.current_l1.number;
+            Rank {
+                served,
+                derives: !self.is_derived_behind(view, &peers),
+                tip: !self.is_tip_behind(view, &peers),
+                // What a node says itself is more than the lower bound that stands for another's current_l1.
+                by_word: view.counts(),
+                speaks: self.speaker.as_ref() == Some(&view.source),
+                // What is lowest needs least trust; where nothing can be served, who is ahead is nearest to it.
+                current_l1: if served { u64::MAX - current_l1 } else { current_l1 },
+            }
+        };
+        // Of equals the first by name.
+        peers.iter().rev().filter(of_one_mind).max_by_key(rank).map(|view| view.source.clone())
     }
 
     /// The views that are recent, complete and true on our L1.
@@ -93,29 +100,4 @@ impl Derived {
     pub(super) fn is_below(&self, floor: &Self) -> bool {
         self.current_l1.number < floor.current_l1.number || self.safe.number < floor.safe.number
     }
-}
-
-/// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
-/// `current_l1`, and would stop a batcher.
-fn tip_behind(view: &L2View, peers: &[&L2View]) -> bool {
-    trails(view, peers, |view| view.tip.unsafe_l2.number, MAX_TIP_LAG)
-        || drifted(view) && !peers.iter().all(|peer| drifted(peer))
-}
-
-/// Whether the tip is so old that it tells of no sequencer.
-fn drifted(view: &L2View) -> bool {
-    view.tip.unsafe_l2.timestamp.saturating_add(MAX_DRIFT) < view.unix.as_secs()
-}
-
-/// Whether a source has derived less than its peers.
-fn derived_behind(view: &L2View, peers: &[&L2View]) -> bool {
-    trails(view, peers, |view| view.derived.current_l1.number, MAX_L1_LAG)
-        || trails(view, peers, |view| view.derived.safe.l1_origin.number, MAX_L1_LAG)
-}
-
-/// Whether a number of this view is more than `limit` below the upper median.
-fn trails(view: &L2View, peers: &[&L2View], of: fn(&L2View) -> u64, limit: u64) -> bool {
-    let mut all: Vec<_> = peers.iter().map(|peer| of(peer)).collect();
-    all.sort_unstable();
-    of(view).saturating_add(limit) < all[all.len() / 2]
 }

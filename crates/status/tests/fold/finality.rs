@@ -166,7 +166,7 @@ fn a_claim_that_is_untrue_by_now_is_not_served() {
 
     let mut fold = Fold::new(Rules::default());
     fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
-    fold.node(view(0, 89, 150, 186, 215), Outcome::Changed, [110, 89, 150, 186, 215]);
+    fold.node(view(0, 94, 150, 186, 215), Outcome::Changed, [110, 94, 150, 186, 215]);
     fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
     let mut lie = view(0, 106, 186, 202, 216);
     lie.derived.finalized.hash = B256::repeat_byte(7);
@@ -266,4 +266,20 @@ fn a_claim_that_another_contradicts_is_not_served_later() {
     names.iter().for_each(|name| told(&mut fold, name, view(0, 130, 190, 250, 281)));
     let finalized = fold.tracker.decide().status.finalized_l2;
     assert_eq!(finalized, l2(0, 150), "{:?}", fold.tracker.decide().provenance.derived);
+}
+
+/// At the start a finality ahead of ours is not waited for: what the source found to be borne out stands for it.
+#[test]
+fn the_start_does_not_wait_for_finality() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    // Our L1 is final up to 90, so block 182 is not, and 180 is.
+    let ahead = Outcome::Waiting(Reason::FinalityAhead);
+    fold.node(view(0, 105, 182, 200, 215), ahead, UNSET);
+    let with = |borne_out| L2View { borne_out: Some(borne_out), ..view(0, 105, 182, 200, 215) };
+    fold.node(with(l2(0, 182)), ahead, UNSET);
+    fold.node(with(L2BlockRef { l1_origin: l1(1, 100).id(), ..l2(0, 180) }), ahead, UNSET);
+    fold.node(with(l2(0, 180)), Outcome::Changed, [110, 105, 180, 200, 215]);
+    assert_eq!(fold.last.l2_reason, Some(Reason::FinalityAhead));
+    fold.node(with(l2(0, 170)), Outcome::Confirmed, [110, 105, 180, 200, 215]);
 }

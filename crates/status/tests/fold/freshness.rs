@@ -127,3 +127,71 @@ fn what_waited_for_long_is_old_when_it_is_taken() {
     };
     assert_eq!((stale(1800), stale(1801)), (None, Some(("derived", 1801))));
 }
+
+/// Whoever cannot say whether its safe head outlived an L1 reorg is waited for as long as that takes: an error would keep
+/// the batcher from what ends it. A source that says nothing at all is too old as ever.
+#[test]
+fn a_doubt_after_a_reorg_is_no_error_and_other_holds_are() {
+    let mut snapshot = Snapshot::clone(&Fold::settled().last);
+    let start = Instant::now();
+    let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+    for (reason, hours, l2_age, expected) in [
+        (Reason::SafeUnchangedSinceReorg, 7, 0, None),
+        (Reason::SafeUnchangedSinceReorg, 7, 121, Some(("l2_view", 121))),
+        (Reason::Rewinding, 7, 0, Some(("derived", 7 * 3600))),
+        (Reason::NoViewOnNewL1, 7, 0, Some(("derived", 7 * 3600))),
+    ] {
+        snapshot.held = Some(status::Held { reason, since: start });
+        let now = status::Now { instant: start + Duration::from_secs(hours * 3600), unix: Duration::ZERO };
+        snapshot.confirmed.head_l1 = Some(now.instant);
+        snapshot.confirmed.derived = Some(start);
+        snapshot.confirmed.tip = Some(now.instant - Duration::from_secs(l2_age));
+        let stale = snapshot.stale(now, &limits);
+        assert_eq!(stale.map(|stale| (stale.label, stale.age.as_secs())), expected, "{reason:?}");
+        let until = expected.is_none().then_some(now.instant + limits.max_age);
+        assert_eq!(snapshot.fresh_until(now, &limits), until, "{reason:?}");
+    }
+}
+
+/// A source that holds the others back makes nothing untrue: only readiness says so, after a while.
+#[test]
+fn whoever_is_held_back_for_long_is_not_ready() {
+    let mut snapshot = Snapshot::clone(&Fold::settled().last);
+    let since = Instant::now();
+    let held_back = |layer, source: &str, seconds| status::HeldBack {
+        layer,
+        source: source.into(),
+        since: since - Duration::from_secs(seconds),
+    };
+    snapshot.held_back =
+        [held_back(Layer::L1, "early", 300), held_back(Layer::L2, "stuck", 0), held_back(Layer::L2, "late", 0)].into();
+    let at = |seconds| {
+        let instant = since + Duration::from_secs(seconds);
+        let mut snapshot = snapshot.clone();
+        snapshot.confirmed = status::Confirmed {
+            head_l1: Some(instant),
+            tip: Some(instant),
+            derived: Some(instant),
+            ..snapshot.confirmed
+        };
+        (snapshot, status::Now { instant, unix: Duration::ZERO })
+    };
+    let check = |seconds, limits: Limits, expected: &[&str]| {
+        let (snapshot, now) = at(seconds);
+        let names: Vec<_> = snapshot.holding_back(now, &limits).map(|source| &*source.source).collect();
+        assert_eq!(names, expected);
+        assert_eq!(snapshot.stale(now, &limits), None);
+        let unready = (!expected.is_empty()).then_some(status::Unready::HeldBack);
+        assert_eq!(snapshot.unready(now, &limits), unready);
+    };
+    check(300, Limits::default(), &[]);
+    check(301, Limits::default(), &["early"]);
+    check(601, Limits::default(), &["early", "stuck", "late"]);
+    check(100_000, Limits { max_lag: Duration::ZERO, ..Limits::default() }, &[]);
+    check(11, Limits { max_lag: Duration::from_secs(310), ..Limits::default() }, &["early"]);
+    // What is worse is said first.
+    let (mut halted, now) = at(601);
+    halted.l1_reason = Some(Reason::L1FinalizedConflict);
+    let unready = halted.unready(now, &Limits::default());
+    assert_eq!(unready, Some(status::Unready::Halted(Reason::L1FinalizedConflict)));
+}

@@ -13,7 +13,6 @@ fn l1_labels_never_go_back_without_a_reorg() {
         assert_eq!((status.safe_l1.number, status.finalized_l1.number), (safe, finalized));
         assert_eq!(fold.last.l1_reason, reason);
     };
-    let refused = Outcome::Refused;
     tell(|_| {}, Outcome::Confirmed, 95, 90, None);
     tell(|view| view.safe = l1(0, 97), Outcome::Changed, 97, 90, None);
     tell(|_| {}, Outcome::Confirmed, 97, 90, Some(Reason::L1LabelBack));
@@ -32,9 +31,11 @@ fn l1_labels_never_go_back_without_a_reorg() {
         90,
         Some(Reason::L1LabelBack),
     );
-    tell(|view| view.finalized = l1(0, 96), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
-    tell(|view| view.safe = l1(0, 111), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
-    tell(|view| view.safe.hash = B256::repeat_byte(1), refused(Reason::Disordered), 97, 90, Some(Reason::Disordered));
+    // What cannot be costs the labels, and never the head.
+    let disordered = Some(Reason::Disordered);
+    tell(|view| view.finalized = l1(0, 96), Outcome::Confirmed, 97, 90, disordered);
+    tell(|view| view.safe = l1(0, 111), Outcome::Confirmed, 97, 90, disordered);
+    tell(|view| view.safe.hash = B256::repeat_byte(1), Outcome::Confirmed, 97, 90, disordered);
     tell(|view| (view.safe, view.finalized) = (l1(0, 100), l1(0, 99)), Outcome::Changed, 100, 99, None);
     tell(|view| (view.safe, view.finalized) = (l1(0, 110), l1(0, 110)), Outcome::Changed, 110, 110, None);
     tell(|view| (view.safe, view.finalized) = (l1(0, 110), l1(0, 110)), Outcome::Confirmed, 110, 110, None);
@@ -58,7 +59,6 @@ fn a_reorg_below_finality_halts() {
     fold.event(Event::L1(final_101), Outcome::Changed, [110, 105, 150, 200, 215]);
     let refused = Outcome::Refused(Reason::L1FinalizedConflict);
     fold.l1(1, 115, refused, [110, 105, 150, 200, 215]);
-    fold.l1(0, 100, refused, [110, 105, 150, 200, 215]);
     let now = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
     assert!(fold.last.unready(now, &Limits::default()).is_some(), "readiness says why");
     // The branch that was final comes back: no restart is needed.
@@ -66,6 +66,20 @@ fn a_reorg_below_finality_halts() {
     (back.safe, back.finalized) = (l1(0, 101), l1(0, 101));
     fold.event(Event::L1(back), Outcome::Changed, [112, 105, 150, 200, 215]);
     assert_eq!(fold.last.unready(now, &Limits::default()), None);
+}
+
+/// An endpoint that is behind what is final contradicts nothing: the head stays and ages.
+#[test]
+fn a_head_below_finality_is_behind() {
+    let mut fold = Fold::settled();
+    let mut final_101 = l1_view(0, 110, fold.now);
+    (final_101.safe, final_101.finalized) = (l1(0, 101), l1(0, 101));
+    fold.event(Event::L1(final_101), Outcome::Changed, [110, 105, 150, 200, 215]);
+    let confirmed = fold.last.confirmed.head_l1;
+    fold.l1(0, 100, Outcome::Refused(Reason::L1BehindFinalized), [110, 105, 150, 200, 215]);
+    let now = status::Now { instant: fold.now, unix: Duration::from_secs(110 * 12) };
+    assert_eq!((fold.last.confirmed.head_l1, fold.last.unready(now, &Limits::default())), (confirmed, None));
+    assert_eq!(fold.last.l1_reason, Some(Reason::L1BehindFinalized));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 //!
 //! Two L1 branches share everything below `FORK`. L2 has two blocks to an L1 block, so block n has origin n / 2.
 
+mod doubts;
 mod finality;
 mod freshness;
 mod l1_views;
+mod lag;
+mod pace;
 mod reorgs;
 mod speakers;
 mod views;
@@ -13,14 +16,17 @@ mod votes;
 use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Pace, SafeHead};
 use status::{
     Bound, Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Outcome, Profile, Reason,
-    Rules, Schedule, Snapshot, SourceState, StatusTracker, Tip,
+    Rules, Snapshot, SourceState, StatusTracker, Tip,
 };
 use tokio::time::Instant;
 
 const FORK: u64 = 100;
+
+/// A clock that no head is ahead of.
+const FAR: Duration = Duration::from_secs(u32::MAX as u64);
 
 fn hash(kind: u8, branch: u8, number: u64) -> B256 {
     B256::left_padding_from(&[&[kind, branch], &number.to_be_bytes()[..]].concat())
@@ -48,6 +54,8 @@ struct Fold {
     tracker: StatusTracker,
     now: Instant,
     last: Arc<Snapshot>,
+    /// The last L1 head told.
+    head_l1: L1BlockRef,
 }
 
 /// The heads a row expects: head_l1, current_l1, finalized_l2, safe_l2, unsafe_l2.
@@ -59,7 +67,7 @@ impl Fold {
     fn new(rules: Rules) -> Self {
         let tracker = StatusTracker::new(rules, InstanceId(7));
         let last = tracker.snapshot();
-        Self { tracker, now: Instant::now(), last }
+        Self { tracker, now: Instant::now(), last, head_l1: L1BlockRef::default() }
     }
 
     /// Knows L1 up to 110 and a view at (105, safe 200).
@@ -72,6 +80,9 @@ impl Fold {
 
     #[track_caller]
     fn event(&mut self, event: Event, outcome: Outcome, heads: Heads) {
+        if let Event::L1(view) = &event {
+            self.head_l1 = view.head();
+        }
         assert_eq!(self.tracker.on_event(event), outcome);
         self.last = self.tracker.decide();
         let status = &self.last.status;
@@ -94,7 +105,11 @@ impl Fold {
 
     #[track_caller]
     fn node(&mut self, view: L2View, outcome: Outcome, heads: Heads) {
-        let view = L2View { confirmed: self.now, ..view };
+        let mut view = L2View { confirmed: self.now, ..view };
+        if view.bound == Bound::Untold && view.unix == FAR {
+            // Said in the moment of our L1 head.
+            view.unix = Duration::from_secs(self.head_l1.timestamp);
+        }
         self.event(Event::L2(view), outcome, heads);
     }
 }
@@ -134,7 +149,7 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         borne_out: None,
         at_safe: None,
         safe_heads: Arc::from([]),
-        unix: Duration::from_secs(u64::from(u32::MAX)),
+        unix: FAR,
         source: "node".into(),
         confirmed: Instant::now(),
         derived_confirmed: None,

@@ -59,7 +59,7 @@ fn an_execution_clients_safe_head_is_doubted_after_a_reorg_until_it_changes() {
     shorter.head_confirmed = fold.now;
     fold.event(Event::L1(shorter), Outcome::Changed, [106, 98, 150, 196, 199]);
     assert_eq!(fold.last.l1_epoch, 2);
-    fold.node(labels(0, 150, 196, 200), Outcome::Changed, [106, 98, 150, 196, 200]);
+    fold.node(labels(1, 150, 196, 212), Outcome::Changed, [106, 98, 150, 196, 212]);
 }
 
 /// A reorg does not bring back what most nodes had denied.
@@ -180,12 +180,12 @@ fn an_unset_safe_head_settles_no_doubt_and_a_nodes_word_does() {
     let mut fold = Fold::new(Rules::default());
     fold.l1(0, 104, Outcome::Waiting(Reason::SourceNotReady), UNSET);
     fold.node(labels(0, 150, 196, 198), Outcome::Changed, [104, 98, 150, 196, 198]);
-    let doubted = Outcome::Waiting(Reason::NoViewOnNewL1);
-    fold.l1(1, 106, doubted, [104, 98, 150, 196, 198]);
+    // What is final stands for safe.
+    fold.l1(1, 106, Outcome::Changed, [106, 75, 150, 150, 198]);
     let unset = L2View { derived: Derived::default(), tip: Tip::default(), ..labels(0, 150, 196, 198) };
-    fold.node(unset, Outcome::Waiting(Reason::SourceNotReady), [104, 98, 150, 196, 198]);
+    fold.node(unset, Outcome::Waiting(Reason::SourceNotReady), [106, 75, 150, 150, 198]);
     let unchanged = Outcome::Waiting(Reason::SafeUnchangedSinceReorg);
-    fold.node(labels(0, 150, 196, 199), unchanged, [104, 98, 150, 196, 198]);
+    fold.node(labels(0, 150, 196, 199), unchanged, [106, 75, 150, 150, 199]);
     fold.node(view(0, 99, 150, 196, 199), Outcome::Changed, [106, 99, 150, 196, 199]);
 }
 
@@ -271,8 +271,9 @@ fn what_comes_back_with_a_branch_has_the_confirmations_asked_for() {
     fold.node(view(0, 99, 150, 190, 200), Outcome::Changed, [110, 99, 150, 190, 200]);
     fold.node(view(0, 104, 150, 196, 215), Outcome::Changed, [110, 104, 150, 196, 215]);
     fold.node(view(0, 106, 150, 200, 215), Outcome::Changed, [110, 106, 150, 200, 215]);
-    fold.l1(1, 112, Outcome::Changed, [112, 99, 150, 190, 200]);
-    fold.l1(0, 108, Outcome::Changed, [108, 104, 150, 196, 200]);
+    // Block 200 rests on the branch that is gone, and no other tip above the safe head is known.
+    fold.l1(1, 112, Outcome::Changed, [112, 99, 150, 190, 190]);
+    fold.l1(0, 108, Outcome::Changed, [108, 104, 150, 196, 215]);
     // What a reorg leaves in place needs no more.
     fold.l1(0, 105, Outcome::Changed, [105, 104, 150, 196, 200]);
 }

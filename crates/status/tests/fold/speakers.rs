@@ -147,7 +147,6 @@ fn a_node_that_falls_behind_or_rewinds_stops_speaking() {
         fold.node(of("b", view(0, 106, 150, 202, 220)), Outcome::Changed, [110, 106, 150, 202, 220]);
         assert_eq!((fold.sources(), fold.last.l2_epoch), ((Some("b"), Some("b")), 0));
     }
-    check(view(0, 106, 150, 202, 202)); // no peers: unsafe is safe
     check(view(0, 80, 150, 150, 220)); // derives again after a restart
     check(view(0, 104, 150, 196, 220)); // safe alone went back
     let mut other = view(0, 106, 150, 202, 220);

@@ -29,7 +29,8 @@ fn what_was_reached_on_a_branch_that_we_never_saw_is_no_vote() {
     fold.node(of("a", view(0, 98, 150, 190, 215)), Outcome::Changed, served);
     fold.node(of("b", view(0, 101, 150, 196, 215)), Outcome::Unchanged, served);
     fold.node(of("c", view(0, 101, 150, 196, 215)), Outcome::Unchanged, served);
-    fold.l1(1, 110, Outcome::Changed, [110, 98, 150, 190, 215]);
+    // The tip's origin is gone as well, and no lower tip is known to rest on this L1.
+    fold.l1(1, 110, Outcome::Changed, [110, 98, 150, 190, 190]);
     fold.node(of("a", view(1, 110, 150, 204, 216)), Outcome::Waiting(Reason::Outvoted), [110, 98, 150, 190, 216]);
     fold.node(of("b", view(1, 110, 150, 204, 216)), Outcome::Changed, [110, 110, 150, 204, 216]);
 }

@@ -1,0 +1,130 @@
+//! Who trails the others, and for whom the others wait. Limits are in time: an L1 block takes 0.2 s to 150 s.
+
+use std::time::Duration;
+
+use rollup::L1BlockRef;
+use tokio::time::Instant;
+
+use super::{StatusTracker, l2::MAX_DRIFT};
+use crate::{Bug, HeldBack, L2View, Layer, SourceName};
+
+/// By how many seconds of L1 a source may have derived less than the others before another speaks for it: proxyd's limit
+/// of ten blocks.
+const MAX_L1_LAG: u64 = 120;
+
+/// How long a source may take to reach a tip that another told of, and how often it speaks meanwhile.
+const REACHES_WITHIN: Duration = Duration::from_secs(2);
+const REACHES_IN: u32 = 2;
+
+/// How many seconds a tip may be ahead of the clock to be a lead.
+const AHEAD: u64 = 2;
+
+/// A source that has not reached yet what another said.
+#[derive(Clone, Debug)]
+pub(super) struct Chase {
+    source: SourceName,
+    leader: SourceName,
+    tip: u64,
+    since: Instant,
+    words: u32,
+}
+
+impl StatusTracker {
+    /// Notes who is to reach the tip of this view, and whether its source has reached another's.
+    pub(super) fn note_lead(&mut self, view: &L2View) {
+        let Some(now) = self.nodes.now() else { return };
+        let tip = view.tip.unsafe_l2.number;
+        if view.is_set() {
+            for chase in self.chases.iter_mut().filter(|chase| chase.source == view.source) {
+                chase.words += 1;
+            }
+            self.chases.retain(|chase| chase.source != view.source || chase.tip > tip);
+        }
+        if !self.leads(view) {
+            return;
+        }
+        let behind = |other: &&L2View| {
+            other.source != view.source && other.profile == view.profile && other.tip.unsafe_l2.number < tip
+        };
+        for other in self.nodes.heard_within(self.rules.fresh_for).filter(behind) {
+            if !self.chases.iter().any(|chase| chase.source == other.source && chase.leader == view.source) {
+                let (source, leader) = (other.source.clone(), view.source.clone());
+                self.chases.push(Chase { source, leader, tip, since: now, words: 0 });
+            }
+        }
+    }
+
+    /// Whether the others are to reach its tip: it is on the chain served and not ahead of the clock.
+    fn leads(&self, view: &L2View) -> bool {
+        let on_chain = |safe| view.derived.safe.id() == safe || view.at_safe == Some(safe);
+        self.is_sound(view)
+            && view.tip.unsafe_l2.timestamp <= view.unix.as_secs().saturating_add(AHEAD)
+            && self.floor().is_none_or(|floor| on_chain(floor.safe.id()))
+    }
+
+    /// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
+    /// `current_l1`, and would stop a batcher.
+    pub(super) fn is_tip_behind(&self, view: &L2View, peers: &[&L2View]) -> bool {
+        let now = self.nodes.now();
+        let leads = |chase: &Chase| {
+            let leader = peers.iter().find(|peer| peer.source == chase.leader);
+            leader.is_some_and(|leader| leader.tip.unsafe_l2.number >= chase.tip && self.leads(leader))
+        };
+        let late = |chase: &&Chase| {
+            chase.source == view.source
+                && chase.words >= REACHES_IN
+                && now.is_some_and(|now| now >= chase.since + REACHES_WITHIN)
+                && leads(chase)
+        };
+        let trails = self.chases.iter().any(|chase| late(&chase)) && !Bug::LonelyVoice.bites();
+        trails || drifted(view) && !peers.iter().all(|peer| drifted(peer))
+    }
+
+    /// Whether a source has derived less than most of its peers.
+    pub(super) fn is_derived_behind(&self, view: &L2View, peers: &[&L2View]) -> bool {
+        let trails = |of: fn(&L2View) -> u64| {
+            let mut all: Vec<_> = peers.iter().map(|peer| of(peer)).collect();
+            all.sort_unstable();
+            self.l1_seconds(of(view), all[all.len() / 2], view) > MAX_L1_LAG
+        };
+        trails(|view| view.derived.current_l1.number) || trails(|view| view.derived.safe.l1_origin.number)
+    }
+
+    /// The seconds between two heights of our L1; with an unknown lower one at least those that the refs tell.
+    fn l1_seconds(&self, from: u64, to: u64, view: &L2View) -> u64 {
+        let Some(l1) = self.l1.as_ref().filter(|_| from < to) else { return 0 };
+        let known = |number| {
+            let old = view.old_l1.iter().find(|block| block.number == number).copied();
+            l1.refs.at(number).or(old)
+        };
+        let time = |block: Option<L1BlockRef>, or: L1BlockRef| block.unwrap_or(or).timestamp;
+        time(known(to), l1.head()).saturating_sub(time(known(from), l1.refs.first()))
+    }
+
+    /// Names who answers and holds the others back: the derivers without whom `current_l1` would be further.
+    pub(super) fn note_held_back(&mut self) {
+        let Some(now) = self.nodes.now() else { return };
+        let voters: Vec<_> = self.sound().filter(|view| view.counts()).collect();
+        let furthest = voters.iter().map(|view| view.derived.current_l1.number).max().unwrap_or_default();
+        let late = |view: &&&L2View| self.l1_seconds(view.derived.current_l1.number, furthest, view) > MAX_L1_LAG;
+        let late: Vec<_> = voters.iter().filter(late).map(|view| view.source.clone()).collect();
+        // While most have gone on, nobody waits for the rest.
+        let waits = self.nodes.quorate && late.len() * 2 >= voters.len();
+        let since = |source: &SourceName| {
+            let known = self.held_back.iter().find(|known| known.layer == Layer::L2 && known.source == *source);
+            known.map_or(now, |known| known.since)
+        };
+        let late = late.into_iter().filter(|_| waits);
+        let l2 = late.map(|source| HeldBack { layer: Layer::L2, since: since(&source), source });
+        let l1 = self.l1.as_ref().and_then(|l1| l1.held_back.clone());
+        let all: Vec<_> = l1.into_iter().chain(l2).collect();
+        if *self.held_back != *all {
+            self.held_back = all.into();
+        }
+    }
+}
+
+/// Whether the tip is so old that it tells of no sequencer.
+fn drifted(view: &L2View) -> bool {
+    view.tip.unsafe_l2.timestamp.saturating_add(MAX_DRIFT) < view.unix.as_secs()
+}
