@@ -373,6 +373,10 @@ impl Plan {
             ..base()
         };
         self.shape.max_head_age = 300.max(25 * slot / 1000);
+        if slot > 12_000 {
+            // Nothing would be confirmed before it is too old.
+            self.shape.confs = 0;
+        }
         // A run has forty L1 blocks at least; what happens takes as long as they do.
         let scale = (slot / 1000).div_ceil(15).max(1);
         (self.shape.healed, self.shape.length) = (HEALED * scale, 600 * scale);

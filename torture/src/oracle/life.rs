@@ -130,6 +130,9 @@ impl Life {
         };
         let confirmed = since + within + NEWS + (rig.shape.confs + 1) * rig.shape.l1_millis();
         ensure!(!status.head_l1.hash.is_zero() || now < confirmed, "enough servers are well, and nothing is known");
+        if status.head_l1.hash.is_zero() {
+            return Ok(());
+        }
         let tip = behind(status, |status| status.unsafe_l2.id());
         // Nor is the tip that it brought back.
         let tip_within = TIP + late + l1_within.saturating_sub(NEWS);

@@ -159,7 +159,7 @@ impl Oracle {
             last: None,
             disputed: None,
             misled: false,
-            max_hold: rig.shape.max_hold * 1000,
+            max_hold: (rig.shape.max_hold * 1000).max(if rig.shape.is_undated() { life::doubt(rig) } else { 0 }),
             max_head_age: rig.shape.max_head_age * 1000,
             recovered_at: rig.shape.healed * 1000 + recovery(rig),
             recorded: None,
