@@ -61,7 +61,7 @@ async fn labels_follow_the_head_that_begins_an_epoch() {
 async fn labels_keep_the_pace_of_the_chain() {
     for (kind, block_time, most) in BOTH.into_iter().flat_map(|kind| [(kind, 1, 4), (kind, 2, 6), (kind, 4, 12)]) {
         let mut plan = Plan { age: 600, ..Plan::new(kind) };
-        (plan.params.l1_block_time, plan.params.epoch_length) = (block_time, 1);
+        (plan.params.l1_block_time, plan.params.epoch_length) = (Duration::from_secs(block_time), 1);
         let mut rig = Rig::live_with(plan).await;
         rig.run(60).await;
         let (asked, head) = (rig.node.requests().values().sum::<u64>(), rig.true_head().number);

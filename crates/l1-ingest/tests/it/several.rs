@@ -149,14 +149,14 @@ impl fmt::Debug for Several {
 }
 
 fn default() -> Params {
-    Params { l2_block_time: 600, ..Params::default() }
+    Params { l2_block_time: Duration::from_secs(600), ..Params::default() }
 }
 
 /// What an endpoint goes through while it is gone is no new absence: stall 5 s, calls 4 s, absent after 6 s.
 #[tokio::test(start_paused = true)]
 async fn of_three_one_refuses_one_hangs_and_the_third_goes_on_within_ten_seconds() {
     for kind in BOTH {
-        let params = Params { l1_block_time: 1, ..default() };
+        let params = Params { l1_block_time: Duration::from_secs(1), ..default() };
         let mut several = Several::new(kind, 3, params, 100, |config, options| {
             config.stall_timeout = 5 * SECOND;
             config.absent_after = 6 * SECOND;
@@ -184,7 +184,7 @@ async fn of_three_one_refuses_one_hangs_and_the_third_goes_on_within_ten_seconds
 #[tokio::test(start_paused = true)]
 async fn on_a_slow_l1_nobody_live_is_absent_and_the_head_is_confirmed() {
     for kind in BOTH {
-        let params = Params { l1_block_time: 150, ..default() };
+        let params = Params { l1_block_time: Duration::from_secs(150), ..default() };
         let mut several = Several::new(kind, 2, params, 3000, |config, _| {
             config.epoch_poll_interval = Some(600 * SECOND);
         });
@@ -336,7 +336,7 @@ async fn finality_below_the_refs_moves() {
 #[tokio::test(start_paused = true)]
 async fn on_a_fast_l1_nobody_is_said_to_lag() {
     for kind in BOTH {
-        let params = Params { l1_block_time: 1, ..default() };
+        let params = Params { l1_block_time: Duration::from_secs(1), ..default() };
         let mut several = Several::live_with(kind, 3, params, 100).await;
         several.run(10).await;
         let changes = several.changes;

@@ -13,7 +13,8 @@ use upstream::{Endpoint, Options, tls_config};
 /// A quarter of stall 5 s, calls 4 s and absent after 6 s, where 10 s are due.
 #[tokio::test]
 async fn of_three_one_refuses_one_hangs_and_the_third_goes_on() {
-    let params = Params { l1_block_time: 1, l2_block_time: 600, ..Params::default() };
+    let params =
+        Params { l1_block_time: Duration::from_secs(1), l2_block_time: Duration::from_secs(600), ..Params::default() };
     let world = World::new(params);
     world.advance(Duration::from_secs(params.genesis_time + 100));
     let nodes: Vec<_> = (0..3).map(|_| Node::new(world.clone(), Role::L1)).collect();
