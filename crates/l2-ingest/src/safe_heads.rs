@@ -47,6 +47,8 @@ pub(crate) struct SafeHeads {
     seen: Option<Seen>,
     /// Oldest first; complete from the first L1 block here to the one below where all is done.
     known: Arc<[SafeHead]>,
+    /// Whether that is but our own newest record, by which the node was joined: its database may lack it.
+    is_ours: bool,
 }
 
 /// What has been seen of the node since its `current_l1` last went back.
@@ -93,7 +95,15 @@ enum Setback {
 impl SafeHeads {
     /// Nothing is known of this node yet.
     pub(crate) fn new(name: SourceName, rollup: Arc<RollupConfig>, recorded: Recorded) -> Self {
-        Self { name, rollup, recorded, alternation: Alternation::default(), seen: None, known: Arc::from([]) }
+        Self {
+            name,
+            rollup,
+            recorded,
+            alternation: Alternation::default(),
+            seen: None,
+            known: Arc::from([]),
+            is_ours: false,
+        }
     }
 
     /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
@@ -143,7 +153,7 @@ impl SafeHeads {
             Some((Went::Elsewhere, _)) => return nothing,
             Some((Went::Back, _)) | None => {
                 let Some(left) = self.take_left(safe, l1).await else { return nothing };
-                self.known = left;
+                (self.known, self.is_ours) = (left, false);
                 begun
             }
         };
@@ -155,7 +165,8 @@ impl SafeHeads {
             && ours.l1_block.number < current_l1.number
             && stands(ours.l1_block, l1).await == Some(true)
         {
-            self.known = [ours].into();
+            (self.known, self.is_ours) = ([ours].into(), true);
+            seen.since = said.safe;
         }
         // Its safe head may move while it derives `current_l1`, but not if that was all derived before.
         let is_known = |done: Said| done.current_l1 == current_l1 && (seen.asked || done.safe == said.safe);
@@ -182,10 +193,14 @@ impl SafeHeads {
             return self.known.clone();
         }
         let genesis = (seen.since == genesis).then_some(genesis);
+        let newest = newest.filter(|_| !self.is_ours);
         let bottom = Bottom { newest, done: seen.done, since: seen.since, recorded: ours, genesis, served };
         let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
-            Ok(records) => {
+            Ok(mut records) => {
+                if self.is_ours && records.last() == self.known.last() {
+                    records.pop();
+                }
                 self.seen = Some(Seen { asked: true, ..seen });
                 self.advance(said, records);
                 self.known.clone()
@@ -251,6 +266,7 @@ impl SafeHeads {
             seen.done = Some(said);
         }
         if !newer.is_empty() {
+            self.is_ours = false;
             let forget = (self.known.len() + newer.len()).saturating_sub(MAX_KEPT);
             self.known = self.known.iter().copied().chain(newer.into_iter().rev()).skip(forget).collect();
         }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use alloy_primitives::B256;
 use devnet::{Answer, Node, Params, Requests, Role, RpcError, World};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use upstream::{Endpoint, Options, tls_config};
 
@@ -430,6 +431,10 @@ async fn what_is_recorded_joins_what_a_node_says_after_it_went_back() {
     tokio::time::advance(UNSEEN).await;
     rig.check((170, 66), 0, &RECORDS[5..]).await;
     rig.check((180, 66), 0, &RECORDS[5..]).await;
+    // One that has a new database says what comes from then on.
+    rig.edit(|story| story.records = vec![(183, 70), (185, 73)]);
+    rig.check((186, 73), 3, &[(125, 66), (183, 70), (185, 73)]).await;
+    rig.check((190, 73), 0, &[(125, 66), (183, 70), (185, 73)]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -459,13 +464,10 @@ async fn what_is_recorded_does_not_join_what_it_may_not() {
         challenge_window: 1,
         resolve_window: 1,
     };
-    let edits: [Box<dyn Fn(&mut RollupConfig)>; 2] = [
-        Box::new(move |rollup| rollup.alt_da = Some(alt_da.clone())),
-        Box::new(|rollup| rollup.interop_time = Some(0)),
-    ];
-    for edit in edits {
+    for (alt_da, interop_time) in [(Some(alt_da), None), (None, Some(0))] {
         let mut rig = gone_back(58).await;
-        edit(Arc::make_mut(&mut rig.rollup));
+        let rollup = Arc::make_mut(&mut rig.rollup);
+        (rollup.alt_da, rollup.interop_time) = (alt_da, interop_time);
         let left = [record(ONE_L1, (118, 58), 0)];
         rig.begin_anew(|recorded| recorded.left(left.into(), Duration::ZERO));
         rig.check((119, 58), 0, &[]).await;
@@ -579,4 +581,212 @@ async fn heads_of_one_node_do_not_alternate() {
     let mut several = Alternation::default();
     let news: Vec<_> = (0..20).map(|step| several.hear((100, 50 + step % 2), now)).collect();
     assert_eq!(news.iter().filter(|is_news| **is_news).count(), 1, "told once");
+}
+
+/// A node that derives, is reset, loses its database for a while and follows a reorg, and us, who are not always there.
+struct Life {
+    rng: StdRng,
+    /// The number of the safe head that each L1 block has brought.
+    truth: Vec<Record>,
+    /// What the node has recorded of that.
+    database: Vec<Record>,
+    records: bool,
+    current_l1: u64,
+    /// Below this the node's safe head does not fall.
+    finalized: u64,
+    l1: Fork,
+    /// What we have recorded: the last interval.
+    ours: (Vec<SafeHead>, u64),
+    /// When anything was known last.
+    watched: Instant,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut life = Self {
+            rng: StdRng::seed_from_u64(seed),
+            truth: vec![(90, 50)],
+            database: vec![(90, 50)],
+            records: true,
+            current_l1: 100,
+            finalized: 50,
+            l1: ONE_L1,
+            ours: (Vec::new(), 0),
+            watched: Instant::now(),
+        };
+        life.grow(91);
+        life
+    }
+
+    /// Batches from this L1 block on.
+    fn grow(&mut self, from: u64) {
+        self.truth.retain(|(number, _)| *number < from);
+        for number in from..600 {
+            if self.rng.random_ratio(1, 4) {
+                let safe = self.truth.last().unwrap().1 + self.rng.random_range(1..4);
+                self.truth.push((number, safe));
+            }
+        }
+    }
+
+    fn at(&self, number: u64) -> Record {
+        *self.truth.iter().rfind(|(at, _)| *at <= number).unwrap()
+    }
+
+    /// Everything below this is derived, and recorded if there is a database.
+    fn derive(&mut self, blocks: u64) {
+        for number in self.current_l1..self.current_l1 + blocks {
+            let (at, safe) = self.at(number);
+            if at == number && safe > self.finalized && self.records {
+                self.database.retain(|(known, _)| *known != number);
+                self.database.push((at, safe));
+                self.database.sort_unstable();
+            }
+        }
+        self.current_l1 += blocks;
+        self.finalized = self.finalized.max(self.at(self.current_l1 - 1).1);
+    }
+
+    /// Back, and no further than to what is final.
+    fn reset(&mut self) {
+        if self.current_l1 <= 95 {
+            return;
+        }
+        let back = self.rng.random_range(1..15).min(self.current_l1 - 91);
+        let up_to = self.rng.random_range(self.current_l1 - back..self.current_l1);
+        let finalized = self.at(up_to).1;
+        self.current_l1 -= back;
+        self.finalized = finalized;
+        self.database.retain(|(_, safe)| *safe <= finalized);
+    }
+
+    /// Unseen by us, it may have been without its database.
+    fn unseen(&mut self) {
+        for _ in 0..3 {
+            self.records = self.rng.random();
+            self.reset();
+            let blocks = self.rng.random_range(1..25);
+            self.derive(blocks);
+        }
+        self.records = true;
+        self.reset();
+    }
+
+    fn step(&mut self, rig: &mut Rig) -> &'static str {
+        match self.rng.random_range(0..14) {
+            0 | 1 => {
+                self.reset();
+                "reset"
+            }
+            2 => {
+                self.records ^= true;
+                self.reset();
+                "database"
+            }
+            3 => {
+                let left = self.ours.0.clone().into();
+                let blocks = self.rng.random_range(0..6);
+                self.derive(blocks);
+                let unwatched = self.watched.elapsed() + Duration::from_secs(40);
+                rig.begin_anew(|recorded| recorded.left(left, unwatched));
+                "a start"
+            }
+            4 => {
+                let left = self.ours.0.clone().into();
+                self.unseen();
+                rig.begin_anew(|recorded| recorded.left(left, Duration::from_secs(60)));
+                "a late start"
+            }
+            5 => {
+                self.unseen();
+                "unseen"
+            }
+            6 if self.l1 == ONE_L1 && self.rng.random_ratio(1, 3) => {
+                let fork = (self.current_l1 - self.rng.random_range(0..6)).max(95);
+                self.l1 = (fork, 1);
+                self.grow(fork);
+                self.database.retain(|(number, _)| *number < fork);
+                self.ours.0.retain(|record| record.l1_block.number < fork);
+                self.ours.1 = self.ours.1.min(fork - 1);
+                self.current_l1 = self.current_l1.clamp(95, fork);
+                self.finalized = self.at(fork - 1).1;
+                if self.rng.random() {
+                    self.reset();
+                }
+                "reorg"
+            }
+            _ => {
+                let blocks = self.rng.random_range(0..5);
+                self.derive(blocks);
+                "derives"
+            }
+        }
+    }
+
+    /// What its status says is safe: it may be about to derive `current_l1`, or have done so.
+    fn safe(&mut self) -> u64 {
+        let below = self.at(self.current_l1 - 1).1.max(self.finalized);
+        let here = self.at(self.current_l1).1.max(self.finalized);
+        if self.rng.random() { here } else { below }
+    }
+
+    /// Records a claim as the database does, and says whether it left no gap.
+    fn record(&mut self, claim: &[SafeHead]) -> bool {
+        let Some(first) = claim.first().map(|record| record.l1_block.number) else { return true };
+        let joins = self.ours.0.is_empty() || first <= self.ours.1 + 1;
+        let (known, to) = if joins { std::mem::take(&mut self.ours) } else { (Vec::new(), 0) };
+        let newer = claim.iter().filter(|record| known.is_empty() || record.l1_block.number > to);
+        self.ours = (known.iter().chain(newer).copied().collect(), to.max(self.current_l1 - 1));
+        joins
+    }
+}
+
+/// Whatever happens, everything that is said to be known is true; and there is no gap but where it is the node's.
+#[tokio::test(start_paused = true)]
+async fn what_is_known_is_true() {
+    let (mut known_of, mut gaps, mut joined) = (0, 0, 0);
+    for seed in 0..80 {
+        let mut life = Life::new(seed);
+        let mut rig = Rig::new(&[]).await;
+        let mut story = Vec::new();
+        // Whether anything happened since the last claim that may leave a gap.
+        let mut excused = false;
+        for _ in 0..50 {
+            let what = life.step(&mut rig);
+            story.push((what, life.current_l1, life.records));
+            if matches!(what, "unseen" | "a late start") {
+                tokio::time::advance(UNSEEN).await;
+            }
+            excused |= matches!(what, "unseen" | "database" | "a late start") || !life.records;
+            let lacks = |ours: &SafeHead| {
+                let number = ours.l1_block.number;
+                number < life.current_l1 && !life.database.iter().any(|known| known.0 == number)
+            };
+            excused |= life.ours.0.last().is_some_and(lacks);
+            let safe = life.safe();
+            rig.edit(|story| {
+                (story.theirs, story.ours) = (life.l1, life.l1);
+                story.records = if life.records { life.database.clone() } else { Vec::new() };
+                story.recorded = life.ours.0.last().copied();
+            });
+            let known = rig.known(life.current_l1, safe).await;
+            for number in known.first().map_or(0..0, |first| first.l1_block.number..life.current_l1) {
+                let truth = record(life.l1, life.at(number), 0);
+                let found = known.iter().rfind(|record| record.l1_block.number <= number);
+                assert_eq!(found, Some(&truth), "seed {seed}, at {number}: {story:?}");
+                known_of += 1;
+            }
+            if !known.is_empty() {
+                life.watched = Instant::now();
+            }
+            let had = life.ours.0.last().copied();
+            let joins = life.record(&known);
+            assert!(joins || excused, "seed {seed}, a gap: {story:?} {known:?}, {had:?} to {}", life.ours.1);
+            gaps += u64::from(!joins);
+            joined += u64::from(joins && !known.is_empty() && known.first() == had.as_ref());
+            excused &= known.is_empty();
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
+    assert!(known_of > 2_000 && gaps > 20 && joined > 100, "{known_of} known, {gaps} gaps, {joined} joined");
 }
