@@ -80,11 +80,11 @@ impl OpStatus {
         let mut tasks: JoinSet<eyre::Result<()>> = JoinSet::new();
         // Without the others the publisher comes to its end, and nothing that was decided is lost.
         if let Some(publisher) = parts.pop() {
-            tasks.spawn(publisher.map(|ended| Ok(ended?)));
+            tasks.spawn(publisher);
         }
         for part in parts {
             let stop = stop.clone();
-            tasks.spawn(async move { Ok(stop.run_until_cancelled_owned(part).await.transpose().map(drop)?) });
+            tasks.spawn(async move { stop.run_until_cancelled_owned(part).await.transpose().map(drop) });
         }
         tasks.spawn(stop.clone().run_until_cancelled_owned(readiness::watch(snapshots, clock, limits)).map(|_| Ok(())));
         if let Some(metrics) = metrics {
