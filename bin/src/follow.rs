@@ -101,11 +101,8 @@ where
     for (index, node) in config.l2.nodes.iter().enumerate() {
         let pace = Some(config.l2.node_poll_interval);
         let source = l2_config(config, &node.endpoint, pace, ours.clone(), index as u64 + 2);
-        let node = l2_ingest::Node {
-            current_l1: node.current_l1,
-            follower: node.follower,
-            safe_heads: recorded.clone(),
-        };
+        let node =
+            l2_ingest::Node { current_l1: node.current_l1, follower: node.follower, safe_heads: recorded.clone() };
         sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
     }
     if let Some(client) = &config.l2.execution_client {
