@@ -99,7 +99,7 @@ impl Life {
             outdated_for(of(status), of, rig, at).as_millis() as u64
         };
         let newest = rig.world.read(|chains| chains.head_l1());
-        let unsettled = now < self.reorged + NEWS;
+        let unsettled = now < self.reorged + rig.shape.l1_millis() + NEWS;
         if let Answered::Status(status) = answer
             && !status.head_l1.hash.is_zero()
         {

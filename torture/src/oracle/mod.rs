@@ -266,16 +266,17 @@ impl Oracle {
         let truth = Truth::of(rig);
         let unconfirmed = self.evidence.l1_unconfirmed(status.head_l1.id(), &truth);
         ensure!(unconfirmed <= MAX_AGE + SLACK, "head_l1 is served that nobody has shown for {unconfirmed} ms");
-        let tip = |_: &evidence::NodeSeat, said: &SyncStatus| {
-            said.unsafe_l2.hash == status.unsafe_l2.hash || said.safe_l2.hash == status.safe_l2.hash
-        };
-        let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
-        ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
-        let derived = |seat: &evidence::NodeSeat, said: &SyncStatus| {
+        // Where nothing newer is known to be true, what is final stands for it.
+        let is_safe = |seat: &evidence::NodeSeat, said: &SyncStatus| {
             let safe = status.safe_l2.hash;
             said.safe_l2.hash == safe || seat.origin && said.finalized_l2.hash == safe
         };
-        let said = self.evidence.last_said(derived).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
+        let tip = |seat: &evidence::NodeSeat, said: &SyncStatus| {
+            said.unsafe_l2.hash == status.unsafe_l2.hash || is_safe(seat, said)
+        };
+        let said = self.evidence.last_said(tip).unwrap_or_default().max(self.evidence.started);
+        ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
+        let said = self.evidence.last_said(is_safe).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
         let held = now - said;
         ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);

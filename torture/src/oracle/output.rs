@@ -21,7 +21,8 @@ pub struct Asked {
 
 /// An error: "not found" is said of what is not due yet alone, by the clock of the server.
 pub fn refused(asked: &Asked, error: &str, unix: u64, rig: &Rig) -> Result<()> {
-    let due = rig.shape.params.l2_due(asked.number).as_secs();
+    let due = rig.shape.params.l2_due(asked.number);
+    let due = due.as_secs() + u64::from(due.subsec_nanos() > 0);
     ensure!(due > unix || !error.contains("not found"), "output {} is due since {due}: {error}", asked.number);
     Ok(())
 }
