@@ -90,8 +90,8 @@ pub struct StatusTracker {
     served: Option<Served>,
     /// Whether `served` rests on L1 blocks that `l1` no longer has: then the pair stays whole until both change.
     orphaned: bool,
-    /// The L1 chain that the last reorg left.
-    left: Option<Arc<Chain>>,
+    /// The L1 chains that the last reorgs left, newest last.
+    left: VecDeque<Arc<Chain>>,
     retained: Ring,
     waiting: VecDeque<L2View>,
     /// What sources claimed to be final before our L1 bore it out, oldest first.
@@ -188,7 +188,7 @@ impl StatusTracker {
             l1: None,
             served: None,
             orphaned: false,
-            left: None,
+            left: VecDeque::new(),
             retained: Ring::default(),
             waiting: VecDeque::new(),
             claims: VecDeque::new(),
@@ -340,7 +340,7 @@ impl StatusTracker {
     /// Whether the L1 origin of this block is no longer on our L1, be it that our L1 has become shorter.
     fn took_away(&self, l1: &L1View, block: &L2BlockRef) -> bool {
         let origin = block.l1_origin;
-        let left = || origin.number > l1.head().number && self.left.as_ref().is_some_and(|left| left.contains(origin));
+        let left = || origin.number > l1.head().number && self.left.iter().any(|left| left.contains(origin));
         (l1.refs.at(origin.number).is_some_and(|ours| ours.hash != origin.hash) || left()) && !Bug::OrphanedTip.bites()
     }
 

@@ -7,6 +7,9 @@ use rollup::{BlockId, L1BlockRef};
 use super::{DerivedBy, Outcome, Served, StatusTracker, Taken, in_order, l2::Verdict, origins, votes::Ballot};
 use crate::{Bug, Derived, Heard, L1View, Layer, Place, Reason, within_conf_depth};
 
+/// How many chains that L1 left are remembered.
+const MAX_LEFT: usize = 8;
+
 impl StatusTracker {
     pub(super) fn on_l1(&mut self, mut view: L1View) -> Outcome {
         self.nodes.tick(view.head_confirmed);
@@ -34,7 +37,10 @@ impl StatusTracker {
         let unseen = self.l1.as_ref().map(|known| known.head().number).filter(|_| self.orphans_words(&view));
         self.doubts_on(&view, fork.or(unseen));
         if reorg.is_some() {
-            self.left = self.l1.as_ref().map(|known| known.refs.clone());
+            self.left.extend(self.l1.as_ref().map(|known| known.refs.clone()));
+            if self.left.len() > MAX_LEFT {
+                self.left.pop_front();
+            }
         }
         self.l1 = Some(view);
         if reorg.is_some() { self.on_reorg() } else { self.settle() }

@@ -137,12 +137,12 @@ impl StatusTracker {
         }
         let finalized = &view.derived.finalized;
         let Some(l1) = &self.l1 else { return Verdict::Queue(Reason::NoL1) };
+        let Ok(derived_by) = self.derived_by(view) else { return Verdict::Hold(Reason::SafeUnchangedSinceReorg) };
         let confs = if Bug::ConfDepth.bites() { 0 } else { self.rules.l1_confs };
         let resolved = match place(view, l1, confs) {
             Ok(resolved) => resolved,
             Err(verdict) => return verdict,
         };
-        let Ok(derived_by) = self.derived_by(view) else { return Verdict::Hold(Reason::SafeUnchangedSinceReorg) };
         let mut taken = Box::new(Taken {
             derived: view.derived,
             current_l1: resolved,

@@ -312,3 +312,26 @@ fn an_invalidated_block_is_not_held() {
         }
     }
 }
+
+/// A tip stays away after a second reorg too, to a chain too short to have a block at its origin's height.
+#[test]
+fn a_tip_of_a_chain_left_before_the_last_one_is_not_served() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 96, 150, 180, 190), Outcome::Changed, [110, 96, 150, 180, 190]);
+    fold.node(view(0, 96, 150, 180, 216), Outcome::Changed, [110, 96, 150, 180, 216]);
+    fold.l1(1, 109, Outcome::Changed, [109, 96, 150, 180, 190]);
+    fold.l1(2, 105, Outcome::Changed, [105, 96, 150, 180, 190]);
+    fold.node(view(0, 96, 150, 180, 216), Outcome::Confirmed, [105, 96, 150, 180, 190]);
+}
+
+/// While a safe head is doubted that is the reason told, whatever confirmations it lacks: such a hold has no limit.
+#[test]
+fn a_doubt_is_told_before_a_lack_of_confirmations() {
+    let mut fold = Fold::new(Rules { l1_confs: 8, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(labels(0, 150, 190, 198), Outcome::Changed, [110, 95, 150, 190, 198]);
+    fold.l1(1, 111, Outcome::Changed, [111, 75, 150, 150, 198]);
+    fold.node(labels(1, 150, 210, 216), DOUBTED, [111, 75, 150, 150, 216]);
+    assert_eq!(fold.last.held.map(|held| held.reason), Some(Reason::SafeUnchangedSinceReorg));
+}
