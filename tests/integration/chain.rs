@@ -200,14 +200,18 @@ async fn is_passed_on(profile: Profile) -> eyre::Result<()> {
     let truth = profile.truth(&chains);
     assert!(truth.safe_l2.number < before.number);
     for server in &mut servers {
-        server.wait_for(&truth).await?;
-    }
-    chains.world.change(|chains| chains.batcher_paused = false);
-    for _ in 0..3 {
-        chains.advance(1);
-        for server in &mut servers {
-            server.wait_for(&profile.truth(&chains)).await?;
+        // The label may have gone back before the reorg was seen: then it is in doubt, and an older one is served.
+        let seen = server.wait_until("the new L1 head", |status| status.head_l1 == truth.head_l1).await?;
+        assert!(seen.safe_l2.number <= truth.safe_l2.number, "{} is an orphan", seen.safe_l2.number);
+        for block in [seen.safe_l2, seen.unsafe_l2] {
+            assert_eq!(chains.world.read(|chains| chains.l2_block(block.number)), Some(block));
         }
+    }
+    // Until the height of the fork is final at the latest.
+    chains.world.change(|chains| chains.batcher_paused = false);
+    chains.advance(PARAMS.finalized_distance + 4);
+    for server in &mut servers {
+        server.wait_for(&profile.truth(&chains)).await?;
     }
     for server in servers {
         server.finish(&Truth::from(&chains.world)).await?;
