@@ -35,7 +35,7 @@ export const REASONS = {
   rewinding: ["hold", "the source derives again from an older L1 block; what it had derived stays served"],
   finalized_behind: ["hold", "the source's finalized head is lower than the one served, which stays"],
   finality_ahead: ["wait", "the source claims L2 finality that our L1 has not finalized yet"],
-  safe_unchanged_since_reorg: ["hold", "the safe label has not changed since an L1 reorg that may have orphaned its batch"],
+  safe_unchanged_since_reorg: ["hold", "the source's safe head may rest on a batch that an L1 reorg took away, and it does not say"],
   l1_label_back: ["hold", "the L1 safe or finalized label moved back without a reorg; the old one stays"],
   disordered: ["refusal", "the source's heads contradict each other"],
   off_schedule: ["refusal", "a head of the source has a timestamp that a block of its number cannot have"],
@@ -44,6 +44,7 @@ export const REASONS = {
   safe_conflict: ["refusal", "the source has another safe block at the height served, without an L1 reorg"],
   finalized_conflict: ["refusal", "the source contradicts the finalized L2 block served"],
   l1_finalized_conflict: ["refusal", "the L1 contradicts the finalized L1 block served"],
+  l1_behind_finalized: ["wait", "the L1 endpoints are behind the finalized L1 block served"],
 };
 
 // Of an endpoint on which what needs it waits.
