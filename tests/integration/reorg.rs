@@ -1,6 +1,8 @@
 //! L1 reorgs and rewinds. Only they take back what was served, and only once each.
 
-use status::Reason;
+use std::time::Duration;
+
+use status::{Clock, Reason};
 use tests::{Harness, Optimism, Truth};
 
 #[derive(Clone, Copy)]
@@ -16,7 +18,11 @@ async fn follow(chains: &Optimism, l1: L1) -> eyre::Result<(Harness, Truth)> {
         L1::Polled => chains.l1.http_url(),
         L1::Subscribed => chains.l1.ws_url(),
     };
-    let mut server = Harness::start(&chains.l2.json, &l1, &chains.l2.node.http_url(), &[]).await?;
+    // The bound of a safe head is a matter of time.
+    let head = chains.l1.rpc.block("latest").await?;
+    let clock = Clock::starting_at(Duration::from_secs(head.timestamp));
+    let l2 = chains.l2.node.http_url();
+    let mut server = Harness::with_clock(&chains.l2.json, &["--l1", &l1, "--l2", &l2], clock).await?;
     for _ in 0..6 {
         server.wait_for(&chains.status().await?).await?;
         chains.advance(1).await?;
@@ -83,7 +89,35 @@ async fn a_rollback_is_noticed_once_other_blocks_stand_there() -> eyre::Result<(
     server.finish(&truth).await
 }
 
-/// A server that has just started has no older view to fall back to: L1 and L2 change together, or not at all.
+/// The execution client's labels stand still, as on a chain that batches every few hours: a reorg above the block at which
+/// they were first seen, or a rollback, takes nothing from them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_label_that_stands_still_is_not_doubted() -> eyre::Result<()> {
+    let chains = Optimism::start().await?;
+    let (mut server, mut truth) = follow(&chains, L1::Subscribed).await?;
+    let labels = server.status().await?;
+    chains.l1.mine(3).await?;
+    for rolls_back in [false, true] {
+        server.announce_reorg();
+        if rolls_back {
+            chains.l1.roll_back(1).await?;
+            chains.l1.mine(2).await?;
+        } else {
+            chains.l1.reorg(1).await?;
+        }
+        truth.note(&chains.l1.rpc, &chains.l2).await?;
+        let head = chains.l1.rpc.block("latest").await?;
+        let seen = server.wait_until("the new L1 head", |status| status.head_l1 == head).await?;
+        assert_eq!(
+            (seen.current_l1, seen.safe_l2, seen.unsafe_l2),
+            (labels.current_l1, labels.safe_l2, labels.unsafe_l2)
+        );
+        server.wait_for_snapshot("nothing is held", |snapshot| snapshot.held.is_none()).await?;
+    }
+    server.finish(&truth).await
+}
+
+/// A server that has just started has no older view to fall back to: what is final stands for safe until the label moves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_to_fall_back_to() -> eyre::Result<()> {
     let chains = Optimism::start().await?;
@@ -95,9 +129,9 @@ async fn nothing_to_fall_back_to() -> eyre::Result<()> {
 
     server.announce_reorg();
     chains.l1.reorg(4).await?;
-    server.wait_for_snapshot("the pair held", |snapshot| snapshot.l2_reason.is_some()).await?;
-    let during = server.status().await?;
-    assert_eq!((during.head_l1, during.safe_l2), (before.head_l1, before.safe_l2));
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
+    let during = server.wait_until("another L1", |status| status.head_l1.hash != before.head_l1.hash).await?;
+    assert_eq!((during.safe_l2, during.current_l1.id()), (before.finalized_l2, before.finalized_l2.l1_origin));
     chains.l2.settle(&chains.l1.rpc).await?;
     chains.advance(3).await?;
     truth.note(&chains.l1.rpc, &chains.l2).await?;

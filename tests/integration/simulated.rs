@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use devnet::{Faults, Heads, Label, Lies, Params, Requests};
 use rollup::{L1BlockRef, SyncStatus};
-use status::{Layer, Reason};
+use status::{Clock, Layer, Reason};
 use tests::{Harness, Simulated, Truth};
 
 pub(crate) const PARAMS: Params = Params {
@@ -216,7 +216,11 @@ async fn a_sequencer_that_changes_its_mind() -> eyre::Result<()> {
 /// A shorter L1 is an L1 like any other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reorg_to_a_shorter_chain() -> eyre::Result<()> {
-    let (chains, mut server) = follow(40, &[]).await?;
+    let chains = Simulated::start(PARAMS, 40).await?;
+    let flags = ["--l1", &chains.l1_urls[0], "--l2", &chains.l2_urls[1]];
+    // The bound of a safe head is a matter of time.
+    let clock = Clock::starting_at(chains.world.read(|chains| chains.now()));
+    let mut server = Harness::with_clock(&chains.rollup_json, &flags, clock).await?;
     for _ in 0..8 {
         settle(&chains, &mut server).await?;
         chains.advance(1);

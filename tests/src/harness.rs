@@ -10,7 +10,7 @@ use op_status::{
 };
 use rollup::SyncStatus;
 use serde_json::{Value, json};
-use status::{Layer, Snapshot, Snapshots, SourceState};
+use status::{Clock, Layer, Snapshot, Snapshots, SourceState};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -57,8 +57,16 @@ impl Harness {
     /// # Errors
     /// When the flags are not accepted or the server cannot start.
     pub async fn with_flags(rollup_json: &str, flags: &[&str]) -> eyre::Result<Self> {
+        Self::with_clock(rollup_json, flags, Clock::system()).await
+    }
+
+    /// The same by another clock: one that the chains keep time with.
+    ///
+    /// # Errors
+    /// When the flags are not accepted or the server cannot start.
+    pub async fn with_clock(rollup_json: &str, flags: &[&str], clock: Clock) -> eyre::Result<Self> {
         let folder = TempDir::new()?;
-        let config = config(&folder, rollup_json, flags)?;
+        let config = Config { clock, ..config(&folder, rollup_json, flags)? };
         let server = OpStatus::start(config).await?;
         let (address, snapshots, stop) = (server.local_addr(), server.snapshots(), CancellationToken::new());
         let mut tasks = JoinSet::new();

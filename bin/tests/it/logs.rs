@@ -72,7 +72,7 @@ async fn a_server_at_rest_is_silent_and_tells_each_change_once() {
             client.set(Faults::default());
             server.line("\"live\"").await;
             let told = |part: &str| server.log.iter().filter(|line| line.contains(part)).count();
-            assert_eq!((told("unreachable"), told("L1 reorg")), (1, 1), "{:#?}", server.log);
+            assert_eq!((told("unreachable"), told("\"L1 reorg\"")), (1, 1), "{:#?}", server.log);
             server.log
         })
         .await

@@ -1,11 +1,16 @@
 //! The views that have been published, so that an L1 reorg falls back to the newest one that is still true.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::tracker::Taken;
 
-/// How many changes of the derived half are retained: hours of them, as `current_l1` changes with each L1 block.
-const MAX_RETAINED: usize = 1000;
+/// How many changes of the derived half are retained at least, and for how long: `current_l1` changes with each L1 block, or
+/// with each poll of a fast L1.
+const RETAINED: usize = 1000;
+const RETAINED_FOR: Duration = Duration::from_secs(3600);
+
+/// How many are retained at most.
+const MAX_RETAINED: usize = 5000;
 
 /// Published views, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +24,10 @@ impl Ring {
         if self.views.back().is_some_and(|last| last.derived == view.derived) {
             self.views.pop_back();
         }
+        let now = view.confirmed();
         self.views.push_back(view);
-        if self.views.len() > MAX_RETAINED {
+        let is_old = self.views.front().is_some_and(|oldest| oldest.confirmed() + RETAINED_FOR < now);
+        if self.views.len() > MAX_RETAINED || self.views.len() > RETAINED && is_old {
             self.views.pop_front();
         }
     }

@@ -158,6 +158,11 @@ impl Taken {
         self.derived_by.is_none()
     }
 
+    /// When its derived half was last confirmed.
+    pub(crate) fn confirmed(&self) -> Instant {
+        self.confirmed
+    }
+
     /// The highest L1 block the safe head can have been derived from, as a number.
     fn safe_bound(&self) -> Option<u64> {
         self.derived_by.map_or(Some(self.derived.current_l1.number), |bound| bound.number())

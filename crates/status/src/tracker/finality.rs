@@ -5,8 +5,8 @@ use rollup::L2BlockRef;
 use super::{StatusTracker, Taken, in_order};
 use crate::{Bug, Derived, L2View, Profile, Reason};
 
-/// How many claims of finality may wait for our L1: those of the last minutes, where each L1 block is final soon.
-const MAX_CLAIMS: usize = 64;
+/// How many claims of finality may wait for our L1: those of ten minutes, where each poll finds another.
+const MAX_CLAIMS: usize = 600;
 
 impl StatusTracker {
     /// Keeps a claim of finality that our L1 does not bear out yet: where L1 blocks become final quickly, each claim may
@@ -35,11 +35,12 @@ impl StatusTracker {
     /// The highest earlier claim of the same source that our L1 bears out by now, if it is above what is served.
     pub(super) fn borne_out(&self, taken: &Taken) -> Option<L2BlockRef> {
         let held = self.served.as_ref()?.view.derived.finalized;
+        let bound = self.finality_bound();
         let stands = |claim: &&L2BlockRef| {
             claim.number > held.number
                 && in_order(claim, &taken.derived.safe)
                 && self.canonical(claim.l1_origin, &taken.old_l1)
-                && !self.finality_ahead(claim)
+                && !self.exceeds(claim, || bound)
                 && !self.is_head_denied(&taken.source, claim)
                 && !self.claims.iter().any(|(_, other)| other.number == claim.number && other != *claim)
                 && !self.contradicts_finalized(&Derived { finalized: **claim, ..taken.derived })
@@ -52,16 +53,25 @@ impl StatusTracker {
     /// an origin above its finalized block, or a block above the safe head of the earliest view past that block, which
     /// holds all that was derived up to it.
     pub(super) fn finality_ahead(&self, claim: &L2BlockRef) -> bool {
+        self.exceeds(claim, || self.finality_bound())
+    }
+
+    /// The same with the highest block that our finalized L1 block bears out, where views tell of it.
+    fn exceeds(&self, claim: &L2BlockRef, bound: impl Fn() -> Option<u64>) -> bool {
         let Some(l1) = &self.l1 else { return false };
         if Bug::FinalityAhead.bites() || claim.hash == self.rules.genesis_l2.hash {
             return false;
         }
-        let bound = || self.retained.earliest_past(l1.finalized.number, |view| self.is_true(view));
-        let above_l1 = || {
-            claim.l1_origin.number > l1.finalized.number
-                || bound().is_some_and(|view| view.derived.safe.number < claim.number)
-        };
+        let above_l1 =
+            || claim.l1_origin.number > l1.finalized.number || bound().is_some_and(|safe| safe < claim.number);
         !l1.finalized.is_zero() && above_l1() || self.finalized_by_few(claim)
+    }
+
+    /// The safe head of the earliest view past our finalized L1 block, as a number.
+    fn finality_bound(&self) -> Option<u64> {
+        let finalized = self.l1.as_ref()?.finalized.number;
+        let earliest = self.retained.earliest_past(finalized, |view| self.is_true(view));
+        earliest.map(|view| view.derived.safe.number)
     }
 
     /// Whether it has another finalized block than the one served, or than a node's safe head published before, which

@@ -143,24 +143,32 @@ fn a_fallback_takes_no_tip_below_its_safe_head() {
     fold.l1(0, 111, Outcome::Changed, [111, 108, 150, 206, 215]);
 }
 
-/// A thousand changes of the derived half are remembered, and confirmations are none.
+/// A thousand changes of the derived half are remembered, more of a fast chain, and confirmations are none.
 #[test]
-fn a_fallback_is_found_among_the_last_thousand_changes() {
+fn a_fallback_is_found_among_the_last_changes() {
     #[track_caller]
-    fn check(changes: u64, confirmations: u64, outcome: Outcome, heads: Heads) {
+    fn check(changes: u64, confirmations: u64, seconds: u64, outcome: Outcome, heads: Heads) {
         let mut fold = Fold::new(Rules { interop_time: Some(0), ..Rules::default() });
         fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
         fold.node(view(0, 99, 150, 190, 198), Outcome::Changed, [110, 99, 150, 190, 198]);
         for change in 0..changes + confirmations {
             let mut next = view(0, 108, 150, 206, 215);
             next.derived.local_safe = l2(0, 207 + change.min(changes) % 2);
+            fold.now += Duration::from_secs(seconds);
             fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..next }));
         }
         fold.l1(1, 105, outcome, heads);
     }
-    check(999, 0, Outcome::Changed, [105, 99, 150, 190, 198]);
-    check(999, 9, Outcome::Waiting(Reason::NoViewOnNewL1), [110, 108, 150, 206, 215]);
-    check(9, 999, Outcome::Changed, [105, 99, 150, 190, 198]);
+    let found = [105, 99, 150, 190, 198];
+    let (none, stays) = (Outcome::Waiting(Reason::NoViewOnNewL1), [110, 108, 150, 206, 215]);
+    check(999, 0, 12, Outcome::Changed, found);
+    check(999, 9, 12, none, stays);
+    check(9, 999, 12, Outcome::Changed, found);
+    // An hour of them, at one a second.
+    check(3590, 0, 1, Outcome::Changed, found);
+    check(3610, 0, 1, none, stays);
+    check(4999, 0, 0, Outcome::Changed, found);
+    check(5009, 0, 0, none, stays);
 }
 
 /// What an execution client said while it had to wait is not believed after a reorg: its batch may be gone.
