@@ -14,11 +14,11 @@ trap stop EXIT
 target="${OP_STATUS%/debug/*}"
 CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$target" deploy/package/build dev >"$WORK/build.log"
 deb="$(echo "$target"/packages/op-status_*.deb)"
-install() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$1" </dev/null >"$WORK/apt.log" 2>&1 || fail "$1 cannot be installed"; }
+add() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$1" </dev/null >"$WORK/apt.log" 2>&1 || fail "$1 cannot be installed"; }
 mode() { stat --format '%a %U:%G' "$1"; }
 is() { [ "$1" = "$2" ] || fail "$3: $1, not $2"; }
 
-install "$deb"
+add "$deb"
 is "$(mode /etc/op-status/op-status.toml)" "640 root:op-status" "the configuration"
 is "$(mode /etc/op-status/env)" "600 root:root" "the environment"
 is "$(getent passwd op-status | cut -d : -f 6,7)" "/var/lib/op-status:/usr/sbin/nologin" "the user"
@@ -28,7 +28,7 @@ for page in /usr/share/man/man1/op-status*.1; do
     man --warnings --local-file "$page" 2>"$WORK/man.log" >/dev/null
     [ ! -s "$WORK/man.log" ] || fail "$page is not well formed"
 done
-bash -c 'source /usr/share/bash-completion/completions/op-status; COMP_WORDS=(op-status r) COMP_CWORD=1; _op-status op-status r op-status; [ "${COMPREPLY[*]}" = run ]' ||
+bash -c 'source /usr/share/bash-completion/completions/op-status; COMP_WORDS=(op-status r) COMP_CWORD=1; _op__status op-status r op-status; [ "${COMPREPLY[*]}" = run ]' ||
     fail "bash does not complete"
 if [ -d /run/systemd/system ]; then systemctl is-active --quiet op-status && fail "it runs before it is configured"; fi
 
@@ -80,9 +80,9 @@ id="$(id op-status)"
     . <(sed -n 's/^host: /host=/p' <(rustc --version --verbose))
     PATH="$(.ci/tools cargo-deb):$PATH"
     CARGO_TARGET_DIR="$target/staged" cargo deb --package op-status --no-build --no-strip --target "$host" \
-        --deb-version 0.1.1~test-1 --output "$WORK/newer.deb" --compress-system --quiet
+        --deb-version 0.1.1~test-1 --output "$WORK/newer.deb" --compress-system --quiet >/dev/null
 )
-install "$WORK/newer.deb"
+add "$WORK/newer.deb"
 is "$(dpkg-query --show --showformat '${Version}' op-status)" 0.1.1~test-1 "the version of the package"
 is "$("${root[@]}" grep -c . /etc/op-status/op-status.toml)" 3 "the lines of the configuration"
 is "$(mode /etc/op-status/op-status.toml)" "640 root:op-status" "the configuration"
