@@ -17,7 +17,7 @@ inside=("${root[@]}" unshare --mount sh -euc 'image="$1"; shift
     mount -o remount,bind,ro "$image"
     ! touch "$image/x" 2>/dev/null
     exec env --ignore-environment "$@"' sh "$WORK/image")
-in_image=(chroot --userspec="$user" --groups= "$WORK/image")
+in_image=(/usr/sbin/chroot --userspec="$user" --groups= "$WORK/image")
 
 port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')"
 environment=(OP_STATUS_RPC_ADDR=0.0.0.0 "OP_STATUS_RPC_PORT=$port")
