@@ -1,5 +1,4 @@
 //! Names the commit that is built, for the version. A tree without one has the version of the release alone.
-#![expect(clippy::print_stdout, reason = "cargo reads it")]
 
 use std::{env, fs, process::Command};
 

@@ -76,12 +76,9 @@ is "$(ps -o user= -p "$(pgrep -f '^/usr/bin/op-status run')")" op-status "who ru
 # A newer package leaves alone what was written, and what is the user's.
 "${root[@]}" install -d -m 700 -o op-status -g op-status /var/lib/op-status
 id="$(id op-status)"
-(
-    . <(sed -n 's/^host: /host=/p' <(rustc --version --verbose))
-    PATH="$(.ci/tools cargo-deb):$PATH"
-    CARGO_TARGET_DIR="$target/staged" cargo deb --package op-status --no-build --no-strip --target "$host" \
-        --deb-version 0.1.1~test-1 --output "$WORK/newer.deb" --compress-system --quiet >/dev/null
-)
+host="$(rustc --version --verbose | sed -n 's/^host: //p')"
+PATH="$(CARGO_TARGET_DIR="$target" .ci/tools cargo-deb):$PATH" CARGO_TARGET_DIR="$target/staged" cargo deb --package op-status \
+    --no-build --no-strip --target "$host" --deb-version 0.1.1~test-1 --output "$WORK/newer.deb" --compress-system --quiet >/dev/null
 add "$WORK/newer.deb"
 is "$(dpkg-query --show --showformat '${Version}' op-status)" 0.1.1~test-1 "the version of the package"
 is "$("${root[@]}" grep -c . /etc/op-status/op-status.toml)" 3 "the lines of the configuration"
