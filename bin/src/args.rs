@@ -53,6 +53,11 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages into a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 /// Flags of `run`.
@@ -468,7 +473,7 @@ mod tests {
     #[test]
     fn every_flag_has_an_environment_name() {
         // What is asked for by hand needs none, and so does --json.
-        let by_hand = ["completions"];
+        let by_hand = ["completions", "man"];
         for command in Cli::command().get_subcommands().filter(|command| !by_hand.contains(&command.get_name())) {
             let mut names = BTreeSet::new();
             for arg in

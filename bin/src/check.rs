@@ -1,13 +1,13 @@
 //! `op-status check`: one line and an exit code, for scripts and container health checks.
 //!
-//! Ready is what `get` calls ready; `--max-lag` and `--max-age` ask for more.
+//! Ready is what `get` calls ready; `--max-lag` and `--max-age` ask for more, `--live` for less.
 
 use std::{str::FromStr, time::Duration};
 
 use rollup::{L1BlockRef, L2BlockRef, SyncStatus};
 use status::Clock;
 use tokio::time::timeout;
-use upstream::CallError;
+use upstream::{CallError, Endpoint};
 
 use crate::{
     args::CheckArgs,
@@ -73,6 +73,9 @@ impl FromStr for Lag {
 /// Asks the node once, prints one line, and tells whether all is well.
 pub async fn check(args: &CheckArgs) -> eyre::Result<bool> {
     let endpoint = endpoint(&args.node, args.timeout)?;
+    if args.live {
+        return live(&endpoint, args.timeout).await;
+    }
     let silent = Report {
         endpoint: endpoint.name().to_owned(),
         status: Err(CallError::Timeout { what: "optimism_syncStatus", after: args.timeout }),
@@ -87,6 +90,19 @@ pub async fn check(args: &CheckArgs) -> eyre::Result<bool> {
     }
     print(&line(&report, &problems, now))?;
     Ok(problems.is_empty())
+}
+
+/// Whether it tells its version.
+async fn live(endpoint: &Endpoint, limit: Duration) -> eyre::Result<bool> {
+    const ASKED: &str = "optimism_version";
+    let told = timeout(limit, async { endpoint.connect().await?.call::<String>(ASKED, ()).await }).await;
+    let told = told.unwrap_or(Err(CallError::Timeout { what: ASKED, after: limit }));
+    let name = endpoint.name();
+    print(&match &told {
+        Ok(version) => format!("{GOOD}ok{GOOD:#}: {name}: {version}\n"),
+        Err(error) => format!("{BAD}bad{BAD:#}: {name}: {error}\n"),
+    })?;
+    Ok(told.is_ok())
 }
 
 /// What is behind, of a node that is ready.
@@ -175,11 +191,27 @@ mod tests {
         check("safe=3", Err(names));
     }
 
+    #[test]
+    fn without_a_url_the_server_of_this_machine_is_asked() {
+        #[track_caller]
+        fn check(flags: &[&str], expected: &str) {
+            let parsed = crate::args::parse([&["op-status", "check"], flags].concat()).unwrap();
+            let crate::args::Command::Check(args) = parsed.cli.command else { panic!("{:?}", parsed.cli) };
+            assert_eq!(args.node.url(), expected);
+        }
+        check(&[], "http://127.0.0.1:9545");
+        check(&["--rpc.addr", "0.0.0.0", "--rpc.port", "1"], "http://127.0.0.1:1");
+        check(&["--rpc.addr", "::"], "http://[::1]:9545");
+        check(&["--rpc.addr", "10.0.0.1"], "http://10.0.0.1:9545");
+        check(&["--rpc.port", "1", "--rpc", "ws://a"], "ws://a");
+    }
+
     /// A healthy node (safe 215 blocks and 7m 26s behind, current_l1 2 blocks behind) with this asked for is late thus.
     #[track_caller]
     fn check(report: &Report, lags: &[&str], max_age: Option<u64>, expected: &str) {
         let args = CheckArgs {
-            node: crate::args::NodeArgs { url: String::new(), ca_file: None },
+            node: crate::args::NodeArgs { url: None, addr: [127, 0, 0, 1].into(), port: 0, ca_file: None },
+            live: false,
             max_lag: lags.iter().map(|lag| lag.parse().unwrap()).collect(),
             max_age: max_age.map(Duration::from_secs),
             max_head_age: Duration::ZERO,

@@ -46,7 +46,7 @@ pub async fn get(args: &GetArgs) -> eyre::Result<bool> {
 /// The server that the flags name.
 pub(crate) fn endpoint(args: &NodeArgs, timeout: Duration) -> Result<Endpoint, UsageError> {
     let tls = tls_config(args.ca_file.as_deref()).map_err(|error| UsageError::Tls { flag: "--ca-file", error })?;
-    config::endpoint("--rpc", &args.url, &Options { timeout, ..Options::new(tls) })
+    config::endpoint("--rpc", &args.url(), &Options { timeout, ..Options::new(tls) })
 }
 
 /// What scripts read.

@@ -37,9 +37,9 @@ pub use feed::WrongChain;
 pub use follow::{Part, follow};
 pub use get::get;
 pub use log::init as init_log;
-pub use output::{completions, print};
+pub use output::{completions, manual, print};
 pub use run::{OpStatus, in_process, run};
 pub use watch::watch;
 
-/// The version as `optimism_version` and `/healthz` tell it.
-pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
+/// The version as `optimism_version` and `/healthz` tell it: of the release, and in short the commit that was built.
+pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), env!("OP_STATUS_COMMIT_SUFFIX"));

@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode, thread, time::Duration};
 use op_status::{
     Config, Dev, TooManyConfs, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, doctor, effective, get, init_log, print, watch, without_secrets,
+    check, completions, doctor, effective, get, init_log, manual, print, watch, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -60,6 +60,7 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
         Command::Dev(args) => dev(&args).await?,
         Command::Config(_) => print(&effective(&parsed.settings))?,
         Command::Completions { shell } => print(&completions(shell))?,
+        Command::Man { folder } => manual(&folder)?,
         Command::Check(args) => return Ok(ExitCode::from(u8::from(!check(&args).await?))),
         Command::Doctor(args) => return Ok(ExitCode::from(u8::from(!doctor(&args).await?))),
         Command::Watch(args) => {

@@ -1,6 +1,9 @@
 //! Standard output: what commands were asked for, and nothing else.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::CommandFactory;
 
@@ -27,4 +30,9 @@ pub fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Writes the manual: a page about the program and one about each command.
+pub fn manual(folder: &Path) -> io::Result<()> {
+    clap_mangen::generate_to(Cli::command(), folder)
 }

@@ -56,11 +56,12 @@ pub async fn watch(args: &WatchArgs) -> eyre::Result<()> {
 
 /// Where the feed would be: subscriptions need a socket.
 fn feed_of(args: &WatchArgs) -> Result<Endpoint, UsageError> {
-    let url = match args.node.url.trim().strip_prefix("http") {
+    let url = args.node.url();
+    let url = match url.trim().strip_prefix("http") {
         Some(rest) => format!("ws{rest}"),
-        None => args.node.url.clone(),
+        None => url,
     };
-    endpoint(&NodeArgs { url, ca_file: args.node.ca_file.clone() }, args.timeout)
+    endpoint(&NodeArgs { url: Some(url), ..args.node.clone() }, args.timeout)
 }
 
 async fn subscribe(endpoint: &Endpoint) -> Result<Subscription<Box<RawValue>>, CallError> {

@@ -20,6 +20,16 @@ fail() {
     exit 1
 }
 
+# What makes root of us.
+root=()
+((EUID == 0)) || root=(sudo -n)
+
+# as_user NAME COMMAND...: sets `service` to what runs the command as this user, with nothing in the environment but the
+# PATH and no more rights than a service has.
+as_user() {
+    service=("${root[@]}" setpriv --reuid "$1" --regid "$1" --clear-groups --no-new-privs env --ignore-environment "PATH=$PATH" "${@:2}")
+}
+
 # serves NAME WHAT: where the server with the log NAME.log serves metrics or RPC.
 serves() { grep -oP "serving $2.* addr=\K[0-9.:]+" "$WORK/$1.log"; }
 

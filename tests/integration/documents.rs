@@ -57,7 +57,10 @@ fn links_lead_somewhere() {
 #[test]
 fn what_machines_read_can_be_parsed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files = vec![root.join("deploy/compose.yml")];
+    let mut files =
+        ["deploy/compose.yml", "deploy/helm/Chart.yaml", "deploy/helm/values.yaml", "deploy/helm/values.schema.json"]
+            .map(|it| root.join(it))
+            .to_vec();
     for folder in [
         ".github/workflows",
         "deploy/prometheus",
@@ -73,7 +76,9 @@ fn what_machines_read_can_be_parsed() {
         let text = fs::read_to_string(&file).unwrap();
         let read = match file.extension().and_then(|it| it.to_str()) {
             Some("json") => serde_json::from_str::<serde_json::Value>(&text).map_err(|error| error.to_string()),
-            Some("yml") => serde_saphyr::from_str::<serde_json::Value>(&text).map_err(|error| error.to_string()),
+            Some("yml" | "yaml") => {
+                serde_saphyr::from_str::<serde_json::Value>(&text).map_err(|error| error.to_string())
+            }
             other => panic!("{}: {other:?}", file.display()),
         };
         let read = read.unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -2,6 +2,7 @@
 
 mod chain;
 mod clients;
+mod deploy;
 mod doctor;
 mod documents;
 mod ethereumjs;

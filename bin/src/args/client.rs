@@ -1,6 +1,10 @@
 //! Flags of the commands that ask a server.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -8,20 +12,33 @@ use super::interval;
 use crate::check::Lag;
 
 /// Which server is asked.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct NodeArgs {
     /// The rollup node to ask, an op-node, kona-node or op-status, by http, https, ws, wss or the path of an IPC socket.
-    #[arg(
-        long = "rpc",
-        env = "OP_STATUS_RPC",
-        hide_env_values = true,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:9545"
-    )]
-    pub url: String,
+    /// Without it, the op-status that listens at --rpc.addr and --rpc.port.
+    #[arg(long = "rpc", env = "OP_STATUS_RPC", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// The address that the op-status of this machine was told to listen on.
+    #[arg(long = "rpc.addr", env = "OP_STATUS_RPC_ADDR", value_name = "IP", default_value = "127.0.0.1")]
+    pub addr: IpAddr,
+    /// The port that it was told to listen on.
+    #[arg(long = "rpc.port", env = "OP_STATUS_RPC_PORT", value_name = "PORT", default_value_t = 9545)]
+    pub port: u16,
     /// Certificates to trust for https and wss beside the system's, as PEM.
     #[arg(long = "ca-file", env = "OP_STATUS_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+}
+
+impl NodeArgs {
+    /// The URL to ask.
+    pub fn url(&self) -> String {
+        let addr = match self.addr {
+            IpAddr::V4(addr) if addr.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(addr) if addr.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            addr => addr,
+        };
+        self.url.clone().unwrap_or_else(|| format!("http://{}", SocketAddr::new(addr, self.port)))
+    }
 }
 
 /// Flags of `get`.
@@ -47,6 +64,9 @@ pub struct CheckArgs {
     /// Which server.
     #[command(flatten)]
     pub node: NodeArgs,
+    /// Whether it answers at all is all that counts, ready or not: for the health check of a container.
+    #[arg(long, env = "OP_STATUS_LIVE", conflicts_with_all = ["max_lag", "max_age"])]
+    pub live: bool,
     /// How far a ref of the status may be behind: blocks below the head of its chain (300), or the age of its timestamp
     /// (10m). Without a name it is safe_l2; the others are current_l1, safe_l1, finalized_l1, local_safe_l2 and
     /// finalized_l2, and by age head_l1 and unsafe_l2.

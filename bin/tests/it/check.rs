@@ -39,6 +39,15 @@ async fn what_is_wrong_is_bad() {
 }
 
 #[tokio::test]
+async fn who_answers_is_live_though_not_ready() {
+    let stale = op_node();
+    stale.with_answer("optimism_syncStatus", |_, _| Err(RpcError { code: -32002, message: "it is stale".into() }));
+    check(&stale, &["--live"], 0, ": devnet").await;
+    check(&failing(Requests::Hang), &["--live", "--timeout", "100ms"], 1, "no answer within 100ms").await;
+    check(&failing(Requests::Refuse), &["--live"], 1, ": ").await;
+}
+
+#[tokio::test]
 async fn an_op_status_is_taken_at_its_word() {
     let node = op_node();
     let truth = |chains: &Chains| answer(chains, Role::RollupNode, &Lies::default(), "optimism_syncStatus", &json!([]));

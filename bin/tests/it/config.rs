@@ -86,6 +86,17 @@ fn completions_know_the_flags() {
 }
 
 #[test]
+fn the_manual_knows_the_flags() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = op_status(&["man", folder.path().to_str().expect("a path")], &[]);
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a page");
+    assert!(page("op-status.1").contains("op\\-status\\-run(1)"));
+    assert!(page("op-status-run.1").contains("l1.stall\\-timeout"));
+    assert_eq!(op_status(&["man", "/nowhere"], &[]).status.code(), Some(1));
+}
+
+#[test]
 fn safe_heads_need_a_node_that_knows_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("db");
