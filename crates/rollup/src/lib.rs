@@ -15,6 +15,7 @@ mod l1_info;
 mod l2_block;
 mod networks;
 mod output;
+mod super_root;
 mod wire;
 
 pub use config::{AltDa, ConfigError, Genesis, RollupConfig, SystemConfig};
@@ -22,4 +23,7 @@ pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
 pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
 pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
+pub use super_root::{
+    ChainOutput, OutputV0, OutputWithRequiredL1, SuperRootAtTimestamp, SuperRootData, SuperV1, super_root,
+};
 pub use wire::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};

@@ -8,6 +8,7 @@
 //!                     ├─ r ────┼─ r ───────┤ to         (gap)     ├─ r ────────┤ to      redb
 //!                                     ▲
 //!              safe_head_at(80) ──────┘ the record at 76; of 95 nothing is known, and that is the answer
+//!              l1_at_safe_head(L2) ────▶ the first record that has come to it, if it is not the first of an interval
 //! ```
 //!
 //! op-node answers with the nearest record below, whatever it missed in between, and op-challenger then disputes honest
@@ -34,4 +35,5 @@ pub use error::{LookupError, OpenError, WriteError};
 pub use publish::publish;
 pub use rollup_id::RollupId;
 pub use safe_db::{Cut, SafeDb, Writes};
+pub use tables::Reached;
 pub use wait::wait_for;

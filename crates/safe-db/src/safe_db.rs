@@ -12,9 +12,12 @@ use std::{
 use crate::{
     LookupError, OpenError, RollupId, WriteError,
     claim::{Claim, record},
-    tables::{COVERAGE, RECORDS, ROLLUP, Tables},
+    tables::{COVERAGE, RECORDS, ROLLUP, Reached, Tables},
 };
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, backends::InMemoryBackend};
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
+    backends::InMemoryBackend,
+};
 use rollup::{BlockId, SafeHead};
 
 /// The file within the folder that is given.
@@ -59,6 +62,9 @@ pub struct SafeDb {
     /// Writes that succeeded, and that failed.
     writes: Arc<[AtomicU64; 2]>,
 }
+
+/// Both tables, of which nothing is written.
+type ReadTables = Tables<ReadOnlyTable<u64, &'static [u8]>, ReadOnlyTable<u64, &'static [u8]>>;
 
 type Opening = dyn Fn() -> Result<Database, WriteError> + Send + Sync;
 
@@ -137,6 +143,19 @@ impl SafeDb {
     /// # Errors
     /// As [`LookupError`] tells. That the block is below the published `current_l1` is the caller's to know.
     pub fn safe_head_at(&self, number: u64) -> Result<SafeHead, LookupError> {
+        self.answer(|tables| tables.safe_head(number))
+    }
+
+    /// The earliest of the L1 blocks below `end` at which the safe head had reached an L2 block. It may read the disk.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells. That `end` is no higher than the published `current_l1` is the caller's to know.
+    pub fn l1_at_safe_head(&self, number: u64, end: u64) -> Result<Reached, LookupError> {
+        self.answer(|tables| tables.reached(number, end))
+    }
+
+    /// What is read while all that is stored is known to be canonical.
+    fn answer<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<Option<T>, WriteError>) -> Result<T, LookupError> {
         let ready = || match *self.standing() {
             Standing::Checked => Ok(()),
             Standing::Unchecked => Err(LookupError::Unchecked),
@@ -144,7 +163,7 @@ impl SafeDb {
         };
         ready()?;
         let unreadable = |error: WriteError| LookupError::Unreadable(error.to_string());
-        let found = self.read(|tables| tables.safe_head(number));
+        let found = self.read(ask);
         // It may have been called in question meanwhile.
         ready()?;
         found.map_err(unreadable)?.ok_or(LookupError::NotCovered)
@@ -158,12 +177,7 @@ impl SafeDb {
         self.read(|tables| tables.stored(number))
     }
 
-    fn read<T>(
-        &self,
-        ask: impl FnOnce(
-            &Tables<redb::ReadOnlyTable<u64, &'static [u8]>, redb::ReadOnlyTable<u64, &'static [u8]>>,
-        ) -> Result<T, WriteError>,
-    ) -> Result<T, WriteError> {
+    fn read<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, WriteError> {
         let transaction = self.database()?.begin_read()?;
         ask(&Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? })
     }
