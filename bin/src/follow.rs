@@ -2,11 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
+use futures::{FutureExt, StreamExt, TryFutureExt, future::BoxFuture, stream::select_all};
 use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
-use safe_db::{SafeDb, wait_for};
+use safe_db::{LookupError, Reached, SafeDb, wait_for};
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::{
     sync::watch,
@@ -144,19 +144,37 @@ pub(crate) fn sequencer_active(sequencers: Arc<Sequencers>) -> rpc::SequencerAct
     })
 }
 
-/// Answers out of the database, on a thread that may wait for the disk.
+/// Answers out of the database.
 pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
     Arc::new(move |number| {
         let db = db.clone();
-        async move {
-            let found = wait_for(move || db.safe_head_at(number)).await;
-            found.map_or_else(
-                |_| Err("the safe head database is broken".into()),
-                |found| found.map_err(|e| e.to_string()),
-            )
-        }
-        .boxed()
+        from_disk(move || db.safe_head_at(number)).boxed()
     })
+}
+
+/// When a block became safe, out of the database, while a node is served whose `current_l1` is its own word.
+pub(crate) fn super_roots(config: &Config, db: SafeDb) -> rpc::SuperRoots {
+    let derivers = config.l2.nodes.iter().filter(|node| node.knows_safe_heads());
+    rpc::SuperRoots {
+        derivers: derivers.map(|node| node.endpoint.name().to_owned()).collect(),
+        l1_at_safe_head: Arc::new(move |number, end| {
+            let db = db.clone();
+            from_disk(move || db.l1_at_safe_head(number, end))
+                .map_ok(|reached| match reached {
+                    Reached::At(record) => Some(record),
+                    Reached::Later => None,
+                })
+                .boxed()
+        }),
+    }
+}
+
+/// On a thread that may wait for the disk.
+async fn from_disk<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, LookupError> + Send + 'static,
+) -> Result<T, String> {
+    let found = wait_for(ask).await;
+    found.map_or_else(|_| Err("the safe head database is broken".into()), |found| found.map_err(|e| e.to_string()))
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

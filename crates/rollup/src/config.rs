@@ -178,6 +178,12 @@ impl RollupConfig {
         self.genesis.l2_time.saturating_add(blocks.saturating_mul(self.block_time))
     }
 
+    /// The number of the newest L2 block that is due at this Unix time in seconds; before genesis that of genesis.
+    pub fn l2_number(&self, timestamp: u64) -> u64 {
+        let blocks = timestamp.saturating_sub(self.genesis.l2_time) / self.block_time.max(1);
+        self.genesis.l2.number.saturating_add(blocks)
+    }
+
     /// Whether interop is active in an L2 block of this timestamp: from then on safe and local-safe may differ.
     pub fn interop_active(&self, timestamp: u64) -> bool {
         [self.lagoon_time, self.interop_time].into_iter().flatten().any(|activation| timestamp >= activation)
@@ -242,6 +248,17 @@ mod tests {
             [(genesis, time), (genesis + 1, time + 2), (genesis + 50, time + 100), (0, time), (u64::MAX, u64::MAX)]
         {
             assert_eq!(config.l2_time(number), due, "{number}");
+        }
+        for (at, number) in [
+            (0, genesis),
+            (time - 1, genesis),
+            (time, genesis),
+            (time + 1, genesis),
+            (time + 2, genesis + 1),
+            (time + 99, genesis + 49),
+            (u64::MAX, genesis + (u64::MAX - time) / 2),
+        ] {
+            assert_eq!(config.l2_number(at), number, "{at}");
         }
     }
 

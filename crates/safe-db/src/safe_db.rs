@@ -143,7 +143,7 @@ impl SafeDb {
     /// # Errors
     /// As [`LookupError`] tells. That the block is below the published `current_l1` is the caller's to know.
     pub fn safe_head_at(&self, number: u64) -> Result<SafeHead, LookupError> {
-        self.answer(|tables| tables.safe_head(number))
+        self.answer(|tables| tables.safe_head(number))?.ok_or(LookupError::NotCovered)
     }
 
     /// The earliest of the L1 blocks below `end` at which the safe head had reached an L2 block. It may read the disk.
@@ -151,11 +151,11 @@ impl SafeDb {
     /// # Errors
     /// As [`LookupError`] tells. That `end` is no higher than the published `current_l1` is the caller's to know.
     pub fn l1_at_safe_head(&self, number: u64, end: u64) -> Result<Reached, LookupError> {
-        self.answer(|tables| tables.reached(number, end))
+        self.answer(|tables| tables.reached(number, end))?.ok_or(LookupError::L2NotCovered)
     }
 
     /// What is read while all that is stored is known to be canonical.
-    fn answer<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<Option<T>, WriteError>) -> Result<T, LookupError> {
+    fn answer<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, LookupError> {
         let ready = || match *self.standing() {
             Standing::Checked => Ok(()),
             Standing::Unchecked => Err(LookupError::Unchecked),
@@ -166,7 +166,7 @@ impl SafeDb {
         let found = self.read(ask);
         // It may have been called in question meanwhile.
         ready()?;
-        found.map_err(unreadable)?.ok_or(LookupError::NotCovered)
+        found.map_err(unreadable)
     }
 
     /// The highest L1 block at or below this height whose hash is stored.
