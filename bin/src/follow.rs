@@ -2,11 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, TryFutureExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Sequencers};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
+use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Recorded, Sequencers};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
-use safe_db::{LookupError, Reached, SafeDb, wait_for};
+use safe_db::{Reached, SafeDb, WATCHED_EVERY};
 use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
 use tokio::{
     sync::watch,
@@ -52,7 +52,7 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
         feed(select_all(l2_sources), sources, pipeline.events).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
         match config.safe_db.clone() {
-            Some(db) => safe_db::publish(db, pipeline.decided, publish, l1_block).map(Ok).boxed(),
+            Some(db) => safe_db::publish(db, pipeline.decided, publish, config.clock, l1_block).map(Ok).boxed(),
             None => status::publish(pipeline.decided, publish).map(Ok).boxed(),
         },
     ];
@@ -86,6 +86,7 @@ where
     Fut: Future<Output = Option<rollup::L1BlockRef>> + Send + 'static,
 {
     let mut sources = Vec::new();
+    let recorded = config.safe_db.as_ref().map(|db| recorded(db, config));
     for (index, node) in config.l2.nodes.iter().enumerate() {
         let source = l2_config(config, &node.endpoint, Some(config.l2.node_poll_interval), index as u64 + 2);
         let served = snapshots.clone();
@@ -93,7 +94,7 @@ where
             current_l1: node.current_l1,
             follower: node.follower,
             safe_served: Arc::new(move || served.borrow().status.safe_l2.id()),
-            safe_heads: config.safe_db.is_some(),
+            safe_heads: recorded.clone(),
         };
         sources.push(l2_ingest::watch_rollup_node(source, node, l1.clone()).boxed());
     }
@@ -102,6 +103,19 @@ where
         sources.push(l2_ingest::watch_execution_client(source, l1).boxed());
     }
     sources
+}
+
+/// What the database of safe heads tells whoever asks the nodes.
+fn recorded(db: &SafeDb, config: &Config) -> Recorded {
+    let left = db.left();
+    let db = db.clone();
+    let recorded = Recorded::new(move || db.newest());
+    // A clock that went back tells nothing.
+    match left.and_then(|left| Some((left.records, config.clock.now().unix.checked_sub(left.watched)?))) {
+        // Somebody may have watched for that much longer than the database tells.
+        Some((records, unwatched)) => recorded.left(records, unwatched.saturating_sub(WATCHED_EVERY)),
+        None => recorded,
+    }
 }
 
 /// Looks outputs up where L2 is followed.
@@ -148,7 +162,7 @@ pub(crate) fn sequencer_active(sequencers: Arc<Sequencers>) -> rpc::SequencerAct
 pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
     Arc::new(move |number| {
         let db = db.clone();
-        from_disk(move || db.safe_head_at(number)).boxed()
+        async move { db.ask(move |db| db.safe_head_at(number)).await.map_err(|error| error.to_string()) }.boxed()
     })
 }
 
@@ -159,22 +173,16 @@ pub(crate) fn super_roots(config: &Config, db: SafeDb) -> rpc::SuperRoots {
         derivers: derivers.map(|node| node.endpoint.name().to_owned()).collect(),
         l1_at_safe_head: Arc::new(move |number, end| {
             let db = db.clone();
-            from_disk(move || db.l1_at_safe_head(number, end))
-                .map_ok(|reached| match reached {
-                    Reached::At(record) => Some(record),
-                    Reached::Later => None,
-                })
-                .boxed()
+            async move {
+                match db.ask(move |db| db.l1_at_safe_head(number, end)).await {
+                    Ok(Reached::At(record)) => Ok(Some(record)),
+                    Ok(Reached::Later) => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            .boxed()
         }),
     }
-}
-
-/// On a thread that may wait for the disk.
-async fn from_disk<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, LookupError> + Send + 'static,
-) -> Result<T, String> {
-    let found = wait_for(ask).await;
-    found.map_or_else(|_| Err("the safe head database is broken".into()), |found| found.map_err(|e| e.to_string()))
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

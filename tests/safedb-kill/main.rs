@@ -29,7 +29,7 @@ use eyre::{OptionExt, bail, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::BlockId;
 use safe_db::{Cut, LookupError, RollupId, SafeDb, publish};
-use status::{InstanceId, Snapshot};
+use status::{Clock, InstanceId, Snapshot};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -84,7 +84,7 @@ async fn child(folder: &Path, seed: u64, step: u64) -> eyre::Result<()> {
     let blocks: Vec<_> = (0..=story.current_l1).map(|number| story.block(number)).collect();
     let l1 = move |number: u64| std::future::ready(blocks.get(number as usize).copied());
     let mut tasks = JoinSet::new();
-    tasks.spawn(publish(db.clone(), queue, readers, l1));
+    tasks.spawn(publish(db.clone(), queue, readers, Clock::system(), l1));
     // Until it is compared with L1 nothing is recorded.
     while db.safe_head_at(0) == Err(LookupError::Unchecked) {
         decided.send(story.snapshot()).await?;

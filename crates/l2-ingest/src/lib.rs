@@ -36,4 +36,5 @@ pub use config::Config;
 pub use execution_client::{probe_execution_client, watch_execution_client};
 pub use outputs::{OutputError, Outputs, OutputsConfig};
 pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};
+pub use safe_heads::Recorded;
 pub use sequencers::{SequencerError, Sequencers};

@@ -16,7 +16,7 @@ use crate::{
     fault::Fault,
     follow::{Source, follow},
     op_status::{OpStatus, Said},
-    safe_heads::SafeHeads,
+    safe_heads::{Recorded, SafeHeads},
     same_rollup::difference,
 };
 
@@ -53,9 +53,9 @@ pub struct Node {
     /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has
     /// there, and its records are held against it.
     pub safe_served: Arc<dyn Fn() -> BlockId + Send + Sync>,
-    /// Whether it is asked for its safe heads as its `current_l1` moves on. Without effect where that is not its own
-    /// word.
-    pub safe_heads: bool,
+    /// What is recorded of safe heads, if it is asked for them as its `current_l1` moves on. Without effect where that is
+    /// not its own word.
+    pub safe_heads: Option<Recorded>,
 }
 
 impl fmt::Debug for Node {
@@ -84,7 +84,7 @@ impl fmt::Debug for Node {
 /// has there, so that nodes are compared at one height. A node that does not answer that is not compared.
 ///
 /// Where its safe heads are wanted, each move of its `current_l1` is followed by its own `optimism_safeHeadAtL1Block`,
-/// walked back to what is known. What is known outlives a connection.
+/// walked back to what is known, or recorded. What is known outlives a connection.
 pub fn watch_rollup_node<F, Fut>(config: Config, node: Node, l1: F) -> impl Stream<Item = Event> + Send
 where
     F: Fn(u64) -> Fut + Send + Sync,
@@ -92,7 +92,8 @@ where
 {
     let l1 = Arc::new(l1);
     let ours = l1.clone();
-    let safe_heads = Arc::new(Mutex::new(SafeHeads::default()));
+    let walk = |recorded| SafeHeads::new(config.endpoint.name().into(), config.rollup.clone(), recorded);
+    let safe_heads = node.safe_heads.clone().map(|recorded| Arc::new(Mutex::new(walk(recorded))));
     let of_node = config.clone();
     let open = move |client| RollupNode::open(of_node.clone(), node.clone(), client, l1.clone(), safe_heads.clone());
     follow(config, open, move |number| ours(number))
@@ -116,7 +117,7 @@ struct RollupNode<F> {
     compared: Option<(BlockId, Option<BlockId>)>,
     l1: Arc<F>,
     /// Only one connection is open at a time, so this is never waited for.
-    safe_heads: Arc<Mutex<SafeHeads>>,
+    safe_heads: Option<Arc<Mutex<SafeHeads>>>,
 }
 
 impl<F, Fut> Source for RollupNode<F>
@@ -178,7 +179,7 @@ where
         node: Node,
         client: Client,
         l1: Arc<F>,
-        safe_heads: Arc<Mutex<SafeHeads>>,
+        safe_heads: Option<Arc<Mutex<SafeHeads>>>,
     ) -> Result<Self, Fault> {
         verify(&config.rollup, &client).await?;
         let cue = Cue::new(config.poll_interval.unwrap_or(PACE), None);
@@ -190,12 +191,9 @@ where
 
     /// Its safe heads below its `current_l1`, as far as they are wanted and known.
     async fn safe_heads(&self, derived: &Derived) -> Arc<[SafeHead]> {
-        if !self.node.safe_heads {
-            return Arc::from([]);
-        }
+        let Some(safe_heads) = &self.safe_heads else { return Arc::from([]) };
         let Derived { current_l1, safe, .. } = derived;
-        let (genesis, served) = (self.config.rollup.genesis.l2, (self.node.safe_served)());
-        self.safe_heads.lock().await.at(&self.client, *current_l1, safe, genesis, served, &*self.l1).await
+        safe_heads.lock().await.at(&self.client, *current_l1, safe, (self.node.safe_served)(), &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

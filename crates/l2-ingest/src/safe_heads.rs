@@ -6,15 +6,26 @@
 //!         last record ◀── H ── record ◀── H(b - 1)    each answer is exactly one record; the walk ends where it meets
 //!                                                     the last one known
 //! ```
+//!
+//! A node that goes back, or that is new to us, begins a walk anew. Our own database joins it to what was known before: if
+//! the newest record there is (a, S) and a view has derived everything below c and still has the safe head S, then S was
+//! the safe head at every L1 block from a to c - 1, whatever happened meanwhile. Where safe heads may go back on one L1,
+//! with alt-DA or interop, that is not so.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, RollupConfig, SafeHead};
+use status::{Bug, SourceName};
 use tokio::time::{Instant, timeout};
-use upstream::{CallError, Client};
+use tracing::warn;
+use upstream::Client;
 
-/// Most questions for one view. A node that derives again may pass many batches between two of them.
-const MAX_ASKS: usize = 64;
+pub use self::recorded::Recorded;
+use self::{
+    alternation::Alternation,
+    recorded::Left,
+    walk::{Bottom, walk},
+};
 
 /// How long a view waits for its safe heads.
 const WALKING: Duration = Duration::from_secs(3);
@@ -27,8 +38,12 @@ const MAX_KEPT: usize = 500;
 const UNSEEN: Duration = Duration::from_secs(60);
 
 /// What is known of one node's safe heads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SafeHeads {
+    name: SourceName,
+    rollup: Arc<RollupConfig>,
+    recorded: Recorded,
+    alternation: Alternation,
     seen: Option<Seen>,
     /// Oldest first; complete from the first L1 block here to the one below where all is done.
     known: Arc<[SafeHead]>,
@@ -76,16 +91,20 @@ enum Setback {
 }
 
 impl SafeHeads {
+    /// Nothing is known of this node yet.
+    pub(crate) fn new(name: SourceName, rollup: Arc<RollupConfig>, recorded: Recorded) -> Self {
+        Self { name, rollup, recorded, alternation: Alternation::default(), seen: None, known: Arc::from([]) }
+    }
+
     /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
     ///
-    /// `genesis` is the L2 genesis block: it is safe from L1 block 0 on, as long as a node has nothing newer. `served` is
-    /// the safe head that clients see: a record of its height is of that block.
+    /// The L2 genesis block is safe from L1 block 0 on, as long as a node has nothing newer. `served` is the safe head that
+    /// clients see: a record of its height is of that block.
     pub(crate) async fn at<F, Fut>(
         &mut self,
         client: &Client,
         current_l1: BlockId,
         safe: &L2BlockRef,
-        genesis: BlockId,
         served: BlockId,
         l1: &F,
     ) -> Arc<[SafeHead]>
@@ -94,14 +113,28 @@ impl SafeHeads {
         Fut: Future<Output = Option<L1BlockRef>>,
     {
         let nothing = Arc::from([]);
+        let genesis = self.rollup.genesis.l2;
         if current_l1.is_zero() || safe.is_zero() {
             self.seen = None;
+            self.alternation.forget_last();
             return nothing;
         }
         let went = match self.seen.filter(|seen| seen.at.elapsed() < UNSEEN) {
             Some(last) => Some((last.went(current_l1, l1).await, last)),
             None => None,
         };
+        if matches!(went, Some((Went::WithL1 | Went::Elsewhere, _))) {
+            self.alternation.forget_last();
+        } else if self.alternation.hear((current_l1.number, safe.number), Instant::now()) {
+            warn!(
+                source = %self.name,
+                "its heads go back and forth, as those of several nodes behind one address: no safe heads are recorded of it"
+            );
+        }
+        if self.alternation.goes_on(Instant::now()) {
+            self.seen = None;
+            return nothing;
+        }
         let said = Said { current_l1, safe: safe.id() };
         let begun = Seen { since: safe.id(), current_l1, done: None, asked: false, at: Instant::now() };
         let mut seen = match went {
@@ -109,11 +142,21 @@ impl SafeHeads {
             Some((Went::WithL1, last)) => Seen { done: None, ..last },
             Some((Went::Elsewhere, _)) => return nothing,
             Some((Went::Back, _)) | None => {
-                self.known = Arc::from([]);
+                let Some(left) = self.take_left(safe, l1).await else { return nothing };
+                self.known = left;
                 begun
             }
         };
         (seen.current_l1, seen.at) = (current_l1, begun.at);
+        let ours = self.recorded.newest().filter(|_| self.joins(safe));
+        if let Some(ours) = ours
+            && self.known.is_empty()
+            && ours.safe_head == said.safe
+            && ours.l1_block.number < current_l1.number
+            && stands(ours.l1_block, l1).await == Some(true)
+        {
+            self.known = [ours].into();
+        }
         // Its safe head may move while it derives `current_l1`, but not if that was all derived before.
         let is_known = |done: Said| done.current_l1 == current_l1 && (seen.asked || done.safe == said.safe);
         if seen.done.is_some_and(is_known) {
@@ -139,7 +182,7 @@ impl SafeHeads {
             return self.known.clone();
         }
         let genesis = (seen.since == genesis).then_some(genesis);
-        let bottom = Bottom { newest, done: seen.done, since: seen.since, genesis, served };
+        let bottom = Bottom { newest, done: seen.done, since: seen.since, recorded: ours, genesis, served };
         let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
             Ok(records) => {
@@ -154,6 +197,35 @@ impl SafeHeads {
                 nothing
             }
         }
+    }
+
+    /// Whether what is recorded may be joined to a view with this safe head: where the safe head is monotone in L1.
+    fn joins(&self, safe: &L2BlockRef) -> bool {
+        self.rollup.alt_da.is_none() && !self.rollup.interop_active(safe.timestamp) && !Bug::NoJoin.bites()
+    }
+
+    /// What an earlier life left of our L1, if the first node to be seen may have gone on from there. None while our L1
+    /// cannot tell.
+    async fn take_left<F, Fut>(&mut self, safe: &L2BlockRef, l1: &F) -> Option<Arc<[SafeHead]>>
+    where
+        F: Fn(u64) -> Fut,
+        Fut: Future<Output = Option<L1BlockRef>>,
+    {
+        let Some(Left { records, until }) = self.recorded.left.take() else { return Some(Arc::from([])) };
+        let mut kept = if self.joins(safe) { records.len() } else { 0 };
+        while Instant::now() < until
+            && let Some(newest) = records[..kept].last()
+        {
+            match stands(newest.l1_block, l1).await {
+                Some(true) => return Some(records[..kept].into()),
+                Some(false) => kept -= 1,
+                None => {
+                    self.recorded.left = Some(Left { records, until });
+                    return None;
+                }
+            }
+        }
+        Some(Arc::from([]))
     }
 
     /// Forgets the records that an L1 reorg has orphaned: the node has others in their place, above those that stand.
@@ -224,94 +296,9 @@ where
     Some(ours.id() == block)
 }
 
-/// Where a walk ends.
-struct Bottom {
-    /// The newest record known. It must be met.
-    newest: Option<SafeHead>,
-    /// The newest status below which all is known.
-    done: Option<Said>,
-    /// With no record known, those of newer safe heads than this are taken: whatever gaps the node's own records have,
-    /// it has written those while it was watched.
-    since: BlockId,
-    /// And this block at L1 block 0, if the node had nothing else when it was first seen.
-    genesis: Option<BlockId>,
-    /// The safe head that is served.
-    served: BlockId,
-}
-
-/// The records from below `current_l1` down to what is known, newest first.
-async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Vec<SafeHead>, Setback>
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Option<L1BlockRef>>,
-{
-    let mut records: Vec<SafeHead> = Vec::new();
-    let mut next = now.current_l1.number.checked_sub(1);
-    while let Some(number) = next {
-        if records.len() == MAX_ASKS {
-            return Err(Setback::Broken);
-        }
-        let record: SafeHead = match client.call("optimism_safeHeadAtL1Block", [format!("{number:#x}")]).await {
-            Ok(record) => record,
-            // It has nothing as old as that.
-            Err(CallError::Rpc { .. }) if bottom.newest.is_none() && !records.is_empty() => break,
-            Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
-            Err(_) => return Err(Setback::Later),
-        };
-        let SafeHead { l1_block, safe_head } = record;
-        for said in bottom.done.iter().chain([&now]) {
-            if !said.agrees(number, &record) {
-                return Err(contradiction([said.current_l1, now.current_l1], l1).await);
-            }
-        }
-        let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
-        let other = safe_head.number == bottom.served.number && safe_head != bottom.served && !bottom.served.is_zero();
-        if l1_block.number > number || !in_order || other {
-            return Err(Setback::Broken);
-        }
-        if bottom.newest == Some(record) {
-            break;
-        }
-        match bottom.newest {
-            Some(newest)
-                if l1_block.number <= newest.l1_block.number || safe_head.number <= newest.safe_head.number =>
-            {
-                return Err(contradiction([l1_block, newest.l1_block], l1).await);
-            }
-            None if safe_head.number <= bottom.since.number
-                && (bottom.genesis != Some(safe_head) || l1_block.number > 0) =>
-            {
-                break;
-            }
-            _ => {}
-        }
-        if stands(l1_block, l1).await != Some(true) {
-            return Err(Setback::Later);
-        }
-        records.push(record);
-        next = l1_block.number.checked_sub(1);
-    }
-    let after: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
-    if after.current_l1.number < now.current_l1.number {
-        return Err(contradiction([now.current_l1, after.current_l1.id()], l1).await);
-    }
-    Ok(records)
-}
-
-/// What it means that a node says both of these: where both are on our L1, it contradicts itself. Else the L1 is being
-/// reorganised.
-async fn contradiction<F, Fut>(blocks: [BlockId; 2], l1: &F) -> Setback
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Option<L1BlockRef>>,
-{
-    for block in blocks {
-        if stands(block, l1).await != Some(true) {
-            return Setback::Later;
-        }
-    }
-    Setback::Broken
-}
+mod alternation;
+mod recorded;
+mod walk;
 
 #[cfg(test)]
 mod tests;

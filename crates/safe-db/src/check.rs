@@ -21,7 +21,7 @@ where
         return Ok(Some(cut));
     }
     let mut below = u64::MAX;
-    while let Some(block) = db.stored(below)? {
+    while let Some(block) = db.access(move |db| db.stored(below)).await? {
         if block.number > chain.head().number {
             // Our L1 is not that far yet, or on its way to another branch.
             return Ok(None);

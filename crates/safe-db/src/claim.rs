@@ -29,7 +29,8 @@ impl Claim {
 /// Adds what a claim knows beyond the end of what is covered. One that reaches down to that end extends it, any other
 /// begins an interval: what lies between is not known.
 pub(crate) fn record(tables: &mut Writable<'_>, claim: &Claim) -> Result<(), WriteError> {
-    let Some(first) = claim.records.first().map(|record| record.l1_block.number) else { return Ok(()) };
+    let first = claim.records.first().map(|record| record.l1_block.number);
+    let Some(first) = first.filter(|first| *first <= claim.to.number) else { return Ok(()) };
     let last = tables.interval(u64::MAX)?;
     match last.filter(|last| first <= last.to.number.saturating_add(1) || Bug::Gap.bites()) {
         None => begin(tables, claim, first),

@@ -1,7 +1,7 @@
 //! What goes wrong with the database, by what can be done about it. No text says "not found": op-dispute-mon reads that
 //! as disagreement.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
@@ -25,6 +25,12 @@ pub enum OpenError {
     /// It is of another rollup.
     #[error("{path} holds the safe heads of another rollup; give this one a folder of its own")]
     OtherRollup {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of this program wrote it.
+    #[error("{path} is of a later version of this program: run that one, or give this one a folder of its own")]
+    Later {
         /// The file.
         path: PathBuf,
     },
@@ -67,6 +73,9 @@ pub enum LookupError {
     /// It cannot be read.
     #[error("the safe head database cannot be read: {0}")]
     Unreadable(String),
+    /// The disk hangs, or too much is asked at once.
+    #[error("the safe head database did not answer in time")]
+    Late,
 }
 
 /// Why something could not be made durable, or read for that.
@@ -81,6 +90,12 @@ pub enum WriteError {
     /// A write failed, and it could not be opened again.
     #[error("it is closed: {0}")]
     Closed(String),
+    /// The disk hangs.
+    #[error("the disk has not answered for {0:?}")]
+    Hangs(Duration),
+    /// A later version of this program wrote it.
+    #[error("it is of a later version of this program")]
+    Later,
     /// A value is not what this program writes.
     #[error("a value in table {0} is damaged")]
     Damaged(&'static str),

@@ -3,46 +3,73 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use rollup::{BlockId, L1BlockRef};
-use status::{Bug, Chain, Decided, Snapshot};
-use tokio::{select, sync::watch, time::Instant};
+use rollup::{BlockId, L1BlockRef, SafeHead};
+use status::{Bug, Chain, Clock, Decided, Snapshot};
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tracing::{error, info};
 
-use crate::{Claim, Cut, SafeDb, WriteError, check::check, wait_for};
+use crate::{Claim, Cut, SafeDb, WriteError, check::check, wait::LIMIT};
 
 /// After a write that failed the database is opened again, first after this time, and after twice as long each time
 /// that it fails again, up to a limit: opening reads the whole file.
 const REOPEN: Duration = Duration::from_secs(1);
 const REOPEN_LIMIT: Duration = Duration::from_secs(60);
 
+/// Until when what is covered was watched is noted with each write, and at least this often.
+pub const WATCHED_EVERY: Duration = Duration::from_secs(10);
+
 /// Forwards every decided snapshot to the readers, in order, until there will be none. Then everything is written.
 ///
 /// The safe heads of a snapshot are durable before it is forwarded, for its `current_l1` says that they are known. Where
 /// `current_l1` goes back, it is forwarded first, and only then is anything forgotten. A write that fails delays
-/// nothing and is told once. The database is then opened again, now and then, and nothing is answered until a write
-/// succeeds.
+/// nothing and is told once; so is one that hangs, which is waited for a few seconds and given up. The database is then
+/// opened again, now and then, but never before what hangs has ended, and nothing is answered until a write succeeds.
 ///
 /// At the start, and after an L1 reorg below what is retained, the database is compared with our L1: `l1` answers which
 /// block it has at a height. Snapshots are forwarded meanwhile, and nothing is answered.
-pub async fn publish<F, Fut>(db: SafeDb, mut decided: Decided, readers: watch::Sender<Arc<Snapshot>>, l1: F)
-where
+pub async fn publish<F, Fut>(
+    db: SafeDb,
+    mut decided: Decided,
+    readers: watch::Sender<Arc<Snapshot>>,
+    clock: Clock,
+    l1: F,
+) where
     F: Fn(u64) -> Fut + Send + Sync,
     Fut: Future<Output = Option<L1BlockRef>> + Send,
 {
     // A handle may have been answered from in an earlier life.
     db.withhold();
-    let mut publisher =
-        Publisher { db, readers, canonical_on: None, current_l1: 0, recorded: None, lowered: None, failed: None };
+    let mut publisher = Publisher {
+        db,
+        readers,
+        clock,
+        canonical_on: None,
+        current_l1: 0,
+        recorded: None,
+        watched: None,
+        noted: Duration::ZERO,
+        lowered: None,
+        failed: None,
+        hanging: None,
+    };
     let mut checking: Option<BoxFuture<'_, Checked>> = None;
     loop {
         select! {
             biased;
             snapshot = decided.recv() => {
-                let Some(snapshot) = snapshot else { return };
+                let Some(snapshot) = snapshot else { break };
                 let chain = snapshot.l1.clone();
                 publisher.publish(snapshot).await;
                 let failed = publisher.failed;
-                if let (None, None, Some(chain)) = (&publisher.canonical_on, &checking, chain)
+                if failed.is_none() && publisher.db.hangs() {
+                    publisher.fail(&WriteError::Hangs(LIMIT));
+                }
+                if let (None, None, None, Some(chain)) =
+                    (&publisher.canonical_on, &publisher.hanging, &checking, chain)
                     && failed.is_none_or(|failed| failed.again <= Instant::now())
                 {
                     let (db, l1) = (publisher.db.clone(), &l1);
@@ -60,8 +87,11 @@ where
                 checking = None;
                 publisher.checked(checked).await;
             }
+            _ = async { publisher.hanging.as_mut().expect("it is only asked for while there is one").await },
+                if publisher.hanging.is_some() => publisher.hanging = None,
         }
     }
+    publisher.end().await;
 }
 
 /// What the comparison with an L1 chain found.
@@ -72,8 +102,7 @@ where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
-    let again = db.clone();
-    wait_for(move || again.reopen()).await.unwrap_or(Err(WriteError::Panicked))?;
+    db.access(SafeDb::reopen).await?;
     check(db, chain, l1).await
 }
 
@@ -89,17 +118,23 @@ struct Failed {
 struct Publisher {
     db: SafeDb,
     readers: watch::Sender<Arc<Snapshot>>,
+    clock: Clock,
     /// The L1 chain on which all that is stored is canonical; none while that is not known.
     canonical_on: Option<Arc<Chain>>,
     /// Number of the `current_l1` that readers see.
     current_l1: u64,
     /// The last claim that was written.
     recorded: Option<Claim>,
+    /// The time since the Unix epoch until which what is covered was watched, and what of that is on disk.
+    watched: Option<Duration>,
+    noted: Duration,
     /// The lowest `current_l1` that readers have seen since the last write, if it went back: what was recorded from there
     /// on may not be so any more.
     lowered: Option<u64>,
     /// Set while the last write failed.
     failed: Option<Failed>,
+    /// A write that was given up. Until it ends the file is not opened again: it has one writer at a time.
+    hanging: Option<BoxFuture<'static, Result<Option<SafeHead>, WriteError>>>,
 }
 
 impl Publisher {
@@ -120,6 +155,10 @@ impl Publisher {
         };
         let claim = parent(&current_l1).map(|to| Claim { records: snapshot.safe_heads.clone(), to });
         let claim = claim.filter(|claim| !claim.records.is_empty());
+        if let (Some(_), Some(confirmed)) = (&claim, snapshot.confirmed.derived) {
+            let now = self.clock.now();
+            self.watched = now.unix.checked_sub(now.instant.saturating_duration_since(confirmed));
+        }
         let lowered = match cut {
             Cut::Nothing => false,
             Cut::Above(ancestor) => current_l1.number <= ancestor.number.saturating_add(1),
@@ -162,7 +201,8 @@ impl Publisher {
     }
 
     async fn write(&mut self, cut: Cut, claim: Option<Claim>, chain: Arc<Chain>) {
-        if cut == Cut::Nothing && (claim.is_none() || claim == self.recorded) {
+        let due = self.watched.is_some_and(|watched| watched >= self.noted + WATCHED_EVERY);
+        if cut == Cut::Nothing && !due && (claim.is_none() || claim == self.recorded) {
             self.canonical_on = Some(chain);
         } else {
             self.commit(cut, claim, chain).await;
@@ -170,9 +210,14 @@ impl Publisher {
     }
 
     async fn commit(&mut self, cut: Cut, claim: Option<Claim>, chain: Arc<Chain>) {
-        let (db, claimed) = (self.db.clone(), claim.clone());
-        let written = wait_for(move || db.write(cut, claimed.as_ref())).await;
-        match written.unwrap_or_else(|_| Err(WriteError::Panicked)) {
+        let (db, claimed, watched) = (self.db.clone(), claim.clone(), self.watched);
+        let mut write: BoxFuture<'static, _> =
+            Box::pin(async move { db.access(move |db| db.transact(cut, claimed.as_ref(), watched)).await });
+        let written = timeout(LIMIT, &mut write).await.unwrap_or_else(|_| {
+            self.hanging = Some(write);
+            Err(WriteError::Hangs(LIMIT))
+        });
+        match self.db.settle(written) {
             Ok(()) => {
                 self.lowered = None;
                 if self.failed.take().is_some() {
@@ -180,8 +225,18 @@ impl Publisher {
                 }
                 self.canonical_on = Some(chain);
                 self.recorded = claim;
+                self.noted = watched.unwrap_or(self.noted);
             }
             Err(error) => self.fail(&error),
+        }
+    }
+
+    /// The last word: until when all this was watched.
+    async fn end(&mut self) {
+        if let Some(chain) = self.canonical_on.clone()
+            && self.watched.is_some_and(|watched| watched > self.noted)
+        {
+            self.commit(Cut::Nothing, None, chain).await;
         }
     }
 

@@ -1,33 +1,39 @@
-//! The database: opened, asked, and written in one transaction for each snapshot.
+//! The database: asked, and written in one transaction for each snapshot.
 
 use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
+    fmt,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
+use rollup::{BlockId, SafeHead};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
 };
 
 use crate::{
     LookupError, OpenError, RollupId, WriteError,
     claim::{Claim, record},
+    open::{open_backend, open_file},
     tables::{COVERAGE, RECORDS, ROLLUP, Reached, Tables},
+    wait::{LIMIT, wait_for},
 };
-use redb::{
-    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
-    backends::InMemoryBackend,
-};
-use rollup::{BlockId, SafeHead};
 
-/// The file within the folder that is given.
-const FILE: &str = "safe-heads.redb";
+/// Under this name a file says until when what it holds was watched: milliseconds of Unix time.
+const WATCHED: &str = "watched";
 
-/// Under this name a file says whose it is; the version of the format is part of it.
-const IDENTITY: &str = "v1";
+/// How many of the newest records a start goes on from: an L1 reorg meanwhile may have taken some.
+const LEFT: usize = 64;
 
-/// A page cache that is small beside everything else in the process.
-const CACHE: usize = 16 << 20;
+/// How many questions may wait for the disk at a time. It never costs the process more threads than these.
+const ASKED: usize = 16;
 
 /// What is no longer canonical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,28 @@ pub(crate) enum Standing {
     Unwritten,
 }
 
+/// What an earlier life left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The newest records, oldest first: all there are from the first of them on.
+    pub records: Arc<[SafeHead]>,
+    /// The time since the Unix epoch until which what is covered was watched.
+    pub watched: Duration,
+}
+
+/// What is known of the database without the disk.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    standing: Standing,
+    /// The newest record, while answers may be relied on.
+    newest: Option<SafeHead>,
+    /// Since when the publisher waits for the disk.
+    waits_since: Option<Instant>,
+}
+
+/// What is waited for before each access to a simulated disk.
+type Turn = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
+
 /// A database of safe heads. Copies of the handle are the same database; it is closed with the last of them.
 ///
 /// The publisher opens it again after a write that failed.
@@ -57,10 +85,13 @@ pub struct SafeDb {
     db: Arc<RwLock<Option<Arc<Database>>>>,
     /// Opens it anew.
     open: Arc<Opening>,
-    /// A std mutex: held for one read or write of a word.
-    standing: Arc<Mutex<Standing>>,
+    /// A std mutex: held for one read or write of a few words.
+    state: Arc<Mutex<State>>,
     /// Writes that succeeded, and that failed.
     writes: Arc<[AtomicU64; 2]>,
+    /// For questions that wait for the disk.
+    asked: Arc<Semaphore>,
+    turn: Option<Arc<Turn>>,
 }
 
 /// Both tables, of which nothing is written.
@@ -73,13 +104,13 @@ type Opening = dyn Fn() -> Result<Database, WriteError> + Send + Sync;
 pub struct Writes {
     /// That are on disk.
     pub written: u64,
-    /// That failed and changed nothing.
+    /// That failed, or did not return in time.
     pub failed: u64,
 }
 
 impl fmt::Debug for SafeDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SafeDb").field("standing", &*self.standing()).finish_non_exhaustive()
+        f.debug_struct("SafeDb").field("state", &*self.state()).finish_non_exhaustive()
     }
 }
 
@@ -110,12 +141,19 @@ impl SafeDb {
         Ok(Self::of(db, move || open_backend(backend.clone(), &rollup)))
     }
 
+    /// The same, but each access waits for this first: in simulations one thread does everything, and no disk may hang it.
+    pub fn after(self, turn: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        Self { turn: Some(Arc::new(turn)), ..self }
+    }
+
     fn of(db: Database, open: impl Fn() -> Result<Database, WriteError> + Send + Sync + 'static) -> Self {
         Self {
             db: Arc::new(RwLock::new(Some(Arc::new(db)))),
             open: Arc::new(open),
-            standing: Arc::new(Mutex::new(Standing::Unchecked)),
+            state: Arc::new(Mutex::new(State { standing: Standing::Unchecked, newest: None, waits_since: None })),
             writes: Arc::default(),
+            asked: Arc::new(Semaphore::new(ASKED)),
+            turn: None,
         }
     }
 
@@ -126,9 +164,10 @@ impl SafeDb {
     /// Why it is not open now; it can be tried again.
     pub(crate) fn reopen(&self) -> Result<(), WriteError> {
         self.unwritten();
-        let put = |db: Option<Arc<Database>>| *self.db.write().unwrap_or_else(PoisonError::into_inner) = db;
-        // A reader that still has a copy keeps the file locked, for as long as one look takes.
-        put(None);
+        let put = |db| std::mem::replace(&mut *self.db.write().unwrap_or_else(PoisonError::into_inner), db);
+        // Closing writes, and whoever looks meanwhile is not to wait for that. A reader that still has a copy keeps the
+        // file locked, for as long as one look takes.
+        drop(put(None));
         put(Some(Arc::new((self.open)()?)));
         Ok(())
     }
@@ -136,6 +175,52 @@ impl SafeDb {
     fn database(&self) -> Result<Arc<Database>, WriteError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         db.clone().ok_or_else(|| WriteError::Closed("a write failed".into()))
+    }
+
+    /// Asks the database on a thread that may wait for the disk, and not for long.
+    ///
+    /// # Errors
+    /// What the question comes to, or [`LookupError::Late`].
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Self) -> Result<T, LookupError> + Send + 'static,
+    ) -> Result<T, LookupError> {
+        let db = self.clone();
+        let answer = async {
+            let turn = self.asked.clone().acquire_owned().await;
+            let answer = db.at_disk(move |db| {
+                let answer = question(db);
+                // Not before: a question that is given up keeps its thread.
+                drop(turn);
+                answer
+            });
+            answer.await.unwrap_or_else(|| Err(LookupError::Unreadable(WriteError::Panicked.to_string())))
+        };
+        timeout(LIMIT, answer).await.unwrap_or(Err(LookupError::Late))
+    }
+
+    /// For the publisher, which is never in two of these at a time: what may wait for the disk, however long.
+    pub(crate) async fn access<T: Send + 'static>(
+        &self,
+        access: impl FnOnce(&Self) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        self.state().waits_since = Some(Instant::now());
+        let ended = self.clone().at_disk(access).await.unwrap_or(Err(WriteError::Panicked));
+        self.state().waits_since = None;
+        ended
+    }
+
+    /// None if it panicked on another thread.
+    async fn at_disk<T: Send + 'static>(self, access: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        if let Some(turn) = &self.turn {
+            turn().await;
+        }
+        wait_for(move || access(&self)).await.ok()
+    }
+
+    /// Whether the disk is overdue.
+    pub(crate) fn hangs(&self) -> bool {
+        self.state().waits_since.is_some_and(|since| since.elapsed() >= LIMIT)
     }
 
     /// What was safe once this L1 block was derived. It may read the disk.
@@ -156,7 +241,7 @@ impl SafeDb {
 
     /// What is read while all that is stored is known to be canonical.
     fn answer<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, LookupError> {
-        let ready = || match *self.standing() {
+        let ready = || match self.state().standing {
             Standing::Checked => Ok(()),
             Standing::Unchecked => Err(LookupError::Unchecked),
             Standing::Unwritten => Err(LookupError::Unwritten),
@@ -177,6 +262,25 @@ impl SafeDb {
         self.read(|tables| tables.stored(number))
     }
 
+    /// The newest record, while answers may be relied on. It does not read the disk.
+    pub fn newest(&self) -> Option<SafeHead> {
+        self.state().newest
+    }
+
+    /// What an earlier life left; none where that cannot be told. It may read the disk.
+    pub fn left(&self) -> Option<Left> {
+        let watched = self.watched().ok().flatten()?;
+        let records = self.read(|tables| tables.newest(LEFT)).ok()?;
+        Some(Left { records: records.into(), watched })
+    }
+
+    fn watched(&self) -> Result<Option<Duration>, WriteError> {
+        let table = self.database()?.begin_read()?.open_table(ROLLUP)?;
+        let Some(watched) = table.get(WATCHED)? else { return Ok(None) };
+        let millis = watched.value().try_into().map_err(|_| WriteError::Damaged("rollup"))?;
+        Ok(Some(Duration::from_millis(u64::from_be_bytes(millis))))
+    }
+
     fn read<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, WriteError> {
         let transaction = self.database()?.begin_read()?;
         ask(&Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? })
@@ -191,10 +295,25 @@ impl SafeDb {
     /// # Errors
     /// What redb says. Nothing has changed then, and nothing is answered until a write succeeds.
     pub fn write(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
-        let written = self.transact(cut, claim);
-        *self.standing() = if written.is_ok() { Standing::Checked } else { Standing::Unwritten };
+        let written = self.transact(cut, claim, None);
+        self.settle(written)
+    }
+
+    /// Notes how a write ended: what is stored may be answered from, or not. One that was given up ends with an error,
+    /// whatever comes of it later.
+    pub(crate) fn settle(&self, written: Result<Option<SafeHead>, WriteError>) -> Result<(), WriteError> {
         self.writes[usize::from(written.is_err())].fetch_add(1, Ordering::Relaxed);
-        written
+        match written {
+            Ok(newest) => {
+                let mut state = self.state();
+                (state.standing, state.newest) = (Standing::Checked, newest);
+                Ok(())
+            }
+            Err(error) => {
+                self.unwritten();
+                Err(error)
+            }
+        }
     }
 
     /// How often it has been written.
@@ -203,10 +322,20 @@ impl SafeDb {
         Writes { written: written.load(Ordering::Relaxed), failed: failed.load(Ordering::Relaxed) }
     }
 
-    fn transact(&self, cut: Cut, claim: Option<&Claim>) -> Result<(), WriteError> {
+    /// Writes, and says which record is the newest then. With it goes until when what is covered was watched.
+    pub(crate) fn transact(
+        &self,
+        cut: Cut,
+        claim: Option<&Claim>,
+        watched: Option<Duration>,
+    ) -> Result<Option<SafeHead>, WriteError> {
         let mut transaction = self.database()?.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
-        {
+        if let Some(watched) = watched {
+            let millis = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+            transaction.open_table(ROLLUP)?.insert(WATCHED, &millis.to_be_bytes()[..])?;
+        }
+        let newest = {
             let mut tables =
                 Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
             match cut {
@@ -217,84 +346,29 @@ impl SafeDb {
             if let Some(claim) = claim {
                 record(&mut tables, claim)?;
             }
-        }
+            tables.newest(1)?.pop()
+        };
         transaction.commit()?;
-        Ok(())
+        Ok(newest)
     }
 
     /// Answers nothing until the next write that succeeds.
     pub(crate) fn withhold(&self) {
-        *self.standing() = Standing::Unchecked;
+        self.stand(Standing::Unchecked);
     }
 
     /// Answers nothing until the next write that succeeds, for one has failed.
     pub(crate) fn unwritten(&self) {
-        *self.standing() = Standing::Unwritten;
+        self.stand(Standing::Unwritten);
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        // A word is whole at any time.
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stand(&self, standing: Standing) {
+        let mut state = self.state();
+        (state.standing, state.newest) = (standing, None);
     }
-}
 
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE);
-    // Reads all of it, some tens of megabytes for each year. What was damaged must not be answered from.
-    builder.set_check_integrity_on_open(true);
-    builder
-}
-
-fn open_file(folder: &Path, rollup: &RollupId) -> Result<Database, OpenError> {
-    fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
-    let path = folder.join(FILE);
-    let ours = builder().create(&path).map_err(WriteError::from).and_then(|db| Ok((make_ours(&db, rollup)?, db)));
-    match ours {
-        Ok((true, db)) => Ok(db),
-        Ok((false, _)) => Err(OpenError::OtherRollup { path }),
-        Err(WriteError::Database(error)) => Err(unopened(path, *error)),
-        Err(error) => Err(OpenError::Unreadable { path, error: error.to_string() }),
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is whole at any time.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn unopened(path: PathBuf, error: redb::Error) -> OpenError {
-    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    match error {
-        redb::Error::DatabaseAlreadyOpen => OpenError::InUse { path },
-        redb::Error::Io(error)
-            if matches!(
-                error.kind(),
-                FileTooLarge | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
-            ) =>
-        {
-            OpenError::Unwritable { path, error }
-        }
-        error => OpenError::Unreadable { path, error: error.to_string() },
-    }
-}
-
-fn open_backend(backend: impl StorageBackend, rollup: &RollupId) -> Result<Database, WriteError> {
-    let db = builder().create_with_backend(backend)?;
-    match make_ours(&db, rollup)? {
-        true => Ok(db),
-        false => Err(WriteError::Damaged("rollup")),
-    }
-}
-
-/// Makes a new database this rollup's. False if it is another's.
-fn make_ours(db: &Database, rollup: &RollupId) -> Result<bool, WriteError> {
-    let transaction = db.begin_write()?;
-    let ours = {
-        let mut table = transaction.open_table(ROLLUP)?;
-        let known = table.get(IDENTITY)?.map(|known| known.value() == rollup.encode());
-        if known.is_none() {
-            table.insert(IDENTITY, &rollup.encode()[..])?;
-        }
-        known.unwrap_or(true)
-    };
-    transaction.open_table(RECORDS)?;
-    transaction.open_table(COVERAGE)?;
-    transaction.commit()?;
-    Ok(ours)
 }

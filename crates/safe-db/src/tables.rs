@@ -71,6 +71,18 @@ where
         self.records.range(from..=to)?.map(decode).collect()
     }
 
+    /// The newest records, so many at most, of the last interval, oldest first.
+    pub(crate) fn newest(&self, most: usize) -> Result<Vec<SafeHead>, WriteError> {
+        let Some(last) = self.interval(u64::MAX)? else { return Ok(Vec::new()) };
+        let mut newest = Vec::new();
+        for entry in self.records.range(last.from..=last.to.number)?.rev().take(most) {
+            let (key, value) = entry?;
+            newest.push(decode_record(key.value(), value.value()).ok_or(WriteError::Damaged("records"))?);
+        }
+        newest.reverse();
+        Ok(newest)
+    }
+
     /// What was safe once an L1 block was derived, if that is covered.
     pub(crate) fn safe_head(&self, number: u64) -> Result<Option<SafeHead>, WriteError> {
         let covered = self.interval(number)?.filter(|interval| number <= interval.to.number);

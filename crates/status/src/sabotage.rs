@@ -90,6 +90,8 @@ bugs! {
     ReorgUntold,
     /// A rollup node's output is of any chain.
     OutputElsewhere,
+    /// What is recorded does not join what a node says after it went back: coverage keeps a gap.
+    NoJoin,
 }
 
 impl Bug {

@@ -54,7 +54,8 @@ struct Story {
     after: Option<u64>,
     current_l1: u64,
     served: BlockId,
-    genesis: u64,
+    /// Our own newest record.
+    recorded: Option<SafeHead>,
 }
 
 struct Rig {
@@ -62,6 +63,11 @@ struct Rig {
     node: Node,
     client: Client,
     heads: SafeHeads,
+    rollup: Arc<RollupConfig>,
+}
+
+fn nothing() -> Recorded {
+    Recorded::new(|| None)
 }
 
 impl Rig {
@@ -75,7 +81,7 @@ impl Rig {
             after: None,
             current_l1: 0,
             served: BlockId::default(),
-            genesis: 0,
+            recorded: None,
         };
         let story = Arc::new(Mutex::new(story));
         let node = Node::new(World::new(Params::default()), Role::RollupNode);
@@ -92,7 +98,20 @@ impl Rig {
         });
         let options = Options::new(tls_config(None).unwrap());
         let client = Endpoint::over("node", node.transport(), options).connect().await.unwrap();
-        Self { story, node, client, heads: SafeHeads::default() }
+        let mut rollup =
+            World::new(Params::default()).read(|chains| RollupConfig::from_json(&chains.rollup_config().to_string()));
+        rollup.as_mut().unwrap().genesis.l2 = block(0, 0);
+        let rollup = Arc::new(rollup.unwrap());
+        let mut rig = Self { story, node, client, heads: SafeHeads::new("".into(), rollup.clone(), nothing()), rollup };
+        rig.begin_anew(|recorded| recorded);
+        rig
+    }
+
+    /// As after a start of ours, with what that knows of before.
+    fn begin_anew(&mut self, before: impl FnOnce(Recorded) -> Recorded) {
+        let story = self.story.clone();
+        let recorded = Recorded::new(move || story.lock().unwrap().recorded);
+        self.heads = SafeHeads::new("node".into(), self.rollup.clone(), before(recorded));
     }
 
     fn edit(&self, edit: impl FnOnce(&mut Story)) {
@@ -112,8 +131,8 @@ impl Rig {
             let id = l1_block(ours.lock().unwrap().ours, number);
             std::future::ready(Some(L1BlockRef { hash: id.hash, number, ..L1BlockRef::default() }))
         };
-        let (current_l1, genesis) = (l1_block(story.theirs, current_l1), block(0, story.genesis));
-        self.heads.at(&self.client, current_l1, &safe, genesis, story.served, &l1).await.to_vec()
+        let current_l1 = l1_block(story.theirs, current_l1);
+        self.heads.at(&self.client, current_l1, &safe, story.served, &l1).await.to_vec()
     }
 
     /// With this status so many questions are asked, and then these records are known.
@@ -208,7 +227,7 @@ async fn what_is_unset_is_a_new_beginning() {
         let (l1, l2) = (if current_l1 == 0 { zero } else { l1 }, if safe == 0 { zero } else { l2 });
         let safe = L2BlockRef { hash: l2.hash, number: l2.number, ..L2BlockRef::default() };
         let never = |_| std::future::ready(None);
-        assert!(rig.heads.at(&rig.client, l1, &safe, block(0, 0), zero, &never).await.is_empty());
+        assert!(rig.heads.at(&rig.client, l1, &safe, zero, &never).await.is_empty());
         rig.check((119, 58), 0, &[]).await;
     }
 }
@@ -378,4 +397,186 @@ async fn there_is_an_end_to_questions_and_to_what_is_kept() {
         rig.known(101 + step * 60, 100 + step * 60).await;
     }
     rig.check((701, 700), 0, &records(601)[101..]).await;
+}
+
+/// Ours is the record at 118, and the node goes back.
+async fn gone_back(safe: u64) -> Rig {
+    let mut rig = begun().await;
+    rig.edit(|story| story.recorded = Some(record(ONE_L1, (118, 58), 0)));
+    rig.check((110, safe), 0, &[]).await;
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_recorded_joins_what_a_node_says_after_it_went_back() {
+    // Its safe head stood: nothing needs asking but what is newer.
+    let mut rig = gone_back(58).await;
+    rig.check((118, 58), 0, &[]).await;
+    rig.check((119, 58), 0, &RECORDS[3..4]).await;
+    rig.check((119, 60), 1, &RECORDS[3..4]).await;
+    rig.check((120, 60), 2, &RECORDS[3..5]).await;
+    // It is not seen there: its own record says so.
+    let mut rig = gone_back(58).await;
+    rig.check((126, 66), 3, &RECORDS[3..]).await;
+    // It has derived that again, and all of it was watched.
+    let mut rig = gone_back(53).await;
+    rig.check((126, 66), 3, &RECORDS[3..]).await;
+    // After so long that nobody knows what happened, too, and of a node that has no database.
+    let mut rig = begun().await;
+    rig.edit(|story| {
+        story.recorded = Some(record(ONE_L1, (125, 66), 0));
+        story.records.clear();
+    });
+    tokio::time::advance(UNSEEN).await;
+    rig.check((170, 66), 0, &RECORDS[5..]).await;
+    rig.check((180, 66), 0, &RECORDS[5..]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_recorded_does_not_join_what_it_may_not() {
+    let newer = |rig: &Rig| rig.edit(|story| story.recorded = Some(record(ONE_L1, (118, 58), 1)));
+    // Another block of that height.
+    let mut rig = gone_back(58).await;
+    newer(&rig);
+    rig.check((119, 58), 0, &[]).await;
+    rig.check((126, 66), 3, &RECORDS[4..]).await;
+    // Its L1 block is not ours.
+    let mut rig = gone_back(58).await;
+    rig.edit(|story| story.recorded = Some(record((118, 1), (118, 58), 0)));
+    rig.check((119, 58), 0, &[]).await;
+    // It is newer than the view.
+    let mut rig = gone_back(55).await;
+    rig.check((115, 55), 0, &[]).await;
+    // The node had more when it was first seen, and nothing of that between: its database has a gap.
+    let mut rig = Rig::new(&[(90, 50), (118, 58), (125, 66)]).await;
+    rig.edit(|story| story.recorded = Some(record(ONE_L1, (118, 58), 0)));
+    rig.check((121, 60), 0, &[]).await;
+    rig.check((126, 66), 2, &[]).await;
+    // Safe heads may go back on one L1.
+    let alt_da = rollup::AltDa {
+        challenge_contract_address: alloy_primitives::Address::ZERO,
+        commitment_type: "GenericCommitment".into(),
+        challenge_window: 1,
+        resolve_window: 1,
+    };
+    let edits: [Box<dyn Fn(&mut RollupConfig)>; 2] = [
+        Box::new(move |rollup| rollup.alt_da = Some(alt_da.clone())),
+        Box::new(|rollup| rollup.interop_time = Some(0)),
+    ];
+    for edit in edits {
+        let mut rig = gone_back(58).await;
+        edit(Arc::make_mut(&mut rig.rollup));
+        let left = [record(ONE_L1, (118, 58), 0)];
+        rig.begin_anew(|recorded| recorded.left(left.into(), Duration::ZERO));
+        rig.check((119, 58), 0, &[]).await;
+        rig.check((126, 66), 3, &RECORDS[4..]).await;
+    }
+}
+
+/// The node's own word closes a gap of ours, if it is short and the walk meets what was left.
+#[tokio::test(start_paused = true)]
+async fn what_was_left_is_gone_on_from_within_a_minute() {
+    let left = |numbers: &[Record]| numbers.iter().map(|it| record(ONE_L1, *it, 0)).collect::<Vec<_>>();
+    for (seconds, wait, joins) in [(0, 0, true), (59, 0, true), (60, 0, false), (50, 9, true), (50, 10, false)] {
+        let mut rig = Rig::new(&RECORDS).await;
+        rig.begin_anew(|recorded| recorded.left(left(&RECORDS[1..3]).into(), Duration::from_secs(seconds)));
+        tokio::time::advance(Duration::from_secs(wait)).await;
+        let (asks, known) = if joins { (4, &RECORDS[1..]) } else { (0, &[][..]) };
+        rig.check((126, 66), asks, known).await;
+    }
+    // Its end is not of our L1 any more.
+    let mut rig = Rig::new(&RECORDS[..5]).await;
+    rig.begin_anew(|recorded| {
+        let mut left = left(&RECORDS[1..3]);
+        left.push(record((115, 1), (118, 57), 1));
+        recorded.left(left.into(), Duration::ZERO)
+    });
+    rig.check((120, 60), 3, &RECORDS[1..5]).await;
+    // The walk does not meet it.
+    let mut rig = Rig::new(&RECORDS).await;
+    rig.begin_anew(|recorded| recorded.left(left(&[(113, 56)]).into(), Duration::ZERO));
+    rig.check((126, 66), 4, &[]).await;
+    rig.check((127, 66), 0, &[]).await;
+    // Whoever is seen first goes on from there, and nobody after that.
+    let mut rig = Rig::new(&RECORDS).await;
+    rig.begin_anew(|recorded| recorded.left(left(&RECORDS[1..3]).into(), Duration::ZERO));
+    rig.check((126, 66), 4, &RECORDS[1..]).await;
+    rig.check((110, 53), 0, &[]).await;
+    rig.check((113, 55), 2, &RECORDS[2..3]).await;
+}
+
+/// Another node behind the same address may lack what this one had derived.
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_a_node_that_is_behind_is_not_taken() {
+    let mut rig = begun().await;
+    let story = rig.story.clone();
+    let turn = Arc::new(Mutex::new(0));
+    let asked = turn.clone();
+    // The questions for records come to the one behind, which has derived up to 118, and those for the status alone to
+    // the other: it is asked before and after.
+    rig.node.with_answer(METHOD, move |params, _| {
+        *asked.lock().unwrap() += 1;
+        let number = u64::from_str_radix(&params[0].as_str().unwrap()[2..], 16).unwrap();
+        story.lock().unwrap().answer(number.min(118))
+    });
+    let story = rig.story.clone();
+    rig.node.with_status(move |mut status| {
+        let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = std::mem::replace(&mut *turn, 0) > 0;
+        let story = story.lock().unwrap_or_else(PoisonError::into_inner);
+        let current_l1 = l1_block(story.theirs, if behind { 119 } else { story.current_l1 });
+        (status.current_l1.hash, status.current_l1.number) = (current_l1.hash, current_l1.number);
+        status
+    });
+    assert_eq!(rig.known(121, 60).await, [], "60 was derived from 119");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_alternate_are_those_of_several_nodes() {
+    let mut rig = begun().await;
+    rig.edit(|story| story.recorded = Some(record(ONE_L1, (118, 58), 0)));
+    for step in 0..3 {
+        assert!(!rig.heads.alternation.goes_on(Instant::now()), "at {step}");
+        rig.known(119 + step, 60).await;
+        rig.known(117 + step, if step == 0 { 58 } else { 60 }).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    rig.check((122, 60), 0, &[]).await;
+    assert!(rig.heads.alternation.goes_on(Instant::now()));
+    for number in 123..700 {
+        rig.check((number, 60), 0, &[]).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    // It is one node again.
+    rig.edit(|story| story.recorded = Some(record(ONE_L1, (119, 60), 0)));
+    rig.check((700, 60), 0, &RECORDS[4..5]).await;
+}
+
+/// A node that derives again comes forth step by step, be it often; and one that follows the L1 has not gone back.
+#[tokio::test(start_paused = true)]
+async fn heads_of_one_node_do_not_alternate() {
+    let now = Instant::now();
+    let mut one = Alternation::default();
+    for reset in 0..20 {
+        for heads in [(100, 50), (90, 44), (92, 44), (96, 47), (101, 50)] {
+            assert!(!one.hear((heads.0 + reset, heads.1 + reset), now));
+        }
+    }
+    for reorg in 0..20 {
+        assert!(!one.hear((100 + reorg, 50), now));
+        one.forget_last();
+        assert!(!one.hear((98 + reorg, 50), now));
+        assert!(!one.hear((101 + reorg, 50), now));
+    }
+    // Now and then is chance.
+    let mut seldom = Alternation::default();
+    for step in 0..20 {
+        let at = now + Duration::from_secs(61) * step;
+        assert!([(100, 50), (99, 50), (101, 51)].iter().all(|heads| !seldom.hear(*heads, at)), "{step}");
+    }
+    // The safe head alone.
+    let mut several = Alternation::default();
+    let news: Vec<_> = (0..20).map(|step| several.hear((100, 50 + step % 2), now)).collect();
+    assert_eq!(news.iter().filter(|is_news| **is_news).count(), 1, "told once");
 }

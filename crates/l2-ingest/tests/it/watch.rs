@@ -81,7 +81,7 @@ impl Watch {
         current_l1: CurrentL1,
         safe_served: impl Fn() -> BlockId + Send + Sync + 'static,
     ) -> Self {
-        let node = RollupNode { current_l1, follower: false, safe_served: Arc::new(safe_served), safe_heads: false };
+        let node = RollupNode { current_l1, follower: false, safe_served: Arc::new(safe_served), safe_heads: None };
         Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
     }
 
@@ -91,7 +91,7 @@ impl Watch {
             current_l1: CurrentL1::Node,
             follower: true,
             safe_served: Arc::new(BlockId::default),
-            safe_heads: false,
+            safe_heads: None,
         };
         Self::new(world(), Role::RollupNode, Over::Requests, |config, l1| Box::pin(watch_rollup_node(config, node, l1)))
     }

@@ -33,6 +33,41 @@ fn a_file_of_another_rollup_is_refused() {
     assert!(SafeDb::open(folder.path(), &rollup()).is_ok());
 }
 
+/// By a key that this program does not know, with nothing under the one that it does.
+#[test]
+fn a_file_of_a_later_format_is_refused_and_left_as_it_is() {
+    const ROLLUP: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("rollup");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("safe-heads.redb");
+    let later = redb::Database::create(&path).unwrap();
+    let transaction = later.begin_write().unwrap();
+    transaction.open_table(ROLLUP).unwrap().insert("v2", &b"whose"[..]).unwrap();
+    transaction.commit().unwrap();
+    drop(later);
+    for _ in 0..2 {
+        let error = SafeDb::open(folder.path(), &rollup()).unwrap_err();
+        assert!(matches!(error, OpenError::Later { .. }), "{error}");
+        assert!(error.to_string().contains("later version"), "{error}");
+    }
+}
+
+/// What a start goes on from: the end of what is covered, not what lies before a gap.
+#[test]
+fn the_newest_records_are_left_to_the_next_life() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path());
+    let db = SafeDb::open(folder.path(), &rollup()).unwrap();
+    assert_eq!(db.left(), None, "nobody said until when it was watched");
+    assert_eq!(db.newest(), None, "it was not checked");
+    let after_a_gap = Claim { records: (300..340).map(|number| record(0, number, number)).collect(), to: l1(0, 345) };
+    db.write(Cut::Nothing, Some(&after_a_gap)).unwrap();
+    assert_eq!(db.newest(), Some(record(0, 339, 339)));
+    db.write(Cut::Above(l1(0, 320)), None).unwrap();
+    assert_eq!(db.newest(), Some(record(0, 320, 320)));
+    db.write(Cut::Everything, None).unwrap();
+    assert_eq!(db.newest(), None);
+}
+
 #[test]
 fn two_cannot_have_it_open() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,10 +10,11 @@ use std::{
     time::Duration,
 };
 
+use futures::future::BoxFuture;
 use redb::{StorageBackend, backends::InMemoryBackend};
 use rollup::{L1BlockRef, SafeHead};
 use safe_db::{LookupError, RollupId, SafeDb, publish};
-use status::{Chain, InstanceId, Snapshot, Snapshots};
+use status::{Chain, Clock, InstanceId, Snapshot, Snapshots};
 use tokio::{
     sync::{mpsc, watch},
     task::yield_now,
@@ -31,10 +32,13 @@ struct Disk {
     broken: Arc<AtomicBool>,
     /// How often something was to become durable and could not.
     tries: Arc<AtomicU64>,
+    /// How often it was opened or written.
+    touched: Arc<AtomicU64>,
 }
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
+        self.touched.fetch_add(1, Ordering::SeqCst);
         self.memory.len()
     }
 
@@ -56,6 +60,7 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.touched.fetch_add(1, Ordering::SeqCst);
         self.memory.write(offset, data)
     }
 }
@@ -67,6 +72,9 @@ struct World {
     synced: Arc<Mutex<Vec<u64>>>,
     broken: Arc<AtomicBool>,
     tries: Arc<AtomicU64>,
+    touched: Arc<AtomicU64>,
+    /// Whether accesses do not return.
+    hangs: watch::Sender<bool>,
     publisher: tokio::task::JoinHandle<()>,
     sequence: u64,
 }
@@ -87,19 +95,29 @@ impl World {
     #[expect(clippy::disallowed_methods, reason = "the publisher runs beside the test")]
     fn new(old: impl Fn(u64) -> Option<L1BlockRef> + Send + Sync + 'static) -> Self {
         let (publish_to, readers) = watch::channel(Arc::new(Snapshot::unset(InstanceId(1))));
-        let (synced, broken, tries) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::<AtomicU64>::default());
+        let (synced, broken) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (tries, touched) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let disk = Disk {
             memory: Arc::new(InMemoryBackend::new()),
             readers: readers.clone(),
             synced: Arc::clone(&synced),
             broken: broken.clone(),
             tries: tries.clone(),
+            touched: touched.clone(),
         };
-        let db = SafeDb::on(disk, &RollupId::default()).unwrap();
+        let (hangs, hanging) = watch::channel(false);
+        let turn = move || -> BoxFuture<'static, ()> {
+            let mut hanging = hanging.clone();
+            Box::pin(async move {
+                hanging.wait_for(|hangs| !hangs).await.unwrap();
+            })
+        };
+        let db = SafeDb::on(disk, &RollupId::default()).unwrap().after(turn);
+        let clock = Clock::starting_at(Duration::from_secs(1_700_000_000));
         let (decided, queue) = mpsc::channel(8);
         let look_up = move |number| -> Ready<Option<L1BlockRef>> { ready(old(number)) };
-        let publisher = tokio::spawn(publish(db.clone(), queue, publish_to, look_up));
-        Self { db, decided, readers, synced, broken, tries, publisher, sequence: 0 }
+        let publisher = tokio::spawn(publish(db.clone(), queue, publish_to, clock, look_up));
+        Self { db, decided, readers, synced, broken, tries, touched, hangs, publisher, sequence: 0 }
     }
 
     /// Decides a snapshot and waits until readers have it, and for what becomes durable after.
@@ -111,6 +129,7 @@ impl World {
         snapshot.status.current_l1 = block(branch, current_l1);
         snapshot.l1 = Some(Arc::new(chain(branch, 130)));
         snapshot.safe_heads = records.into();
+        snapshot.confirmed.derived = Some(Instant::now());
         self.decided.send(Arc::new(snapshot)).await.unwrap();
         let sequence = self.sequence;
         self.readers.wait_for(|snapshot| snapshot.id.sequence == sequence).await.unwrap();
@@ -236,10 +255,14 @@ async fn a_broken_disk_stops_the_answers_and_not_the_status() {
 impl World {
     /// Repeats a snapshot until what `until` says holds, for two minutes at most.
     async fn decide_until(&mut self, current_l1: u64, records: &[SafeHead], until: impl Fn(&SafeDb) -> bool) {
+        self.decide_on(0, current_l1, records, until).await;
+    }
+
+    async fn decide_on(&mut self, branch: u8, current_l1: u64, records: &[SafeHead], until: impl Fn(&SafeDb) -> bool) {
         let begun = Instant::now();
         while !until(&self.db) {
             assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", self.db.safe_head_at(95));
-            self.decide(0, current_l1, records).await;
+            self.decide(branch, current_l1, records).await;
             sleep(Duration::from_millis(500)).await;
         }
     }
@@ -279,6 +302,128 @@ async fn what_was_taken_back_while_the_disk_was_broken_is_not_answered() {
     world.decide_until(110, &[], |db| db.safe_head_at(95) != Err(LookupError::Unwritten)).await;
     assert_eq!(world.db.safe_head_at(96), Ok(record(0, 90, 900)));
     assert_eq!(world.db.safe_head_at(97), Err(LookupError::NotCovered));
+}
+
+/// A write that does not return is given up, once: then the status goes on, and nothing is answered or tried until it ends.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_stops_the_answers_and_not_the_status() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.hangs.send_replace(true);
+    let begun = Instant::now();
+    world.decide(0, 106, &records(0, &OLD)).await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    let touched = world.touched.load(Ordering::SeqCst);
+    for current_l1 in 107..127 {
+        let begun = Instant::now();
+        world.decide(0, current_l1, &records(0, &OLD)).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "it goes on");
+        assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten));
+        assert_eq!(world.db.newest(), None);
+        sleep(Duration::from_secs(12)).await;
+    }
+    assert_eq!(world.touched.load(Ordering::SeqCst), touched, "what hangs is the only writer");
+    assert_eq!(world.db.writes().failed, 1, "told once");
+    // It was written after all, but nobody waited for that.
+    world.hangs.send_replace(false);
+    while world.touched.load(Ordering::SeqCst) == touched {
+        yield_now().await;
+    }
+    assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten));
+    world.decide_until(127, &records(0, &OLD), |db| db.safe_head_at(126).is_ok()).await;
+    assert_eq!(world.db.safe_head_at(126), Ok(record(0, 104, 1040)));
+    assert_eq!(world.db.writes().failed, 1);
+}
+
+/// The L1 was reorganised and `current_l1` went back while a write hung that knew of neither.
+#[tokio::test(start_paused = true)]
+async fn what_a_write_that_hung_brings_late_is_checked_before_it_is_answered() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    world.hangs.send_replace(true);
+    world.decide(0, 110, &records(0, &[90, 99, 104, 108])).await;
+    world.decide(1, 98, &records(1, &[90])).await;
+    world.hangs.send_replace(false);
+    world.decide_on(1, 98, &records(1, &[90]), |db| db.safe_head_at(95).is_ok()).await;
+    assert_eq!(world.db.safe_head_at(97), Ok(record(0, 90, 900)));
+    world.decide(1, 112, &records(1, &[90, 99, 106])).await;
+    assert_eq!(world.db.safe_head_at(105), Ok(record(0, 99, 990)));
+    assert_eq!(world.db.safe_head_at(111), Ok(record(1, 106, 1060)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_from_the_start_on_or_while_it_is_opened_again_holds_nothing_up() {
+    let mut world = World::new(|_| None);
+    world.hangs.send_replace(true);
+    for step in 0..20 {
+        let begun = Instant::now();
+        world.decide(0, 100 + step, &records(0, &[90, 99])).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.db.safe_head_at(95), Err(LookupError::Unwritten), "it is told");
+    world.hangs.send_replace(false);
+    world.decide_until(120, &records(0, &OLD), |db| db.safe_head_at(119).is_ok()).await;
+    world.broken.store(true, Ordering::SeqCst);
+    world.decide(0, 121, &records(0, &OLD)).await;
+    world.hangs.send_replace(true);
+    world.broken.store(false, Ordering::SeqCst);
+    for _ in 0..20 {
+        let begun = Instant::now();
+        world.decide(0, 121, &records(0, &OLD)).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        sleep(Duration::from_secs(1)).await;
+    }
+    world.hangs.send_replace(false);
+    world.decide_until(121, &records(0, &OLD), |db| db.safe_head_at(120).is_ok()).await;
+}
+
+/// Questions wait for the disk as long, and only so many of them: whoever asks more waits for those before.
+#[tokio::test(start_paused = true)]
+async fn a_question_to_a_disk_that_hangs_is_answered_with_an_error() {
+    let mut world = World::new(|_| None);
+    world.checked(0, 106, &records(0, &OLD)).await;
+    let ask = |number: u64| {
+        let db = world.db.clone();
+        async move { db.ask(move |db| db.safe_head_at(number)).await }
+    };
+    assert_eq!(ask(105).await, Ok(record(0, 104, 1040)));
+    world.hangs.send_replace(true);
+    let begun = Instant::now();
+    let answers = futures::future::join_all((0..100).map(ask)).await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    assert!(answers.iter().all(|answer| *answer == Err(LookupError::Late)), "{answers:?}");
+    assert!(!LookupError::Late.to_string().contains("not found"));
+    world.hangs.send_replace(false);
+    assert_eq!(ask(105).await, Ok(record(0, 104, 1040)));
+}
+
+/// With the end of this life at the latest, a start is told until when it was watched.
+#[tokio::test(start_paused = true)]
+async fn until_when_it_was_watched_is_on_disk() {
+    let unix = |seconds: u64| Duration::from_secs(1_700_000_000 + seconds);
+    let mut world = World::new(|_| None);
+    let noted = |world: &World| world.db.left().map(|left| left.watched);
+    assert_eq!(noted(&world), None);
+    world.checked(0, 100, &records(0, &[90, 99])).await;
+    assert_eq!(noted(&world), Some(unix(0)));
+    for second in 1..=20 {
+        sleep(Duration::from_secs(1)).await;
+        world.decide(0, 100, &records(0, &[90, 99])).await;
+        assert_eq!(noted(&world), Some(unix(second / 10 * 10)), "no write for this alone, but now and then");
+    }
+    for _ in 0..7 {
+        sleep(Duration::from_secs(1)).await;
+        world.decide(0, 100, &records(0, &[90, 99])).await;
+    }
+    // Nobody says any more what is safe.
+    sleep(Duration::from_secs(1)).await;
+    world.decide(0, 101, &[]).await;
+    let World { db, decided, publisher, .. } = world;
+    drop(decided);
+    publisher.await.unwrap();
+    let left = db.left().unwrap();
+    assert_eq!((&*left.records, left.watched), (&*records(0, &[90, 99]), unix(27)));
 }
 
 #[tokio::test]

@@ -1,0 +1,134 @@
+//! The walk itself: from below `current_l1` down to what is known.
+
+use std::future::Future;
+
+use rollup::{BlockId, L1BlockRef, SafeHead, SyncStatus};
+use serde_json::{json, value::RawValue};
+use upstream::{CallError, Client};
+
+use super::{Said, Setback, stands};
+
+/// Most questions for one view. A node that derives again may pass many batches between two of them.
+const MAX_ASKS: usize = 64;
+
+/// Where a walk ends.
+pub(super) struct Bottom {
+    /// The newest record known. It must be met.
+    pub(super) newest: Option<SafeHead>,
+    /// The newest status below which all is known.
+    pub(super) done: Option<Said>,
+    /// With no record known, those of newer safe heads than this are taken: whatever gaps the node's own records have,
+    /// it has written those while it was watched.
+    pub(super) since: BlockId,
+    /// And this one, which is our own newest: the node has said everything since, and has the same there.
+    pub(super) recorded: Option<SafeHead>,
+    /// And this block at L1 block 0, if the node had nothing else when it was first seen.
+    pub(super) genesis: Option<BlockId>,
+    /// The safe head that is served.
+    pub(super) served: BlockId,
+}
+
+impl Bottom {
+    /// Whether a node that has this safe head now, or had it when it was first seen, was watched since it had it.
+    fn has_watched(&self, safe_head: BlockId) -> bool {
+        safe_head.number > self.since.number || safe_head == self.since
+    }
+}
+
+/// The record for an L1 block, and what was `current_l1` where the answer came from: asked for together, so that both are
+/// of one node.
+async fn ask(client: &Client, number: u64) -> Result<(SafeHead, Option<BlockId>), CallError> {
+    let calls =
+        vec![("optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])), ("optimism_syncStatus", json!([]))];
+    let mut answers = client.batch(calls).await?.into_iter();
+    let undecodable = |error: serde_json::Error| CallError::Decode(error.to_string());
+    let record = answers.next().unwrap_or(Err(CallError::Closed))?;
+    let record = serde_json::from_str(record.get()).map_err(undecodable)?;
+    let current_l1 = |status: Box<RawValue>| serde_json::from_str::<SyncStatus>(status.get()).ok();
+    let status = answers.next().and_then(Result::ok).and_then(current_l1);
+    Ok((record, status.map(|status| status.current_l1.id())))
+}
+
+/// The records from below `current_l1` down to what is known, newest first.
+pub(super) async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Vec<SafeHead>, Setback>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    let mut records: Vec<SafeHead> = Vec::new();
+    let mut next = now.current_l1.number.checked_sub(1);
+    while let Some(number) = next {
+        if records.len() == MAX_ASKS {
+            return Err(Setback::Broken);
+        }
+        let record: SafeHead = match ask(client, number).await {
+            // Of several nodes behind one address another may have answered, which is not that far.
+            Ok((_, Some(current_l1))) if current_l1.number < now.current_l1.number => {
+                return Err(contradiction([now.current_l1, current_l1], l1).await);
+            }
+            Ok((record, Some(_))) => record,
+            Ok((_, None)) => return Err(Setback::Later),
+            // It has nothing as old as that.
+            Err(CallError::Rpc { .. }) if bottom.newest.is_none() && !records.is_empty() => break,
+            Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
+            Err(_) => return Err(Setback::Later),
+        };
+        let SafeHead { l1_block, safe_head } = record;
+        for said in bottom.done.iter().chain([&now]) {
+            if !said.agrees(number, &record) {
+                return Err(contradiction([said.current_l1, now.current_l1], l1).await);
+            }
+        }
+        let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
+        let other = safe_head.number == bottom.served.number && safe_head != bottom.served && !bottom.served.is_zero();
+        if l1_block.number > number || !in_order || other {
+            return Err(Setback::Broken);
+        }
+        if bottom.newest == Some(record) {
+            break;
+        }
+        let meets_ours = bottom.newest.is_none() && bottom.recorded == Some(record) && bottom.has_watched(safe_head);
+        match bottom.newest {
+            Some(newest)
+                if l1_block.number <= newest.l1_block.number || safe_head.number <= newest.safe_head.number =>
+            {
+                return Err(contradiction([l1_block, newest.l1_block], l1).await);
+            }
+            None if safe_head.number <= bottom.since.number
+                && !meets_ours
+                && (bottom.genesis != Some(safe_head) || l1_block.number > 0) =>
+            {
+                break;
+            }
+            _ => {}
+        }
+        if stands(l1_block, l1).await != Some(true) {
+            return Err(Setback::Later);
+        }
+        records.push(record);
+        if meets_ours {
+            break;
+        }
+        next = l1_block.number.checked_sub(1);
+    }
+    let after: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
+    if after.current_l1.number < now.current_l1.number {
+        return Err(contradiction([now.current_l1, after.current_l1.id()], l1).await);
+    }
+    Ok(records)
+}
+
+/// What it means that a node says both of these: where both are on our L1, it contradicts itself. Else the L1 is being
+/// reorganised.
+async fn contradiction<F, Fut>(blocks: [BlockId; 2], l1: &F) -> Setback
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Option<L1BlockRef>>,
+{
+    for block in blocks {
+        if stands(block, l1).await != Some(true) {
+            return Setback::Later;
+        }
+    }
+    Setback::Broken
+}
