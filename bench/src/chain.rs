@@ -50,7 +50,7 @@ impl Chain {
 
     /// Lets so many L1 slots pass, with the L2 blocks that belong into them.
     pub(crate) fn grow(&self, l1_blocks: u64) {
-        let slots = |chains: &devnet::Chains| Duration::from_secs(l1_blocks * chains.params().l1_block_time);
+        let slots = |chains: &devnet::Chains| chains.params().l1_slots(l1_blocks);
         let now = self.world.read(|chains| chains.now() + slots(chains));
         self.world.advance(now);
     }

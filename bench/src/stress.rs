@@ -24,7 +24,8 @@ const NAME: &str = "stress";
 pub(crate) fn measure(report: &mut Report) -> eyre::Result<()> {
     let (turns, time) = report.choose((10, Duration::from_secs(1)), (1, Duration::from_millis(100)));
     let (subscribers, idle) = report.choose((5000, 10_000), (50, 100));
-    let chain = Chain::start(Params { l1_block_time: 1, l2_block_time: 1, ..Params::default() })?;
+    let second = Duration::from_secs(1);
+    let chain = Chain::start(Params { l1_block_time: second, l2_block_time: second, ..Params::default() })?;
     let mut flags = chain.flags();
     flags.push("--rpc.max-connections=11000".into());
     let server = Server::start(Kind::OpStatus, &flags, "")?;

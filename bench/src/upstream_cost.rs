@@ -27,7 +27,8 @@ pub(crate) fn measure(report: &mut Report) -> eyre::Result<()> {
     let blocks = report.choose(15, 1);
     let (l1_time, l2_time) = report.choose((12, 2), (1, 1));
     for (transport, polls) in [("WebSocket", false), ("HTTP", true)] {
-        let params = Params { l1_block_time: l1_time, l2_block_time: l2_time, ..Params::default() };
+        let (l1_block_time, l2_block_time) = (Duration::from_secs(l1_time), Duration::from_secs(l2_time));
+        let params = Params { l1_block_time, l2_block_time, ..Params::default() };
         let chain = Chain::start(params)?;
         chain.world.advance(now()?);
         let flags = if polls { chain.http_flags() } else { chain.flags() };

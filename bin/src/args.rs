@@ -387,12 +387,16 @@ pub struct LogArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Simulated chains")]
 pub struct WorldArgs {
-    /// Time between L1 blocks, in whole seconds.
-    #[arg(long = "dev.l1-block-time", env = "OP_STATUS_DEV_L1_BLOCK_TIME", value_name = "TIME", default_value = "4s", value_parser = seconds)]
-    pub l1_block_time: u64,
-    /// Time between L2 blocks, in whole seconds.
-    #[arg(long = "dev.l2-block-time", env = "OP_STATUS_DEV_L2_BLOCK_TIME", value_name = "TIME", default_value = "1s", value_parser = seconds)]
-    pub l2_block_time: u64,
+    /// Time between L1 blocks: 12s, 250ms; a number alone is seconds.
+    #[arg(long = "dev.l1-block-time", env = "OP_STATUS_DEV_L1_BLOCK_TIME", value_name = "TIME", default_value = "4s", value_parser = block_time)]
+    pub l1_block_time: Duration,
+    /// Time between L2 blocks: 2s, 200ms; a number alone is seconds. 200ms is Base since Denim, which its configuration
+    /// tells; of another part of a second no configuration tells, and the pace is learnt.
+    #[arg(long = "dev.l2-block-time", env = "OP_STATUS_DEV_L2_BLOCK_TIME", value_name = "TIME", default_value = "1s", value_parser = block_time)]
+    pub l2_block_time: Duration,
+    /// Change to L2 blocks of 200ms so long after the start, as Base with Denim; before, blocks take whole seconds.
+    #[arg(long = "dev.denim-after", env = "OP_STATUS_DEV_DENIM_AFTER", value_name = "TIME", value_parser = interval)]
+    pub denim_after: Option<Duration>,
 }
 
 /// Severity of messages, by op-node's names.
@@ -419,6 +423,10 @@ pub enum Format {
     Json,
 }
 
+/// What a simulated chain can do between two looks at the clock, and within a number.
+const SHORTEST_BLOCK: Duration = Duration::from_millis(50);
+const LONGEST_BLOCK: Duration = Duration::from_secs(3600);
+
 fn interval(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| format!("{error} (write 12s, 500ms or 6m24s)"))?;
     if duration.is_zero() { Err("must be longer than zero".into()) } else { Ok(duration) }
@@ -429,9 +437,12 @@ fn rate(text: &str) -> Result<f64, String> {
     if rate.is_finite() && rate >= 0.0 { Ok(rate) } else { Err("must be 0 or more".into()) }
 }
 
-fn seconds(text: &str) -> Result<u64, String> {
-    let duration = interval(text)?;
-    if duration.subsec_nanos() == 0 { Ok(duration.as_secs()) } else { Err("must be whole seconds".into()) }
+/// A number alone is seconds.
+fn block_time(text: &str) -> Result<Duration, String> {
+    let duration = text.parse().map_or_else(|_| interval(text), |seconds| Ok(Duration::from_secs(seconds)))?;
+    let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+    let holds = is_whole && duration >= SHORTEST_BLOCK && duration <= LONGEST_BLOCK;
+    if holds { Ok(duration) } else { Err("must be whole milliseconds, from 50ms to 1h".into()) }
 }
 
 #[cfg(test)]
@@ -492,5 +503,25 @@ mod tests {
         check(&["--verifier.l1-confs", "513"], Some("513 is not in"));
         check(&["--rollup.config", "x.json"], Some("cannot be used with"));
         check(&["--rpc.port", "65536"], Some("--rpc.port"));
+    }
+
+    #[test]
+    fn block_times_are_durations_or_seconds() {
+        for (text, expected) in [
+            ("2", Ok(Duration::from_secs(2))),
+            ("2s", Ok(Duration::from_secs(2))),
+            ("200ms", Ok(Duration::from_millis(200))),
+            ("2m30s", Ok(Duration::from_secs(150))),
+            ("0", Err("whole milliseconds")),
+            ("49ms", Err("whole milliseconds")),
+            ("200500us", Err("whole milliseconds")),
+            ("2h", Err("whole milliseconds")),
+            ("0.2", Err("write 12s, 500ms")),
+        ] {
+            match (block_time(text), expected) {
+                (Err(error), Err(part)) => assert!(error.contains(part), "{text}: {error}"),
+                (found, expected) => assert_eq!(found.as_ref().ok(), expected.as_ref().ok(), "{text}"),
+            }
+        }
     }
 }

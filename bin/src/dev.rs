@@ -3,8 +3,8 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use devnet::{Listener, Node, Params, Role, World};
-use eyre::WrapErr;
+use devnet::{Listener, Node, PaceChange, Params, Role, World};
+use eyre::{WrapErr, ensure};
 use futures::{FutureExt, future::try_join_all};
 use l2_ingest::CurrentL1;
 use rollup::RollupConfig;
@@ -26,7 +26,10 @@ use crate::{
 const HISTORY: u64 = 32;
 
 /// How often the chains look at the clock.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(50);
+
+/// From one L2 block to the next on Base since Denim.
+const DENIM: Duration = Duration::from_millis(200);
 
 /// Simulated chains with nodes that serve them, and a server that follows those.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl Dev {
     /// Takes the ports. The chains stand still until [`Dev::run_until`].
     pub async fn start(args: &DevArgs) -> eyre::Result<Self> {
         let clock = Clock::system();
-        let world = World::new(params(&args.dev, clock));
+        let world = World::new(params(&args.dev, clock)?);
         world.advance(clock.now().unix);
         let chaos = args.chaos.then(|| Cast::new(world.clone()));
         let one = |role| vec![Node::new(world.clone(), role)];
@@ -67,7 +70,7 @@ impl Dev {
                 endpoints: l1.iter().map(|listener| endpoint(listener.ws_url())).collect::<Result<_, _>>()?,
                 trust_rpc: false,
                 http_poll_interval: None,
-                epoch_poll_interval: Some(Duration::from_secs(args.dev.l1_block_time)),
+                epoch_poll_interval: Some(args.dev.l1_block_time.max(Duration::from_secs(1))),
                 stall_timeout: Duration::from_secs(36),
                 absent_after: Duration::from_secs(30),
                 confs: 0,
@@ -140,14 +143,27 @@ async fn grow(world: World, clock: Clock) {
     }
 }
 
-fn params(args: &WorldArgs, clock: Clock) -> Params {
-    Params {
-        genesis_time: clock.now().unix.as_secs() - HISTORY * args.l1_block_time,
+fn params(args: &WorldArgs, clock: Clock) -> eyre::Result<Params> {
+    let now = clock.now().unix;
+    let history = args.l1_block_time * HISTORY as u32;
+    let genesis_time = now.saturating_sub(history).as_secs();
+    let (l2_block_time, l2_change) = match args.denim_after {
+        None if args.l2_block_time == DENIM => (Duration::from_secs(2), Some(PaceChange::denim(genesis_time))),
+        None => (args.l2_block_time, None),
+        Some(after) => {
+            let whole = args.l2_block_time.subsec_nanos() == 0;
+            ensure!(whole, "--dev.denim-after needs a --dev.l2-block-time of whole seconds");
+            (args.l2_block_time, Some(PaceChange::denim((now + after).as_secs())))
+        }
+    };
+    Ok(Params {
+        genesis_time,
         l1_block_time: args.l1_block_time,
-        l2_block_time: args.l2_block_time,
+        l2_block_time,
+        l2_change,
         // Hours of blocks, so that a devnet left alone does not grow for ever.
         retain: 10_000,
-        seed: clock.now().unix.as_secs(),
+        seed: now.as_secs(),
         ..Params::default()
-    }
+    })
 }

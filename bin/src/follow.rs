@@ -7,7 +7,7 @@ use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Recorded, Sequen
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
 use safe_db::{Reached, SafeDb, WATCHED_EVERY};
-use status::{InstanceId, Rules, Schedule, Snapshots, pipeline};
+use status::{InstanceId, Rules, Snapshots, pipeline};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -63,11 +63,7 @@ fn rules(config: &Config) -> Rules {
     let (nodes, genesis) = (&config.l2.nodes, &config.rollup.genesis);
     Rules {
         genesis_l2: genesis.l2,
-        schedule: Some(Schedule {
-            genesis: genesis.l2.number,
-            genesis_time: genesis.l2_time,
-            block_time: config.rollup.block_time,
-        }),
+        pace: Some(config.rollup.pace()),
         l1_confs: config.l1.confs,
         voters: nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count(),
         fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),

@@ -15,9 +15,10 @@ pub fn rollup_config(input: &[u8]) {
             let again = RollupConfig::from_json(config.raw.get()).expect("it was accepted");
             assert_eq!(format!("{again:?}"), format!("{config:?}"));
             let genesis = config.genesis.l2.number;
-            assert_eq!(config.l2_time(genesis), config.genesis.l2_time);
+            let pace = config.pace();
             let heights = [0, genesis, genesis.saturating_add(1), u64::MAX / 2, u64::MAX];
-            heights.iter().for_each(|height| assert!(config.l2_time(*height) >= config.genesis.l2_time));
+            assert!(heights.map(|height| pace.due(height)).is_sorted());
+            heights.iter().for_each(|height| assert!(pace.last_at(pace.due(*height)) >= genesis));
             assert!(!config.interop_active(config.genesis.l2_time) || config.interop_active(u64::MAX));
         }
         Err(error) => assert!(error.to_string().starts_with("rollup config: "), "{error}"),

@@ -37,7 +37,7 @@ struct Rig {
 fn world(age: u64) -> World {
     let params = Params { genesis_time: 1_700_000_000, ..Params::default() };
     let world = World::new(params);
-    world.advance(Duration::from_secs(params.genesis_time + age * params.l1_block_time));
+    world.advance(params.genesis() + params.l1_slots(age));
     world
 }
 

@@ -1,5 +1,7 @@
 //! What no real node does when it is told to: simulated nodes with faults, over real sockets.
 
+use std::time::Duration;
+
 use devnet::{Faults, Heads, Label, Lies, Params, Requests};
 use rollup::{L1BlockRef, SyncStatus};
 use status::{Layer, Reason};
@@ -9,8 +11,9 @@ pub(crate) const PARAMS: Params = Params {
     l1_chain_id: 900,
     l2_chain_id: 901,
     genesis_time: 1_700_000_000,
-    l1_block_time: 12,
-    l2_block_time: 2,
+    l1_block_time: Duration::from_secs(12),
+    l2_block_time: Duration::from_secs(2),
+    l2_change: None,
     safe_distance: 4,
     finalized_distance: 8,
     epoch_length: 1,

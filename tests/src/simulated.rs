@@ -1,7 +1,5 @@
 //! Simulated nodes on loopback, for what no real node does when it is told to.
 
-use std::time::Duration;
-
 use devnet::{Listener, Node, Params, Role, World};
 use rollup::SyncStatus;
 use tokio::task::JoinSet;
@@ -54,8 +52,7 @@ impl Simulated {
 
     /// Lets so many L1 slots pass, with the L2 blocks that belong into them.
     pub fn advance(&self, l1_blocks: u64) {
-        let now =
-            self.world.read(|chains| chains.now() + Duration::from_secs(l1_blocks * chains.params().l1_block_time));
+        let now = self.world.read(|chains| chains.now() + chains.params().l1_slots(l1_blocks));
         self.world.advance(now);
     }
 

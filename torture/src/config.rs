@@ -49,7 +49,7 @@ pub(crate) fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             trust_rpc: false,
             http_poll_interval: None,
             epoch_poll_interval: None,
-            stall_timeout: Duration::from_secs(3 * rig.shape.params.l1_block_time),
+            stall_timeout: rig.shape.params.l1_slots(3),
             absent_after: Duration::from_secs(30),
             confs: rig.shape.confs,
         },

@@ -66,7 +66,7 @@ impl Rig {
     pub fn new(plan: &Plan) -> Self {
         let shape = plan.shape.clone();
         let params = shape.params;
-        let start = Duration::from_secs(params.genesis_time + AGE * params.l1_block_time);
+        let start = params.genesis() + params.l1_slots(AGE);
         let world = World::from(first_chains(params, start));
         let make = |role| Endpoint::new(&world, role);
         let mut rig = Self {

@@ -1,5 +1,7 @@
 //! What a seed's world looks like before anything goes wrong.
 
+use std::time::Duration;
+
 use devnet::Params;
 use rand::{Rng, rngs::StdRng};
 
@@ -44,7 +46,7 @@ fn params(kind: u64) -> Params {
         2 => Params { batch_interval: 1, sequencer_l1_confs: 4, ..base },
         3 => Params { serve_orphans: false, ..base },
         4 => Params { batch_interval: 5, safe_distance: 8, finalized_distance: 16, epoch_length: 8, ..base },
-        _ => Params { l1_block_time: 6, epoch_length: 2, sequencer_l1_confs: 2, ..base },
+        _ => Params { l1_block_time: Duration::from_secs(6), epoch_length: 2, sequencer_l1_confs: 2, ..base },
     }
 }
 

@@ -27,7 +27,7 @@ impl Rig {
     fn new() -> Self {
         let params = Params::default();
         let world = World::new(params);
-        world.advance(Duration::from_secs(params.genesis_time + 40 * params.l1_block_time));
+        world.advance(params.genesis() + params.l1_slots(40));
         let make = |role| Node::new(world.clone(), role);
         let node = make(Role::RollupNode);
         node.with_status(|status| SyncStatus { current_l1: status.safe_l1, ..status });

@@ -31,7 +31,8 @@ pub(crate) fn world(age: u64, params: Params) -> World {
 
 /// Chains with a block each second, the last of which is of now.
 pub(crate) fn quick_world() -> World {
-    world(60, Params { l1_block_time: 1, l2_block_time: 1, ..Params::default() })
+    let second = Duration::from_secs(1);
+    world(60, Params { l1_block_time: second, l2_block_time: second, ..Params::default() })
 }
 
 /// A file with this text.

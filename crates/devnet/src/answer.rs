@@ -117,7 +117,7 @@ fn status(chains: &Chains, lies: &Lies) -> SyncStatus {
     let l1 = Sight::new(chains, Role::L1, lies);
     let tip = match chains.l1.get(l1.head.number() + 1) {
         // What the sequencer had when the next L1 block came.
-        Some(next) if lies.lag > 0 => chains.l2_at(next.header.timestamp - 1),
+        Some(next) if lies.lag > 0 => chains.l2_at(next.time - 1),
         _ => None,
     };
     let tip = tip.unwrap_or(chains.l2.head());

@@ -14,17 +14,21 @@ pub(crate) struct Block {
     pub(crate) hash: B256,
     /// Every field that Prague (L1) or Isthmus (L2) headers have.
     pub(crate) header: Header,
+    /// When it came, in milliseconds since the Unix epoch; the header has the second of it.
+    pub(crate) time: u64,
+    /// Whether it tells milliseconds, as Base's do since Denim.
+    pub(crate) tells_millis: bool,
     /// The only transaction of an L2 block; L1 blocks and the L2 genesis have none.
     pub(crate) deposit: Option<Deposit>,
 }
 
 impl Block {
-    fn seal(header: Header, deposit: Option<Deposit>) -> Self {
-        Self { hash: header.hash_slow(), header, deposit }
+    fn seal(header: Header, time: u64, deposit: Option<Deposit>) -> Self {
+        Self { hash: header.hash_slow(), header, time, tells_millis: false, deposit }
     }
 
-    /// An L1 block. `entropy` tells it from its siblings.
-    pub(crate) fn l1(params: &Params, parent: Option<&Self>, timestamp: u64, entropy: u64) -> Self {
+    /// An L1 block of this time in milliseconds. `entropy` tells it from its siblings.
+    pub(crate) fn l1(params: &Params, parent: Option<&Self>, time: u64, entropy: u64) -> Self {
         let randao = digest(&[&params.seed.to_be_bytes(), &params.l1_chain_id.to_be_bytes(), &entropy.to_be_bytes()]);
         let header = Header {
             state_root: digest(&[b"state", randao.as_slice()]),
@@ -32,25 +36,26 @@ impl Block {
             gas_limit: 36_000_000,
             base_fee_per_gas: Some(1_000_000_000),
             parent_beacon_block_root: Some(digest(&[b"beacon", randao.as_slice()])),
-            ..header(parent, timestamp)
+            ..header(parent, time)
         };
-        Self::seal(header, None)
+        Self::seal(header, time, None)
     }
 
     /// The first L2 block. It has no transaction; the rollup configuration knows its origin.
     pub(crate) fn l2_genesis(params: &Params) -> Self {
+        let time = params.genesis_time * 1000;
         let storage = digest(&[b"L2", &params.seed.to_be_bytes(), &params.l2_chain_id.to_be_bytes()]);
         let header = Header {
             state_root: MessagePasser { storage }.state_root(),
             withdrawals_root: Some(storage),
-            ..l2_header(None, params.genesis_time)
+            ..l2_header(None, time)
         };
-        Self::seal(header, None)
+        Self::seal(header, time, None)
     }
 
     /// The L2 block on `parent` that names `deposit.origin`: the same L1 makes the same L2, except that a sequencer
     /// with another `salt` orders other transactions.
-    pub(crate) fn l2(parent: &Self, timestamp: u64, deposit: Deposit, randao: B256, salt: u64) -> Self {
+    pub(crate) fn l2(parent: &Self, time: u64, deposit: Deposit, randao: B256, salt: u64) -> Self {
         let before = parent.header.withdrawals_root.unwrap_or_default();
         let storage = digest(&[before.as_slice(), deposit.hash.as_slice(), &salt.to_be_bytes()]);
         let header = Header {
@@ -60,9 +65,9 @@ impl Block {
             receipts_root: digest(&[b"receipts", deposit.hash.as_slice()]),
             gas_used: 46_951,
             mix_hash: randao,
-            ..l2_header(Some(parent), timestamp)
+            ..l2_header(Some(parent), time)
         };
-        Self::seal(header, Some(deposit))
+        Self::seal(header, time, Some(deposit))
     }
 
     /// The state after an L2 block.
@@ -91,14 +96,14 @@ impl Block {
     }
 }
 
-fn header(parent: Option<&Block>, timestamp: u64) -> Header {
+fn header(parent: Option<&Block>, time: u64) -> Header {
     Header {
         parent_hash: parent.map(|parent| parent.hash).unwrap_or_default(),
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
         transactions_root: EMPTY_ROOT_HASH,
         receipts_root: EMPTY_ROOT_HASH,
         number: parent.map_or(0, |parent| parent.header.number + 1),
-        timestamp,
+        timestamp: time / 1000,
         withdrawals_root: Some(EMPTY_ROOT_HASH),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),
@@ -107,7 +112,7 @@ fn header(parent: Option<&Block>, timestamp: u64) -> Header {
     }
 }
 
-fn l2_header(parent: Option<&Block>, timestamp: u64) -> Header {
+fn l2_header(parent: Option<&Block>, time: u64) -> Header {
     Header {
         beneficiary: Address::with_last_byte(0x11),
         gas_limit: 60_000_000,
@@ -116,7 +121,7 @@ fn l2_header(parent: Option<&Block>, timestamp: u64) -> Header {
         extra_data: Bytes::from_static(&[0, 0, 0, 0, 250, 0, 0, 0, 6]),
         parent_beacon_block_root: Some(B256::ZERO),
         difficulty: U256::ZERO,
-        ..header(parent, timestamp)
+        ..header(parent, time)
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Chains {
     /// By the hash of each L1 block that ever existed: the safe head once that block is derived.
     pub(crate) derived: HashMap<B256, Arc<Block>>,
     pub(crate) labels: Labels,
-    /// Timestamp of the next L1 slot.
+    /// The next L1 slot, in milliseconds since the Unix epoch.
     pub(crate) next_slot: u64,
     /// How many L1 blocks were ever made; makes each differ from its siblings.
     pub(crate) entropy: u64,
@@ -50,7 +50,7 @@ pub(crate) struct Labels {
 impl Chains {
     /// Both chains at their genesis, at the time of genesis.
     pub fn new(params: Params) -> Self {
-        let l1 = Chain::new(Block::l1(&params, None, params.genesis_time, 0));
+        let l1 = Chain::new(Block::l1(&params, None, params.genesis_time * 1000, 0));
         let l2 = Chain::new(Block::l2_genesis(&params));
         let mut chains = Self {
             l1_paused: false,
@@ -60,7 +60,7 @@ impl Chains {
             now: Duration::from_secs(params.genesis_time),
             derived: HashMap::from([(l1.head().hash, l2.head().clone())]),
             labels: Labels { safe: Some(0), finalized: Some(0), held: false },
-            next_slot: params.genesis_time + params.l1_block_time,
+            next_slot: params.genesis_time * 1000 + params.l1_millis(),
             entropy: 0,
             salt: 0,
             history: VecDeque::new(),
@@ -81,7 +81,7 @@ impl Chains {
         self.now
     }
 
-    /// Makes every block that is due up to `now`. An L1 block comes before an L2 block of the same second. A time in
+    /// Makes every block that is due up to `now`. An L1 block comes before an L2 block of the same moment. A time in
     /// the past changes nothing.
     pub fn advance(&mut self, now: Duration) {
         // What was overdue happens no earlier than it is told.
@@ -90,7 +90,7 @@ impl Chains {
         loop {
             let l2_due = if self.sequencer_paused { u64::MAX } else { self.next_l2_time() };
             let due = self.next_slot.min(l2_due);
-            if due > self.now.as_secs() {
+            if due > self.now_millis() {
                 break;
             }
             if self.next_slot <= l2_due {
@@ -98,27 +98,27 @@ impl Chains {
             } else {
                 self.push_l2();
             }
-            self.record(before.max(Duration::from_secs(due)));
+            self.record(before.max(Duration::from_millis(due)));
         }
         self.forget();
     }
 
     fn l1_slot(&mut self) {
         let slot = self.next_slot;
-        self.next_slot += self.params.l1_block_time;
-        if !self.l1_paused && slot > self.l1.head().header.timestamp {
+        self.next_slot += self.params.l1_millis();
+        if !self.l1_paused && slot > self.l1.head().time {
             self.push_l1(slot);
         }
     }
 
-    /// Puts a new block on the L1 head, with a batch if one is due.
-    pub(crate) fn push_l1(&mut self, timestamp: u64) {
+    /// Puts a new block on the L1 head at this time in milliseconds, with a batch if one is due.
+    pub(crate) fn push_l1(&mut self, time: u64) {
         self.entropy += 1;
         let parent = self.l1.head().clone();
-        let block = Arc::new(Block::l1(&self.params, Some(&parent), timestamp, self.entropy));
+        let block = Arc::new(Block::l1(&self.params, Some(&parent), time, self.entropy));
         let mut safe = self.derived[&parent.hash].clone();
         if !self.batcher_paused && block.number().is_multiple_of(self.params.batch_interval) {
-            let seen = self.l2_at(parent.header.timestamp).filter(|seen| seen.number() > safe.number());
+            let seen = self.l2_at(parent.time).filter(|seen| seen.number() > safe.number());
             safe = seen.cloned().unwrap_or(safe);
         }
         self.derived.insert(block.hash, safe);
@@ -126,40 +126,44 @@ impl Chains {
         self.move_labels();
     }
 
-    /// Makes the L2 blocks that are due up to `until`, in Unix seconds.
+    /// Makes the L2 blocks that are due up to `until`, in milliseconds since the Unix epoch.
     pub(crate) fn grow_l2(&mut self, until: u64) {
-        while !self.sequencer_paused && self.next_l2_time() <= until.min(self.now.as_secs()) {
+        while !self.sequencer_paused && self.next_l2_time() <= until.min(self.now_millis()) {
             self.push_l2();
         }
     }
 
     fn next_l2_time(&self) -> u64 {
-        self.l2.head().header.timestamp + self.params.l2_block_time
+        self.params.l2_time(self.l2.head().number() + 1)
     }
 
     fn push_l2(&mut self) {
         let parent = self.l2.head().clone();
-        let timestamp = self.next_l2_time();
+        let time = self.next_l2_time();
         let (origin, sequence_number) = self.origin(&parent);
         let highest = self.l1.head().number().saturating_sub(self.params.sequencer_l1_confs);
         let next = self.l1.get(origin.number + 1);
-        let (origin, sequence_number) =
-            match next.filter(|next| next.number() <= highest && next.header.timestamp <= timestamp) {
-                Some(next) => (next, 0),
-                None => (self.l1.get(origin.number).expect("L2 stands on canonical origins"), sequence_number + 1),
-            };
+        let (origin, sequence_number) = match next.filter(|next| next.number() <= highest && next.time <= time) {
+            Some(next) => (next, 0),
+            None => (self.l1.get(origin.number).expect("L2 stands on canonical origins"), sequence_number + 1),
+        };
         // The block that activates a fork still has the form of the one before.
         let jovian = self.params.jovian_time.is_some_and(|time| time <= parent.header.timestamp);
         let format = if jovian { L1InfoFormat::Jovian } else { L1InfoFormat::Isthmus };
         let deposit = Deposit::l1_info(&origin.l1_ref(), sequence_number, format);
-        let block = Block::l2(&parent, timestamp, deposit, origin.header.mix_hash, self.salt);
-        self.l2.push(Arc::new(block));
+        let announced = self.params.l2_change.is_some_and(|change| change.announced);
+        let tells_millis = announced && parent.number() + 1 >= self.params.first_changed();
+        let block = Block::l2(&parent, time, deposit, origin.header.mix_hash, self.salt);
+        self.l2.push(Arc::new(Block { tells_millis, ..block }));
     }
 
-    /// The newest canonical L2 block that is not younger than `time`, in Unix seconds.
+    /// The newest canonical L2 block that is not younger than `time`, in milliseconds since the Unix epoch.
     pub(crate) fn l2_at(&self, time: u64) -> Option<&Arc<Block>> {
-        let number = time.saturating_sub(self.params.genesis_time) / self.params.l2_block_time;
-        self.l2.get(number.min(self.l2.head().number()))
+        self.l2.get(self.params.l2_number(time).min(self.l2.head().number()))
+    }
+
+    pub(crate) fn now_millis(&self) -> u64 {
+        self.now.as_millis() as u64
     }
 
     fn move_labels(&mut self) {

@@ -24,7 +24,7 @@ impl Chains {
                     "operatorFeeParams": B256::ZERO,
                 },
             },
-            "block_time": params.l2_block_time,
+            "block_time": params.l2_block_time.as_millis().div_ceil(1000) as u64,
             "max_sequencer_drift": params.max_sequencer_drift,
             "seq_window_size": params.seq_window_size,
             "channel_timeout": params.channel_timeout,
@@ -41,6 +41,9 @@ impl Chains {
         }
         if let Some(time) = params.jovian_time {
             config["jovian_time"] = json!(time);
+        }
+        if let Some(change) = params.l2_change.filter(|change| change.announced) {
+            config["base"] = json!({ "v1": change.at });
         }
         config
     }

@@ -17,6 +17,9 @@ pub(crate) fn block(block: &Block, full: bool) -> Value {
         size: Some(U256::from(block.header.length() + transaction_length)),
     };
     let mut json = serde_json::to_value(header).expect("headers serialise");
+    if block.tells_millis {
+        json["timestampMs"] = json!(U64::from(block.time));
+    }
     json["uncles"] = json!([]);
     json["withdrawals"] = json!([]);
     json["transactions"] = match &block.deposit {

@@ -63,6 +63,6 @@ pub use chains::Chains;
 pub use faults::{Faults, Heads, Label, Lies, Requests};
 pub use listener::Listener;
 pub use node::Node;
-pub use params::Params;
+pub use params::{PaceChange, Params};
 pub use transport::Connector;
 pub use world::World;

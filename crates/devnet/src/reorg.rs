@@ -10,18 +10,19 @@ impl Chains {
     /// smaller (a shorter chain), equal (siblings) or greater. L2 blocks whose origin is orphaned are made anew.
     ///
     /// New blocks stand in slots after the ancestor; when those would lie in the future they move together, at least
-    /// one second apart.
+    /// one second apart, or one slot of a faster L1.
     pub fn reorg_l1(&mut self, depth: u64, length: u64) -> L1BlockRef {
         let ancestor = self.l1.head().number().saturating_sub(depth);
         self.l1.cut(ancestor);
         let ancestor = self.l1.head().l1_ref();
         self.settle_l2();
         for left in (0..length).rev() {
-            let parent = self.l1.head().header.timestamp;
-            let slot = parent + self.params.l1_block_time;
-            let timestamp = slot.min(self.now.as_secs().saturating_sub(left)).max(parent + 1);
-            self.grow_l2(timestamp - 1);
-            self.push_l1(timestamp);
+            let parent = self.l1.head().time;
+            let apart = self.params.l1_millis().min(1000);
+            let latest = (self.now_millis() / apart).saturating_sub(left) * apart;
+            let time = (parent + self.params.l1_millis()).min(latest).max(parent + apart);
+            self.grow_l2(time - 1);
+            self.push_l1(time);
         }
         self.finish();
         ancestor
@@ -89,7 +90,7 @@ impl Chains {
         for label in [&mut self.labels.safe, &mut self.labels.finalized] {
             *label = label.map(|number| number.min(head));
         }
-        self.grow_l2(self.now.as_secs());
+        self.grow_l2(self.now_millis());
         self.record(self.now);
     }
 }

@@ -9,6 +9,7 @@
 //! the other derivers. A reading that the world moves under is repeated. Who asks for a block that is being looked up
 //! waits for that: `outputs/flights.rs`.
 
+mod due;
 mod flights;
 mod kept;
 mod node;
@@ -80,7 +81,7 @@ pub enum OutputError {
         /// The first block.
         genesis: u64,
     },
-    /// The block does not exist, and is not due yet. This alone says "not found", which op-dispute-mon reads as
+    /// The block is above the tip that is served, does not exist, and is not due yet. This alone says "not found", which op-dispute-mon reads as
     /// disagreement.
     #[error(
         "failed to get L2 block ref with sync status: failed to determine L2BlockRef of height {number}, could not get \
@@ -186,7 +187,7 @@ impl Outputs {
         for source in sources {
             let why = match timeout(share, self.ask(source, number, served)).await {
                 Ok(Ok(output)) => return Ok(output),
-                Ok(Err(Setback::Missing)) if self.rollup.l2_time(number) > self.clock.now().unix.as_secs() => {
+                Ok(Err(Setback::Missing)) if self.is_not_due(number, &served()) => {
                     return Err(OutputError::NotYet { number });
                 }
                 Ok(Err(setback)) => setback.to_string(),
@@ -257,6 +258,10 @@ impl Outputs {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).put(number, output);
         }
         Ok(output)
+    }
+
+    fn is_not_due(&self, number: u64, served: &Snapshot) -> bool {
+        due::is_not_due(number, &self.rollup.pace(), served, self.clock.now().unix)
     }
 
     fn known(&self, number: u64) -> Option<Output> {

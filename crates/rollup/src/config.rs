@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::BlockId;
+use crate::{BlockId, wire::zero_if_null};
 
 /// A checked rollup configuration.
 ///
@@ -61,6 +61,9 @@ pub struct RollupConfig {
     pub lagoon_time: Option<u64>,
     /// What `lagoon_time` was called until the middle of 2026.
     pub interop_time: Option<u64>,
+    /// The forks that are Base's own.
+    #[serde(default, deserialize_with = "zero_if_null")]
+    pub base: BaseForks,
 
     /// The L1 address that batches are sent to.
     #[serde(default)]
@@ -91,6 +94,13 @@ pub struct Genesis {
     /// The system configuration the rollup starts with.
     #[serde(default)]
     pub system_config: SystemConfig,
+}
+
+/// The forks of Base that OP chains do not have.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct BaseForks {
+    /// Activation of Denim, which brings blocks of 200 ms.
+    pub v1: Option<u64>,
 }
 
 /// What the L1 system configuration contract says at genesis.
@@ -172,18 +182,6 @@ impl RollupConfig {
         self.isthmus_time.is_some_and(|activation| timestamp >= activation)
     }
 
-    /// The Unix time in seconds at which the L2 block of this number is due. A height below genesis is due with it.
-    pub fn l2_time(&self, number: u64) -> u64 {
-        let blocks = number.saturating_sub(self.genesis.l2.number);
-        self.genesis.l2_time.saturating_add(blocks.saturating_mul(self.block_time))
-    }
-
-    /// The number of the newest L2 block that is due at this Unix time in seconds; before genesis that of genesis.
-    pub fn l2_number(&self, timestamp: u64) -> u64 {
-        let blocks = timestamp.saturating_sub(self.genesis.l2_time) / self.block_time.max(1);
-        self.genesis.l2.number.saturating_add(blocks)
-    }
-
     /// Whether interop is active in an L2 block of this timestamp: from then on safe and local-safe may differ.
     pub fn interop_active(&self, timestamp: u64) -> bool {
         [self.lagoon_time, self.interop_time].into_iter().flatten().any(|activation| timestamp >= activation)
@@ -199,6 +197,7 @@ mod tests {
     use alloy_primitives::{address, b256};
 
     use super::*;
+    use crate::Pace;
 
     const OP_MAINNET: &str = include_str!("../testdata/rollup.json");
 
@@ -240,25 +239,22 @@ mod tests {
         assert!(!RollupConfig::from_json(OP_MAINNET).unwrap().interop_active(u64::MAX));
     }
 
+    /// Base tells the time of Denim; others, and files of before, tell none.
     #[test]
-    fn blocks_are_due_by_their_number() {
+    fn the_pace_is_what_the_configuration_says() {
         let config = RollupConfig::from_json(OP_MAINNET).unwrap();
         let (genesis, time) = (config.genesis.l2.number, config.genesis.l2_time);
-        for (number, due) in
-            [(genesis, time), (genesis + 1, time + 2), (genesis + 50, time + 100), (0, time), (u64::MAX, u64::MAX)]
-        {
-            assert_eq!(config.l2_time(number), due, "{number}");
-        }
-        for (at, number) in [
-            (0, genesis),
-            (time - 1, genesis),
-            (time, genesis),
-            (time + 1, genesis),
-            (time + 2, genesis + 1),
-            (time + 99, genesis + 49),
-            (u64::MAX, genesis + (u64::MAX - time) / 2),
+        let steady = Pace::steady(genesis, time, 2);
+        assert_eq!(config.pace(), steady);
+        let activation = time + 99;
+        for (base, expected) in [
+            (format!(r#"{{ "v1": {activation} }}"#), steady.with_denim(activation)),
+            (r#"{ "v1": null }"#.into(), steady),
+            (r#"{ "v2": 5 }"#.into(), steady),
+            ("null".into(), steady),
         ] {
-            assert_eq!(config.l2_number(at), number, "{at}");
+            let text = OP_MAINNET.replacen('{', &format!(r#"{{ "base": {base},"#), 1);
+            assert_eq!(RollupConfig::from_json(&text).unwrap().pace(), expected, "{base}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! ```text
 //! rollup.json or network name ──▶ RollupConfig ──┐
 //! L2 header + transaction 0 ─────────────────────┴─▶ L1Info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
+//! RollupConfig ──▶ Pace, when L2 blocks are due
 //! L2 header + account proof ──▶ withdrawal storage root ──────────┴──▶ Output ───┘
 //! ```
 //!
@@ -15,14 +16,16 @@ mod l1_info;
 mod l2_block;
 mod networks;
 mod output;
+mod pace;
 mod super_root;
 mod wire;
 
-pub use config::{AltDa, ConfigError, Genesis, RollupConfig, SystemConfig};
+pub use config::{AltDa, BaseForks, ConfigError, Genesis, RollupConfig, SystemConfig};
 pub use l1_info::{CalldataError, L1Info, L1InfoFormat};
 pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
 pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
+pub use pace::Pace;
 pub use super_root::{
     ChainOutput, OutputV0, OutputWithRequiredL1, SuperRootAtTimestamp, SuperRootData, SuperV1, super_root,
 };

@@ -9,10 +9,11 @@
 //! | `jovian_time` | Optimism's notice of upgrade 17, for all of these chains; `alloy-op-hardforks` 0.5.0, for OP and Base |
 //! | `karst_time` | Optimism's notice of upgrade 19 and op-node's release notes v1.19.1, for OP, Ink, Soneium and Unichain |
 //! | `keep_karst_upgrade_gas` | the list in the notice of upgrade 19 |
+//! | `base.v1` | Base's activation times of Denim, from which on its blocks come every 200 ms |
 //!
-//! Base took no part in Karst, and what it forked to on its own is not known here. Lagoon has no published time. A
+//! Base took no part in Karst, and what else it forked to on its own is not known here. Lagoon has no published time. A
 //! chain whose values cannot be established like this is not listed: give its rollup.json instead. Only clients of
-//! `optimism_rollupConfig` see fork times; the status itself depends on none of them but Lagoon.
+//! `optimism_rollupConfig` see fork times; the status itself depends on none of them but Lagoon and Denim.
 //!
 //! The tests do not depend on `kona-registry`: it would put an EVM into the lock file. To compare again, look up
 //! `ROLLUP_CONFIGS[&l2_chain_id]` there, as JSON; all keys up to `isthmus_time` that both have are equal.
@@ -45,6 +46,8 @@ pub fn network_names() -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -104,6 +107,7 @@ mod tests {
             "protocol_versions_address",
             "chain_op_config",
             "pectra_blob_schedule_time",
+            "base",
         ];
         for (name, config, json) in networks() {
             let text = config.raw.get();
@@ -122,6 +126,23 @@ mod tests {
         for (name, config, json) in networks() {
             let expected = (config.l1_chain_id != 1).then(|| json!(1_742_486_400));
             assert_eq!(json.get("pectra_blob_schedule_time"), expected.as_ref(), "{name}");
+        }
+    }
+
+    #[test]
+    fn base_makes_five_blocks_a_second_since_denim() {
+        for (name, config, _) in networks() {
+            let denim = match name {
+                "base-mainnet" => Some(1_793_901_600),
+                "base-sepolia" => Some(1_792_605_600),
+                _ => None,
+            };
+            assert_eq!(config.base.v1, denim, "{name}");
+            let Some(denim) = denim else { continue };
+            let pace = config.pace();
+            let first = pace.last_at(Duration::from_millis(denim * 1000 - 1)) + 1;
+            assert_eq!(pace.next_after(first - 1), Duration::from_secs(2), "{name}");
+            assert_eq!(pace.due(first + 5) - pace.due(first), Duration::from_secs(1), "{name}");
         }
     }
 

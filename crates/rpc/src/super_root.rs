@@ -4,12 +4,14 @@
 //! below `current_l1`, and a challenger then disputes a proposal of it. So it is left out only where the block is above
 //! the local-safe head of the very snapshot that is told; whatever else is missing is an error.
 
+use std::time::Duration;
+
 use jsonrpsee::{
     Extensions,
     types::{ErrorObject, ErrorObjectOwned},
 };
 use rollup::{BlockId, Output, SuperRootAtTimestamp, SyncStatus};
-use status::Snapshot;
+use status::{Reason, Snapshot};
 
 use crate::{
     SuperRoots,
@@ -53,6 +55,9 @@ pub(crate) async fn at_timestamp(
         };
         let output = output::look_up(number, answers, extensions).await?;
         let rollup = &answers.config.rollup;
+        if !rollup.pace().holds(&output.block_ref) {
+            return Err(failed(format!("L2 block {number} has the timestamp of another")));
+        }
         let required_l1 = match output.block_ref.id() {
             genesis if genesis.number == rollup.genesis.l2.number => Some(BlockId::default()),
             block => required_l1(block, &snapshot.status, roots).await?,
@@ -84,7 +89,14 @@ pub(crate) fn said(asked: u64, snapshot: &Snapshot, answers: &Answers) -> Result
     if rollup.interop_active(asked) {
         return Err(failed("interop is active at this time: messages between chains are not verified here"));
     }
-    let number = rollup.l2_number(asked);
+    let pace = rollup.pace();
+    if snapshot.pace_learnt || snapshot.l2_reason == Some(Reason::OffSchedule) {
+        return Err(failed("L2 blocks come at another pace than the rollup configuration says"));
+    }
+    let number = pace.last_at(Duration::from_secs(asked));
+    if pace.next_after(number) < Duration::from_secs(1) {
+        return Err(failed("several L2 blocks share a second at this time"));
+    }
     if number > status.local_safe_l2.number {
         return Ok(Said::NotSafe(SuperRootAtTimestamp::without_data(rollup.l2_chain_id, status)));
     }

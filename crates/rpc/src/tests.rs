@@ -81,11 +81,16 @@ fn output(number: u64) -> Output {
     let root = |hex: &str| hex.parse().unwrap();
     let hash = root("0x8512bee03061475e4b069171f7b406097184f16b22c3f5c97c0abfc49591c524");
     Output::new(
-        L2BlockRef { hash, number, ..status().finalized_l2 },
+        L2BlockRef { hash, number, timestamp: due(number), ..status().finalized_l2 },
         root("0xb46d4bcb0e471e1b8506031a1f34ebc6f200253cbaba56246dd2320e8e2c8f13"),
         root("0xc1917a80cb25ccc50d0d1921525a44fb619b4601194ca726ae32312f08a799f8"),
         status(),
     )
+}
+
+/// When a block of the fixture's rollup is due; one that is not due for ever is at no time.
+fn due(number: u64) -> u64 {
+    rollup().pace().due(number).as_secs()
 }
 
 /// The output of a block, an unfortunate one, or one that is not due for ever.

@@ -112,6 +112,9 @@ fn report(before: &Snapshot, after: &Snapshot) {
     if after.l2_epoch != before.l2_epoch {
         info!(from = before.status.unsafe_l2.number, to = after.status.unsafe_l2.number, "the L2 tip went back");
     }
+    if after.pace_learnt && !before.pace_learnt {
+        warn!("L2 blocks come at another pace than the rollup configuration says: only their order is checked now");
+    }
     report_reason("L1", before.l1_reason, after.l1_reason);
     report_reason("L2", before.l2_reason, after.l2_reason);
     for state in after.sources.iter() {

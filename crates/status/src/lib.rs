@@ -38,5 +38,5 @@ pub use reason::{Counts, Reason};
 #[doc(hidden)]
 pub use sabotage::Bug;
 pub use snapshot::{Confirmed, Heard, Held, InstanceId, Provenance, Snapshot, SnapshotId};
-pub use tracker::{Outcome, Rules, Schedule, StatusTracker};
+pub use tracker::{Outcome, Rules, StatusTracker};
 pub use view::{Bound, Derived, Event, Health, HeldBack, L1View, L2View, Layer, Profile, SourceName, SourceState, Tip};

@@ -115,6 +115,8 @@ pub struct Snapshot {
     pub held_back: Arc<[HeldBack]>,
     /// Since when one of two derivers contradicts the safe head served, so that nobody can tell who is right.
     pub tied: Option<Instant>,
+    /// Whether L2 blocks come at another pace than the configuration says, so that only their order is checked.
+    pub pace_learnt: bool,
     /// Why the newest L1 view was not taken as it came.
     pub l1_reason: Option<Reason>,
     /// Why the newest L2 view was not taken as it came.
@@ -147,6 +149,7 @@ impl Snapshot {
             safe_bound: None,
             held_back: Arc::from([]),
             tied: None,
+            pace_learnt: false,
             l1_reason: None,
             l2_reason: None,
             counts: Counts::default(),

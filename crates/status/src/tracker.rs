@@ -7,6 +7,7 @@ mod finality;
 mod l1;
 mod l2;
 mod nodes;
+mod pace;
 mod shape;
 mod speaker;
 mod votes;
@@ -14,10 +15,10 @@ mod votes;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Pace, SafeHead, SyncStatus};
 use tokio::time::Instant;
 
-use self::nodes::Nodes;
+use self::{nodes::Nodes, pace::Rhythm};
 use crate::{
     Bug, Confirmed, Counts, Derived, Event, Heard, Held, InstanceId, L1View, L2View, Layer, MAX_REORGS, PastReorg,
     Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip, ring::Ring, snapshot::prepare,
@@ -28,8 +29,8 @@ use crate::{
 pub struct Rules {
     /// The L2 genesis block, which is final by definition.
     pub genesis_l2: BlockId,
-    /// When L2 blocks are due; none leaves their timestamps unchecked.
-    pub schedule: Option<Schedule>,
+    /// When L2 blocks are due by the configuration; none leaves their timestamps unchecked.
+    pub pace: Option<Pace>,
     /// L1 confirmations asked for before `current_l1` is published.
     pub l1_confs: u64,
     /// How many declared derivers vote on `current_l1`. More than half of them are waited for at the start, within
@@ -48,33 +49,13 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             genesis_l2: BlockId::default(),
-            schedule: None,
+            pace: None,
             l1_confs: 0,
             voters: 1,
             fresh_for: Duration::from_secs(15),
             fallback_after: None,
             interop_time: None,
         }
-    }
-}
-
-/// The rhythm of a rollup: every L2 block has exactly one timestamp that it can have.
-#[derive(Clone, Copy, Debug)]
-pub struct Schedule {
-    /// Number of the L2 genesis block.
-    pub genesis: u64,
-    /// Its timestamp in Unix seconds.
-    pub genesis_time: u64,
-    /// Seconds between L2 blocks.
-    pub block_time: u64,
-}
-
-impl Schedule {
-    /// Whether a block of this number can have this timestamp.
-    fn holds(&self, block: &L2BlockRef) -> bool {
-        let blocks = block.number.checked_sub(self.genesis);
-        let due = blocks.and_then(|blocks| self.genesis_time.checked_add(blocks.checked_mul(self.block_time)?));
-        due == Some(block.timestamp)
     }
 }
 
@@ -97,6 +78,8 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct StatusTracker {
     rules: Rules,
+    /// Whether L2 blocks come when they are due.
+    pace: Rhythm,
     /// The newest L1, on which views are judged.
     l1: Option<L1View>,
     served: Option<Served>,
@@ -191,6 +174,7 @@ impl StatusTracker {
     /// A tracker that knows nothing yet.
     pub fn new(rules: Rules, instance: InstanceId) -> Self {
         Self {
+            pace: Rhythm::new(rules.pace),
             rules,
             l1: None,
             served: None,
@@ -263,6 +247,7 @@ impl StatusTracker {
         let mut next = Snapshot {
             held: self.held,
             tied: self.tied,
+            pace_learnt: self.pace.learnt,
             l1_reason: self.l1_reason,
             l2_reason: self.l2_reason,
             counts: self.counts,

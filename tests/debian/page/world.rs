@@ -92,8 +92,8 @@ impl Stage {
         let now = Clock::system().now().unix;
         let world = World::new(Params {
             genesis_time: now.as_secs() - HISTORY * 2,
-            l1_block_time: 2,
-            l2_block_time: 1,
+            l1_block_time: Duration::from_secs(2),
+            l2_block_time: Duration::from_secs(1),
             ..Params::default()
         });
         world.advance(now);

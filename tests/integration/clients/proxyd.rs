@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, slice::from_ref};
 
 use alloy_primitives::B256;
-use devnet::{Params, World};
+use devnet::World;
 use rollup::{L2BlockRef, SyncStatus};
 use serde_json::{Value, json};
 use tests::{Rewriter, rewrite_status, wait_until};
@@ -131,8 +131,8 @@ async fn a_server_is_a_backend_in_good_standing() -> eyre::Result<()> {
     assert_eq!(proxyd.cycle().await?, world.read(|chains| chains.status()));
 
     // Two batches were in what the reorg takes away.
-    let Params { batch_interval, l1_block_time, l2_block_time, .. } = world.read(|chains| *chains.params());
-    proxyd.drift = 2 * batch_interval * l1_block_time / l2_block_time;
+    let params = world.read(|chains| *chains.params());
+    proxyd.drift = params.l1_slots(2 * params.batch_interval).div_duration_f64(params.l2_block_time) as u64;
     stage.server.announce_reorg();
     world.change(|chains| chains.reorg_l1(3, 4));
     wait_until("proxyd to serve what stands on the new L1", async || match proxyd.cycle().await {

@@ -1,5 +1,7 @@
 //! What the chains do while every endpoint tells the truth, and while one does not.
 
+use std::time::Duration;
+
 use devnet::{Faults, Node, Params};
 
 use super::{
@@ -32,7 +34,8 @@ fn without(row: Row, dead: fn(&Rig) -> Vec<&Node>) -> Row {
 }
 
 fn reorgs() -> Vec<Row> {
-    let deep = Params { safe_distance: 1200, finalized_distance: 1200, l2_block_time: 12, ..Setup::three().params };
+    let l2_block_time = Duration::from_secs(12);
+    let deep = Params { safe_distance: 1200, finalized_distance: 1200, l2_block_time, ..Setup::three().params };
     vec![
         reorg("a sibling replaces the head", 1, 1),
         reorg("a deep and longer branch", 6, 8),

@@ -69,7 +69,7 @@ impl Setup {
 
     /// The nodes, the configuration that follows them, and the clock they share with the world.
     pub(super) fn build(&self, seed: u64) -> (Rig, Config) {
-        let start = Duration::from_secs(self.params.genesis_time + self.age * self.params.l1_block_time);
+        let start = self.params.genesis() + self.params.l1_slots(self.age);
         let world = World::from(self.chains(start));
         let make = |count, role| (0..count).map(|_| Node::new(world.clone(), role)).collect::<Vec<_>>();
         let rig = Rig {

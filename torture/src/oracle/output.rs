@@ -21,8 +21,7 @@ pub struct Asked {
 
 /// An error: "not found" is said of what is not due yet alone, by the clock of the server.
 pub fn refused(asked: &Asked, error: &str, unix: u64, rig: &Rig) -> Result<()> {
-    let params = rig.shape.params;
-    let due = params.genesis_time + asked.number * params.l2_block_time;
+    let due = rig.shape.params.l2_due(asked.number).as_secs();
     ensure!(due > unix || !error.contains("not found"), "output {} is due since {due}: {error}", asked.number);
     Ok(())
 }

@@ -100,7 +100,7 @@ pub fn on_l1(status: &SyncStatus, truth: &Truth<'_>) -> Result<()> {
 pub fn in_time(old: &SyncStatus, new: &SyncStatus, rig: &Rig, now: u64) -> Result<()> {
     let params = rig.shape.params;
     for (name, block) in l2_refs(new) {
-        let time = params.genesis_time + block.number * params.l2_block_time;
+        let time = params.l2_due(block.number).as_secs();
         ensure!(block.timestamp == time, "the time of {name} {} is {} and not {time}", block.number, block.timestamp);
     }
     let latest = (rig.start().as_secs() + now / 1000).max(new.head_l1.timestamp) + 600 + 21;
@@ -343,11 +343,12 @@ pub fn safe_head(number: u64, answer: &Value, status: &SyncStatus, truth: &Truth
 pub fn fresh(status: &SyncStatus, rig: &Rig, now: u64) -> Result<()> {
     let params = rig.shape.params;
     let now = rig.start() + Duration::from_millis(now);
-    let batch = params.batch_interval * params.l1_block_time;
-    let confs = rig.shape.confs * params.l1_block_time;
-    let epoch = params.epoch_length * params.l1_block_time;
+    let slots = |blocks| params.l1_slots(blocks).as_secs();
+    let batch = slots(params.batch_interval);
+    let confs = slots(rig.shape.confs);
+    let epoch = slots(params.epoch_length);
     // Where O(safe) stands for current_l1, it is older by what a batch takes.
-    let late = batch + confs + params.sequencer_l1_confs * params.l1_block_time;
+    let late = batch + confs + slots(params.sequencer_l1_confs);
     let check = |name: &str, bound: u64, of: fn(&SyncStatus) -> BlockId| {
         let behind = outdated_for(of(status), of, rig, now).as_secs();
         let truth = rig.world.read(|chains| of(&chains.status()).number);

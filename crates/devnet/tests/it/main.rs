@@ -8,6 +8,7 @@ mod faults;
 mod growth;
 mod heads;
 mod loopback;
+mod pace;
 mod reorgs;
 mod sequences;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use devnet::{Chains, Params};
+use devnet::{Chains, PaceChange, Params};
 use proptest::prelude::*;
 
 use crate::support::check;
@@ -30,10 +30,18 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn params() -> impl Strategy<Value = Params> {
-    (1_u64..13, 1_u64..4, 0_u64..4, 1_u64..6, 1_u64..6, any::<u64>()).prop_map(
-        |(l1_block_time, l2_block_time, sequencer_l1_confs, batch_interval, epoch_length, seed)| Params {
-            l1_block_time,
-            l2_block_time,
+    let l1_block_time = prop_oneof![3 => (1_u64..13).prop_map(|seconds| seconds * 1000), 1 => 200_u64..2000];
+    let l2_block_time = prop_oneof![3 => (1_u64..4).prop_map(|seconds| seconds * 1000), 1 => 200_u64..2000];
+    let change = prop::option::weighted(0.3, (0_u64..100, 200_u64..2000, any::<bool>()));
+    (l1_block_time, l2_block_time, change, 0_u64..4, 1_u64..6, 1_u64..6, any::<u64>()).prop_map(
+        |(l1_block_time, l2_block_time, change, sequencer_l1_confs, batch_interval, epoch_length, seed)| Params {
+            l1_block_time: Duration::from_millis(l1_block_time),
+            l2_block_time: Duration::from_millis(l2_block_time),
+            l2_change: change.map(|(at, millis, announced)| PaceChange {
+                at: Params::default().genesis_time + at,
+                block_time: Duration::from_millis(millis),
+                announced,
+            }),
             sequencer_l1_confs,
             batch_interval,
             epoch_length,

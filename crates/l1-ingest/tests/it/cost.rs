@@ -67,7 +67,7 @@ async fn missed_slots_and_another_pace_are_survived() {
         assert!(rig.true_head().number - rig.head().number <= 1, "{rig:?}");
     }
     let mut plan = Plan { age: 100, ..Plan::new(Kind::Http) };
-    plan.params.l1_block_time = 1;
+    plan.params.l1_block_time = Duration::from_secs(1);
     let mut rig = Rig::live_with(plan).await;
     for _ in 0..60 {
         rig.run(1).await;

@@ -55,7 +55,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(kind: Kind) -> Self {
         // Of L2 there may be little: nobody here looks at it.
-        let params = Params { l2_block_time: 600, ..Params::default() };
+        let params = Params { l2_block_time: Duration::from_secs(600), ..Params::default() };
         Self { kind, params, age: 120, faults: Faults::default(), skew: 0, seed: 0, edit: |_| {} }
     }
 

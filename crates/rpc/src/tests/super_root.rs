@@ -6,9 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rollup::{L2BlockRef, Output, RollupConfig, SafeHead};
+use rollup::{BaseForks, L2BlockRef, Output, RollupConfig, SafeHead};
 use serde_json::{Value, json};
-use status::Snapshot;
+use status::{Reason, Snapshot};
 use tokio::time::Duration;
 
 use super::{World, block, openrpc, output, reached};
@@ -123,6 +123,24 @@ async fn what_cannot_be_said_is_an_error() {
     world.configure(|config| interop(config, ahead));
     assert_eq!(ask(&world, ahead).await["error"], error("SuperRootInterop"));
     assert!(ask(&world, ahead - 3).await["result"]["data"].is_object());
+    // Base since Denim.
+    world.configure(|config| {
+        let base = BaseForks { v1: Some(ahead - 4) };
+        config.rollup = Arc::new(RollupConfig { base, ..RollupConfig::clone(&config.rollup) });
+    });
+    assert!(ask(&world, ahead - 5).await["result"]["data"].is_object());
+    for time in [ahead - 4, ahead, u64::MAX] {
+        assert_eq!(ask(&world, time).await["error"], error("SuperRootShared"));
+    }
+    let paces: [fn(&mut Snapshot); 2] = [|it| it.pace_learnt = true, |it| it.l2_reason = Some(Reason::OffSchedule)];
+    for change in paces {
+        for time in [GENESIS_TIME, ahead] {
+            assert_eq!(ask(&World::new(change).await, time).await["error"], error("SuperRootPace"));
+        }
+    }
+    let late = |number| Output { block_ref: L2BlockRef { number, ..output(number + 1).block_ref }, ..output(number) };
+    world.configure(|config| config.outputs = Some(Arc::new(move |number| Box::pin(ready(Ok(late(number)))))));
+    assert!(ask(&world, ahead - 5).await["error"].to_string().contains("has the timestamp of another"));
     tokio::time::advance(Duration::from_secs(130)).await;
     assert_eq!(ask(&world, ahead - 3).await["error"]["code"], -32002);
 }

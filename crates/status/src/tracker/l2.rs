@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Outcome, Served, StatusTracker, Taken, goes_back, in_order,
-    shape::{heads, normalise, ordered, place},
+    shape::{normalise, ordered, place},
 };
 use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, SourceName, Tip};
 
@@ -38,6 +38,7 @@ impl StatusTracker {
             view.old_l1.clear();
         }
         self.note_client_safe(&view);
+        self.note_pace(&view);
         let untrue = self.untrue(&view);
         let sound = untrue.is_none() && view.is_set();
         let eclipses = !sound && self.nodes.newest(&view.source).is_some_and(|old| self.is_sound(old));
@@ -90,8 +91,22 @@ impl StatusTracker {
         }
     }
 
+    /// Lets a view bear witness of the pace if it is sound but for that.
+    fn note_pace(&mut self, view: &L2View) {
+        if view.is_set() && self.untrue_but_for(view, false).is_none() {
+            let others = self.nodes.heard_within(self.rules.fresh_for).filter(|known| known.source != view.source);
+            let speaking = others.count() + 1;
+            self.pace.note(view, self.rules.voters, speaking);
+        }
+    }
+
     /// Why nothing of a view can be true, whatever is served: it contradicts itself, the clock or our L1.
     pub(super) fn untrue(&self, view: &L2View) -> Option<Reason> {
+        self.untrue_but_for(view, !Bug::OffSchedule.bites())
+    }
+
+    /// The same, with or without what the pace of the chain says.
+    fn untrue_but_for(&self, view: &L2View, by_pace: bool) -> Option<Reason> {
         let head = self.l1.as_ref().map_or(0, |l1| l1.head().timestamp);
         if view.tip.unsafe_l2.timestamp > view.unix.as_secs().max(head).saturating_add(MAX_DRIFT) {
             return Some(Reason::FromTheFuture);
@@ -99,8 +114,8 @@ impl StatusTracker {
         if view.is_set() && !ordered(&view.derived, &view.tip) && !Bug::Ordering.bites() {
             return Some(Reason::Disordered);
         }
-        let schedule = self.rules.schedule.filter(|_| !Bug::OffSchedule.bites());
-        if schedule.is_some_and(|schedule| !heads(view).all(|head| schedule.holds(head))) {
+        let finalized = self.served.as_ref().map(|served| &served.view.derived.finalized);
+        if by_pace && self.pace.contradicts(view, finalized) {
             return Some(Reason::OffSchedule);
         }
         let placed = self.l1.as_ref().filter(|_| view.is_set()).map(|l1| place(view, l1, self.rules.l1_confs));

@@ -5,6 +5,7 @@
 mod finality;
 mod freshness;
 mod l1_views;
+mod pace;
 mod reorgs;
 mod speakers;
 mod views;
@@ -13,10 +14,10 @@ mod votes;
 use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
-use rollup::{BlockId, L1BlockRef, L2BlockRef, SafeHead};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, Pace, SafeHead};
 use status::{
     Bound, Chain, Clock, Derived, Event, Health, InstanceId, L1View, L2View, Layer, Limits, Outcome, Profile, Reason,
-    Rules, Schedule, Snapshot, SourceState, StatusTracker, Tip,
+    Rules, Snapshot, SourceState, StatusTracker, Tip,
 };
 use tokio::time::Instant;
 

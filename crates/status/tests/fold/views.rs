@@ -127,8 +127,7 @@ fn heads_that_contradict_are_refused() {
 fn every_head_has_the_timestamp_of_its_number() {
     #[track_caller]
     fn check(edit: fn(&mut L2View), outcome: Outcome, heads: Heads) {
-        let schedule = Some(Schedule { genesis: 0, genesis_time: 0, block_time: 6 });
-        let mut fold = Fold::new(Rules { schedule, ..Rules::default() });
+        let mut fold = Fold::new(Rules { pace: Some(Pace::steady(0, 0, 6)), ..Rules::default() });
         fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
         fold.node(view(0, 105, 150, 200, 215), Outcome::Changed, [110, 105, 150, 200, 215]);
         let mut next = view(0, 106, 160, 202, 216);
