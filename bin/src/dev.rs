@@ -83,6 +83,7 @@ impl Dev {
                 sequencers: Vec::new(),
             },
             safe_db: Some(safe_db),
+            backfill: None,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
             metrics: metrics(&args.serve.metrics),

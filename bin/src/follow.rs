@@ -3,10 +3,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, OutputError, Outputs, OutputsConfig, Recorded, Sequencers};
+use l2_ingest::{Believed, CurrentL1, OutputError, Outputs, OutputsConfig, Recorded, Sequencers, Told, UntoldError};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
-use safe_db::{Reached, SafeDb, WATCHED_EVERY};
+use safe_db::{Reached, SafeDb, Untold, WATCHED_EVERY};
 use status::{InstanceId, Rules, Snapshots, pipeline};
 use tokio::{
     sync::watch,
@@ -14,7 +14,7 @@ use tokio::{
 };
 use upstream::Endpoint;
 
-use crate::{Config, WrongChain, feed::feed};
+use crate::{Config, RollupNode, WrongChain, feed::feed};
 
 /// How long a source counts after it last spoke, unless it is asked less often than that.
 const FRESH_FOR: Duration = Duration::from_secs(15);
@@ -47,7 +47,9 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     };
     let l2_sources = l2_sources(config, &snapshots, l1_block.clone());
     let sources = l2_sources.len();
-    let parts = vec![
+    let backfill = config.safe_db.clone().zip(config.backfill);
+    let backfill = backfill.map(|(db, (depth, believed))| fill(config, db, depth, believed, l1_block.clone()));
+    let mut parts = vec![
         feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone()).boxed(),
         feed(select_all(l2_sources), sources, pipeline.events).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
@@ -56,7 +58,37 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
             None => status::publish(pipeline.decided, publish).map(Ok).boxed(),
         },
     ];
+    // The last part publishes.
+    parts.splice(0..0, backfill);
     (parts, snapshots)
+}
+
+/// Closes gaps in the database by what the nodes tell.
+fn fill<F, Fut>(config: &Config, db: SafeDb, depth: Duration, believed: Believed, l1: F) -> Part
+where
+    F: Fn(u64) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Option<rollup::L1BlockRef>> + Send + 'static,
+{
+    let endpoints = |wanted: fn(&RollupNode) -> bool| {
+        config.l2.nodes.iter().filter(|node| wanted(node)).map(|node| node.endpoint.clone()).collect()
+    };
+    let told = Arc::new(Told::new(
+        config.rollup.clone(),
+        endpoints(RollupNode::knows_safe_heads),
+        endpoints(|node| node.follower),
+        config.l2.execution_client.clone(),
+        believed,
+    ));
+    let ask = move |number| {
+        let told = told.clone();
+        async move {
+            told.safe_head_at(number).await.map_err(|error| match error {
+                UntoldError::Yet(why) => Untold::Yet(why),
+                UntoldError::Ever(why) => Untold::Ever(why),
+            })
+        }
+    };
+    safe_db::backfill(db, depth, config.clock, ask, l1).map(Ok).boxed()
 }
 
 fn rules(config: &Config) -> Rules {
@@ -159,6 +191,14 @@ pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
     Arc::new(move |number| {
         let db = db.clone();
         async move { db.ask(move |db| db.safe_head_at(number)).await.map_err(|error| error.to_string()) }.boxed()
+    })
+}
+
+/// How far gaps in the database are closed.
+pub(crate) fn backfill(db: SafeDb) -> rpc::Backfills {
+    Arc::new(move || {
+        let safe_db::Backfill { records, l1_blocks, down_to, done, problem } = db.backfill();
+        rpc::Backfill { records, l1_blocks, down_to, done, problem }
     })
 }
 

@@ -15,7 +15,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow, outputs, safe_heads, sequencer_active, sequencers, super_roots},
+    follow::{Part, backfill, follow, outputs, safe_heads, sequencer_active, sequencers, super_roots},
     readiness,
 };
 
@@ -190,6 +190,7 @@ fn server_config(
         counters: exposition.counters.clone(),
         metrics: config.metrics.on_rpc.then_some(metrics),
         safe_heads: config.safe_db.clone().map(safe_heads),
+        backfill: config.safe_db.clone().filter(|_| config.backfill.is_some()).map(backfill),
         super_roots: config.safe_db.clone().map(|db| super_roots(config, db)),
         ..rpc::Config::default()
     }

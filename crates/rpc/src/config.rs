@@ -10,6 +10,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use rollup::{Output, RollupConfig, SafeHead};
+use serde::Serialize;
 use status::{Clock, Layer, Limits, SourceState};
 
 use crate::Counters;
@@ -70,6 +71,24 @@ impl fmt::Debug for SuperRoots {
     }
 }
 
+/// How far gaps in what is recorded of safe heads are closed by what nodes tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Backfill {
+    /// Records taken by this run of the program.
+    pub records: u64,
+    /// How many L1 blocks are covered by what was told, in all.
+    pub l1_blocks: u64,
+    /// The L1 block down to which the newest gap is closed.
+    pub down_to: Option<u64>,
+    /// Whether all gaps are closed that are to be.
+    pub done: bool,
+    /// Why one is not.
+    pub problem: Option<String>,
+}
+
+/// The same as it is now. It must not block.
+pub type Backfills = Arc<dyn Fn() -> Backfill + Send + Sync>;
+
 /// Asks whether a sequencer is active, or says why nobody knows. It asks upstreams, within a time and a number of its own.
 pub type SequencerActive = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, String>> + Send + Sync>;
 
@@ -101,6 +120,8 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// What `optimism_safeHeadAtL1Block` answers; none where nothing is recorded.
     pub safe_heads: Option<SafeHeads>,
+    /// What `opstatus_snapshot` says of gaps that are being closed; none where they are not.
+    pub backfill: Option<Backfills>,
     /// What `superroot_atTimestamp` answers; none where nothing is recorded.
     pub super_roots: Option<SuperRoots>,
     /// Largest request body, in bytes.
@@ -146,6 +167,7 @@ impl Default for Config {
             outputs: None,
             sequencer_active: None,
             safe_heads: None,
+            backfill: None,
             super_roots: None,
             counters: Arc::default(),
             fast_path: true,

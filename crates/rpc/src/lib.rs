@@ -80,7 +80,8 @@ mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
 pub use config::{
-    Config, Endpoint, Endpoints, L1AtSafeHead, Metrics, NoOutput, Outputs, SafeHeads, SequencerActive, SuperRoots,
+    Backfill, Backfills, Config, Endpoint, Endpoints, L1AtSafeHead, Metrics, NoOutput, Outputs, SafeHeads,
+    SequencerActive, SuperRoots,
 };
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]

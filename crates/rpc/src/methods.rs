@@ -106,7 +106,10 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup.raw.clone()));
     method(&mut module, "optimism_dependencySet", |it| dependency_set(&it.config.rollup));
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
-    method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));
+    method(&mut module, "opstatus_snapshot", |it| {
+        let backfill = it.config.backfill.as_ref().map(|backfill| backfill());
+        Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits(), backfill))
+    });
     method(&mut module, "opstatus_sources", |it| {
         Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.endpoints)()))
     });

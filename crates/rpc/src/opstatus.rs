@@ -8,7 +8,7 @@ use status::{Layer, Limits, Now, Reason, Reorg, Snapshot};
 use tokio::time::Instant;
 
 use crate::{
-    Endpoint,
+    Backfill, Endpoint,
     readiness::{HeldAnswer, Problem, Readiness, ms},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct SnapshotAnswer {
     progress: Option<Progress>,
     counts: BTreeMap<&'static str, u64>,
     limits: LimitsAnswer,
+    /// Of the record of safe heads; none where its gaps are not closed.
+    backfill: Option<Backfill>,
     #[serde(flatten)]
     readiness: Readiness,
 }
@@ -65,8 +67,9 @@ struct LimitsAnswer {
 }
 
 impl SnapshotAnswer {
-    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits, backfill: Option<Backfill>) -> Self {
         Self {
+            backfill,
             instance: snapshot.id.instance.to_string(),
             sequence: snapshot.id.sequence,
             l1_epoch: snapshot.l1_epoch,

@@ -11,7 +11,7 @@ use status::{Clock, Held, InstanceId, Limits, PastReorg, Reason, Reorg, Snapshot
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Config, NoOutput, SequencerActive, SuperRoots,
+    Backfill, Config, NoOutput, SequencerActive, SuperRoots,
     feed::News,
     fixture::{endpoints, rollup, served, status, unix},
     history::History,
@@ -37,6 +37,13 @@ impl World {
             outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
             sequencer_active: Some(Arc::new(|| Box::pin(ready(Ok(true))))),
             safe_heads: Some(Arc::new(|number| Box::pin(ready(recorded(number))))),
+            backfill: Some(Arc::new(|| Backfill {
+                records: 12,
+                l1_blocks: 3600,
+                down_to: Some(21_036_599),
+                done: false,
+                problem: None,
+            })),
             super_roots: Some(SuperRoots {
                 derivers: Arc::from(["http://l2:8545".to_owned()]),
                 l1_at_safe_head: Arc::new(|number, _| Box::pin(ready(reached(number)))),

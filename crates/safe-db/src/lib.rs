@@ -19,6 +19,7 @@
 //! Deliberately absent: where records come from (`l2-ingest` asks, the fold decides whose are taken), RPC, and the rule
 //! that only blocks below the published `current_l1` are answered: the server holds the snapshot next to the answer.
 
+mod backfill;
 mod check;
 mod claim;
 mod codec;
@@ -28,8 +29,10 @@ mod publish;
 mod rollup_id;
 mod safe_db;
 mod tables;
+mod told;
 mod wait;
 
+pub use backfill::{Backfill, Untold, backfill};
 pub use claim::Claim;
 pub use codec::{decode_block, decode_record, encode_block, encode_record};
 pub use error::{LookupError, OpenError, WriteError};
@@ -37,3 +40,4 @@ pub use publish::{WATCHED_EVERY, publish};
 pub use rollup_id::RollupId;
 pub use safe_db::{Cut, Left, SafeDb, Writes};
 pub use tables::Reached;
+pub use told::{Filled, Gap};

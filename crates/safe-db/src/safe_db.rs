@@ -19,10 +19,11 @@ use tokio::{
 };
 
 use crate::{
-    LookupError, OpenError, RollupId, WriteError,
+    Backfill, Filled, Gap, LookupError, OpenError, RollupId, WriteError,
     claim::{Claim, record},
     open::{open_backend, open_file},
     tables::{COVERAGE, RECORDS, ROLLUP, Reached, Tables},
+    told::{self, TOLD},
     wait::{LIMIT, wait_for},
 };
 
@@ -89,6 +90,8 @@ pub struct SafeDb {
     state: Arc<Mutex<State>>,
     /// Writes that succeeded, and that failed.
     writes: Arc<[AtomicU64; 2]>,
+    /// For whoever wants to know.
+    told: Arc<Mutex<Backfill>>,
     /// For questions that wait for the disk.
     asked: Arc<Semaphore>,
     turn: Option<Arc<Turn>>,
@@ -152,6 +155,7 @@ impl SafeDb {
             open: Arc::new(open),
             state: Arc::new(Mutex::new(State { standing: Standing::Unchecked, newest: None, waits_since: None })),
             writes: Arc::default(),
+            told: Arc::default(),
             asked: Arc::new(Semaphore::new(ASKED)),
             turn: None,
         }
@@ -254,6 +258,51 @@ impl SafeDb {
         found.map_err(unreadable)
     }
 
+    /// The highest gap whose upper edge is below an L1 block.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells.
+    pub fn gap(&self, below: u64) -> Result<Option<Gap>, LookupError> {
+        self.answer(|tables| tables.gap(below))
+    }
+
+    /// Takes the record that was told for the L1 block right below what is known above a gap, durably and at once. With
+    /// what comes of it goes how many L1 blocks are covered by what was told.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells. Nothing has changed then.
+    pub fn fill(&self, gap: &Gap, record: &SafeHead) -> Result<(Filled, u64), LookupError> {
+        // Only what is checked is there to be extended.
+        self.answer(|_| Ok(()))?;
+        self.transact_told(gap, record).map_err(|error| LookupError::Unreadable(error.to_string()))
+    }
+
+    fn transact_told(&self, gap: &Gap, record: &SafeHead) -> Result<(Filled, u64), WriteError> {
+        let mut transaction = self.database()?.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let filled = {
+            let mut tables =
+                Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
+            let mut told = transaction.open_table(TOLD)?;
+            (told::fill(&mut tables, &mut told, gap, record)?, told::blocks(&told)?)
+        };
+        transaction.commit()?;
+        Ok(filled)
+    }
+
+    /// How far gaps are closed by what nodes tell.
+    pub fn backfill(&self) -> Backfill {
+        self.told().clone()
+    }
+
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Backfill)) {
+        change(&mut self.told());
+    }
+
+    fn told(&self) -> MutexGuard<'_, Backfill> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The highest L1 block at or below this height whose hash is stored.
     ///
     /// # Errors
@@ -338,10 +387,14 @@ impl SafeDb {
         let newest = {
             let mut tables =
                 Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
-            match cut {
-                Cut::Nothing => {}
-                Cut::Above(ancestor) => tables.cut(Some(ancestor))?,
-                Cut::Everything => tables.cut(None)?,
+            let cut = match cut {
+                Cut::Nothing => None,
+                Cut::Above(ancestor) => Some(Some(ancestor)),
+                Cut::Everything => Some(None),
+            };
+            if let Some(ancestor) = cut {
+                tables.cut(ancestor)?;
+                told::cut(&mut transaction.open_table(TOLD)?, ancestor)?;
             }
             if let Some(claim) = claim {
                 record(&mut tables, claim)?;

@@ -126,7 +126,7 @@ async fn what_cannot_be_said_is_an_error() {
     // Base since Denim.
     world.configure(|config| {
         let base = BaseForks { v1: Some(ahead - 4) };
-        config.rollup = Arc::new(RollupConfig { base, ..RollupConfig::clone(&config.rollup) });
+        config.rollup = Arc::new(RollupConfig { base, lagoon_time: None, ..RollupConfig::clone(&config.rollup) });
     });
     assert!(ask(&world, ahead - 5).await["result"]["data"].is_object());
     for time in [ahead - 4, ahead, u64::MAX] {
