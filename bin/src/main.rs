@@ -1,6 +1,6 @@
 //! The `op-status` program.
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, thread, time::Duration};
 
 use op_status::{
     Config, Dev, UsageError, WrongChain,
@@ -11,16 +11,28 @@ use op_status::{
 /// What `optimism_syncStatus` is asked with.
 const EXAMPLE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus"}"#;
 
+/// Within this time after a signal the process has ended, whatever hangs.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long threads that wait for a disk or a name server are waited for in the end: they wait as long as it takes.
+const LEAVING: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let parsed = match parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(error) => return refuse(error),
     };
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(eyre::Report::from)
-        .and_then(|runtime| runtime.block_on(command(parsed)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return code(Err(error.into())),
+    };
+    let ended = code(runtime.block_on(command(parsed)));
+    runtime.shutdown_timeout(LEAVING);
+    ended
+}
+
+/// Says why it failed, if so.
+fn code(ended: eyre::Result<ExitCode>) -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
@@ -44,7 +56,7 @@ fn refuse(error: ParseError) -> ExitCode {
 
 async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
     match parsed.cli.command {
-        Command::Run(args) => run(&args).await?,
+        Command::Run(args) => run(*args).await?,
         Command::Dev(args) => dev(&args).await?,
         Command::Config(_) => print(&effective(&parsed.settings))?,
         Command::Completions { shell } => print(&completions(shell))?,
@@ -61,11 +73,16 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(args: &RunArgs) -> eyre::Result<()> {
-    // First of all: reading the database can take seconds, and the signal must not end that by force.
-    let shutdown = signals()?;
+async fn run(args: RunArgs) -> eyre::Result<()> {
+    // First of all: reading the database can take seconds, or for ever, and the signal ends that in order.
+    let mut shutdown = Box::pin(signals()?);
     init_log(&args.serve.log);
-    let config = Config::from_args(args)?.with_safe_db(args)?;
+    let config = Config::from_args(&args)?;
+    let opening = tokio::task::spawn_blocking(move || config.with_safe_db(&args));
+    let config = tokio::select! {
+        opened = opening => opened??,
+        () = &mut shutdown => return Ok(()),
+    };
     if config.l2.nodes.is_empty() {
         tracing::warn!(
             "execution client alone: current_l1 is the origin of its safe head, a lower bound; not for --wait-node-sync, \
@@ -82,7 +99,7 @@ async fn dev(args: &DevArgs) -> eyre::Result<()> {
     dev.run_until(signals()?).await
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
+/// Resolves on Ctrl-C or SIGTERM. From then on the process has [`GRACE`] to end.
 fn signals() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
@@ -93,6 +110,7 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
+            thread::spawn(leave);
         })
     }
     #[cfg(not(unix))]
@@ -100,7 +118,15 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+        thread::spawn(leave);
     })
+}
+
+/// Ends the process by force, where even closing a file hangs. Nobody is answered any more by then, and what is on disk is
+/// as after a power cut, from which the database begins again.
+fn leave() {
+    thread::sleep(GRACE);
+    std::process::exit(0);
 }
 
 #[expect(clippy::print_stdout, reason = "the first thing a new user reads and copies")]

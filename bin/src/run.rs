@@ -19,8 +19,8 @@ use crate::{
     readiness,
 };
 
-/// Within this time after a shutdown signal everything has ended.
-const GRACE: Duration = Duration::from_secs(5);
+/// Within this time after a shutdown signal everything has ended: a second before the process leaves whatever hangs.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// A server that has its port and is ready to run.
 pub struct OpStatus {

@@ -11,6 +11,7 @@ use eyre::{Result, bail, ensure};
 use futures::{FutureExt, future::try_join_all};
 use l2_ingest::CurrentL1;
 use op_status::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, follow};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::{BlockId, RollupConfig, SafeHead};
 use safe_db::{RollupId, SafeDb};
 use status::{Clock, Limits, Snapshots};
@@ -31,6 +32,8 @@ struct Rig {
     start: Instant,
     /// How many answers were true.
     answered: u64,
+    /// What was published and written when that was last looked at.
+    judged: (u64, u64),
 }
 
 /// The world at its genesis plus so many L1 blocks.
@@ -105,6 +108,7 @@ impl Rig {
             ticks: 0,
             start: Instant::now(),
             answered: 0,
+            judged: (0, 0),
         }
     }
 
@@ -142,7 +146,13 @@ impl Rig {
 
     /// Everything answered below `current_l1` is true.
     fn judge(&mut self) -> Result<()> {
-        let derived = self.snapshots.borrow_and_update().status.current_l1;
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        let derived = snapshot.status.current_l1;
+        let (last, writes) = (self.judged, self.db.writes());
+        self.judged = (snapshot.id.sequence, writes.written + writes.failed);
+        if self.judged == last {
+            return Ok(());
+        }
         let canonical = self.world.read(|chains| chains.l1_block(derived.number)) == Some(derived);
         for number in (0..derived.number).filter(|_| canonical) {
             if let Some(answer) = self.answer(number) {
@@ -271,6 +281,174 @@ fn a_node_without_a_database_leaves_a_gap_and_the_status_goes_on() {
         let covered = rig.covered();
         let [(42, to), (from, end)] = covered[..] else { bail!("{covered:?}") };
         ensure!(to <= until + 1 && from > until + 9 && end == rig.derived() - 1, "{covered:?} below {}", rig.derived());
+        Ok(())
+    });
+}
+
+/// As op-node after a reset: safe is finalized, `current_l1` a channel timeout below its origin, and so many L1 blocks a
+/// second are derived again.
+fn reset(rig: &Rig, index: usize, pace: u64) {
+    let (world, clock) = (rig.world.clone(), rig.clock);
+    let (begun, from) = (clock.now().unix, world.read(|chains| chains.finalized_l2().l1_origin.number));
+    rig.nodes[index].with_status(move |status| {
+        let derived = (from.saturating_sub(10) + pace * (clock.now().unix - begun).as_secs()).min(status.head_l1.number);
+        let status = world.read(|chains| (chains.status_at(derived), chains.finalized_l2()));
+        let (mut status, finalized) = (status.0.expect("blocks are kept"), status.1);
+        if status.safe_l2.number < finalized.number {
+            (status.safe_l2, status.local_safe_l2, status.pending_safe_l2) = (finalized, finalized, finalized);
+        }
+        status.finalized_l2 = finalized;
+        status
+    });
+}
+
+impl Rig {
+    /// The server ends, or is killed, and is started again after so many seconds. Nobody follows meanwhile.
+    async fn start_again(self, seconds: u64) -> Self {
+        let Self { world, nodes, db, parts, clock, snapshots, answered, .. } = self;
+        drop((parts, snapshots));
+        world.advance(clock.now().unix + Duration::from_secs(seconds));
+        Self { answered, ..Self::with(world, nodes.len(), db) }
+    }
+
+    /// Everything since the first batch seen is answered.
+    fn has_no_gap(&self, what: &str) -> Result<()> {
+        let covered = self.covered();
+        ensure!(covered == [(42, self.derived() - 1)], "{what}: {covered:?} below {}", self.derived());
+        Ok(())
+    }
+}
+
+/// The fault that an L1 reorg used to leave: the safe head stood while the node derived again, and what lay between it and
+/// the next batch was never covered.
+#[test]
+fn a_safe_head_that_stands_over_a_reorg_and_a_reset_leaves_no_gap() {
+    for pace in [1, 3, 1000] {
+        play(async {
+            let mut rig = Rig::new(40, 1);
+            rig.pass(120).await?;
+            rig.world.change(|chains| chains.batcher_paused = true);
+            // Until what is safe is final: the node falls no lower.
+            rig.pass(360).await?;
+            let safe = rig.snapshots.borrow().status.safe_l2.number;
+            ensure!(rig.world.read(|chains| chains.finalized_l2().number) == safe, "it is not final yet");
+            rig.world.change(|chains| chains.reorg_l1(3, 4));
+            reset(&rig, 0, pace);
+            rig.pass(240).await?;
+            rig.has_no_gap("while it stands")?;
+            rig.world.change(|chains| chains.batcher_paused = false);
+            rig.pass(60).await?;
+            ensure!(rig.snapshots.borrow().status.safe_l2.number > safe, "there was no batch");
+            rig.has_no_gap("after the next batch")
+        });
+    }
+}
+
+/// Whatever happens to L1, to the nodes and to us, as long as somebody watches within a minute.
+#[test]
+fn reorgs_resets_restarts_and_short_downtimes_leave_no_gap() {
+    for seed in 0..4 {
+        play(async {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let mut rig = Rig::new(40, 2);
+            rig.pass(120).await?;
+            let mut story = Vec::new();
+            for _ in 0..6 {
+                let node = rng.random_range(0..2_usize);
+                let what = rng.random_range(0..6);
+                story.push((what, node));
+                match what {
+                    0 => {
+                        rig.world.change(|chains| chains.reorg_l1(rng.random_range(1..5), rng.random_range(4..6)));
+                        reset(&rig, node, rng.random_range(1..8));
+                    }
+                    1 => reset(&rig, node, rng.random_range(1..8)),
+                    2 => {
+                        rig.nodes[node].set(Faults::dead());
+                        rig.pass(rng.random_range(5..90)).await?;
+                        rig.nodes[node].set(Faults::default());
+                        reset(&rig, node, 3);
+                    }
+                    3 => rig = rig.start_again(rng.random_range(1..50)).await,
+                    4 => {
+                        rig.world.change(|chains| chains.reorg_l1(rng.random_range(1..5), 5));
+                        rig = rig.start_again(rng.random_range(1..40)).await;
+                    }
+                    _ => rig.world.change(|chains| chains.batcher_paused ^= true),
+                }
+                rig.pass(rng.random_range(30..120)).await?;
+            }
+            rig.world.change(|chains| chains.batcher_paused = false);
+            rig.pass(240).await?;
+            rig.has_no_gap(&format!("seed {seed}, {story:?}"))
+        });
+    }
+}
+
+/// What was derived while nobody followed for longer is the nodes' own history.
+#[test]
+fn a_downtime_of_more_than_a_minute_leaves_a_gap_if_there_was_a_batch() {
+    for (seconds, paused, gap) in [(50, false, false), (90, false, true), (900, true, false)] {
+        play(async {
+            let mut rig = Rig::new(40, 1);
+            rig.pass(120).await?;
+            rig.world.change(|chains| chains.batcher_paused = paused);
+            rig.pass(30).await?;
+            let mut rig = rig.start_again(seconds).await;
+            rig.pass(60).await?;
+            rig.world.change(|chains| chains.batcher_paused = false);
+            rig.pass(60).await?;
+            ensure!((rig.covered().len() == 2) == gap, "{seconds} s: {:?}", rig.covered());
+            ensure!(gap || rig.has_no_gap("").is_ok(), "{seconds} s: {:?} below {}", rig.covered(), rig.derived());
+            Ok(())
+        });
+    }
+}
+
+/// The status goes on, and when the disk answers again, nothing is missing.
+#[test]
+fn a_disk_that_hangs_holds_nothing_up_and_leaves_no_gap() {
+    play(async {
+        let (folder, world) = (tempfile::tempdir()?, world(40));
+        let (hangs, hanging) = tokio::sync::watch::channel(false);
+        let db = SafeDb::open(folder.path(), &RollupId::from(&rollup_config(&world)))?.after(move || {
+            let mut hanging = hanging.clone();
+            async move { hanging.wait_for(|hangs| !hangs).map(drop).await }.boxed()
+        });
+        let mut rig = Rig::with(world, 1, db);
+        rig.pass(120).await?;
+        rig.has_no_gap("before")?;
+        let (derived, asked) = (rig.derived(), rig.snapshots.borrow().id.sequence);
+        hangs.send_replace(true);
+        rig.pass(240).await?;
+        ensure!(rig.derived() >= derived + 19, "it stands at {}, {derived} before", rig.derived());
+        ensure!(rig.snapshots.borrow().id.sequence > asked + 50, "the tip stands");
+        ensure!(rig.covered().is_empty(), "{:?}", rig.covered());
+        hangs.send_replace(false);
+        rig.pass(60).await?;
+        rig.has_no_gap("after")
+    });
+}
+
+/// A load balancer: one of the nodes is a few blocks behind, and its database lacks what it derived lately.
+#[test]
+fn nothing_is_recorded_of_several_nodes_behind_one_address() {
+    play(async {
+        let mut rig = Rig::new(40, 1);
+        rig.pass(120).await?;
+        let before = rig.covered();
+        let (world, turns) = (rig.world.clone(), std::sync::atomic::AtomicU64::new(0));
+        rig.nodes[0].with_status(move |status| {
+            let behind = turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2;
+            world.read(|chains| chains.status_at(status.current_l1.number - 3 * behind)).expect("blocks are kept")
+        });
+        rig.pass(30).await?;
+        let asked = rig.asked(0);
+        rig.pass(240).await?;
+        ensure!(rig.asked(0) == asked, "it is asked {} times", rig.asked(0) - asked);
+        let covered = rig.covered();
+        let [(42, to)] = covered[..] else { bail!("{covered:?}, before {before:?}") };
+        ensure!(to + 15 < rig.derived(), "{covered:?} below {}", rig.derived());
         Ok(())
     });
 }
@@ -423,7 +601,7 @@ fn a_start_on_an_l1_that_was_reorganised_meanwhile_begins_by_forgetting() {
         let recorded = db.safe_head_at(48)?;
         world.change(|chains| chains.reorg_l1(5, 5));
         let ancestor = world.read(|chains| chains.head_l1()).number - 5;
-        world.advance(clock.now().unix + Duration::from_secs(60));
+        world.advance(clock.now().unix + Duration::from_secs(90));
         let mut rig = Rig::with(world, 1, db);
         ensure!(rig.world.read(|chains| chains.safe_head_at(48)) != Some(recorded), "it is as before");
         rig.pass(60).await?;

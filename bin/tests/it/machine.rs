@@ -300,6 +300,30 @@ async fn terminated_at_any_moment() {
     .await;
 }
 
+/// Whoever resolves a name waits for as long as a name server likes. glibc reads the file that `HOSTALIASES` names before it
+/// asks one, and a pipe into which nobody writes has no end.
+#[cfg(target_env = "gnu")]
+#[tokio::test]
+async fn terminated_while_a_name_is_being_resolved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let aliases = folder.path().join("aliases");
+    assert!(Command::new("mkfifo").arg(&aliases).status().await.expect("mkfifo").success());
+    let mut program = op_status(&[
+        &["run", "--network", "op-mainnet", "--l1", "http://someone:1"][..],
+        &["--l2", "http://someone:2", "--rpc.port", "0"],
+    ]
+    .concat());
+    program.env("HOSTALIASES", &aliases);
+    let server = Server::start(program).await;
+    // It can be opened once somebody reads it.
+    let open = async || tokio::net::unix::pipe::OpenOptions::new().open_sender(&aliases).ok();
+    let writer = until("the name is being resolved", open).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(server.end().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(6), "it took {:?}", begun.elapsed());
+    drop(writer);
+}
+
 fn strings(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }

@@ -127,7 +127,7 @@ impl SafeHeads {
             self.alternation.forget_last();
         } else if self.alternation.hear((current_l1.number, safe.number), Instant::now()) {
             warn!(
-                source = %self.name,
+                endpoint = %self.name,
                 "its heads go back and forth, as those of several nodes behind one address: no safe heads are recorded of it"
             );
         }
