@@ -85,6 +85,7 @@ impl Rig {
                 sequencers: Vec::new(),
             },
             safe_db: Some(db.clone()),
+            backfill: None,
             metrics: MetricsConfig::default(),
             limits: Limits::default(),
             server: ServerConfig {
@@ -291,7 +292,8 @@ fn reset(rig: &Rig, index: usize, pace: u64) {
     let (world, clock) = (rig.world.clone(), rig.clock);
     let (begun, from) = (clock.now().unix, world.read(|chains| chains.finalized_l2().l1_origin.number));
     rig.nodes[index].with_status(move |status| {
-        let derived = (from.saturating_sub(10) + pace * (clock.now().unix - begun).as_secs()).min(status.head_l1.number);
+        let derived =
+            (from.saturating_sub(10) + pace * (clock.now().unix - begun).as_secs()).min(status.head_l1.number);
         let status = world.read(|chains| (chains.status_at(derived), chains.finalized_l2()));
         let (mut status, finalized) = (status.0.expect("blocks are kept"), status.1);
         if status.safe_l2.number < finalized.number {

@@ -308,11 +308,13 @@ async fn terminated_while_a_name_is_being_resolved() {
     let folder = tempfile::tempdir().expect("a folder");
     let aliases = folder.path().join("aliases");
     assert!(Command::new("mkfifo").arg(&aliases).status().await.expect("mkfifo").success());
-    let mut program = op_status(&[
-        &["run", "--network", "op-mainnet", "--l1", "http://someone:1"][..],
-        &["--l2", "http://someone:2", "--rpc.port", "0"],
-    ]
-    .concat());
+    let mut program = op_status(
+        &[
+            &["run", "--network", "op-mainnet", "--l1", "http://someone:1"][..],
+            &["--l2", "http://someone:2", "--rpc.port", "0"],
+        ]
+        .concat(),
+    );
     program.env("HOSTALIASES", &aliases);
     let server = Server::start(program).await;
     // It can be opened once somebody reads it.

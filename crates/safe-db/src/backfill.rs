@@ -57,10 +57,7 @@ where
     let mut problem = None;
     loop {
         match walk.step(below).await {
-            Step::On => {
-                below = u64::MAX;
-                sleep(PACE).await;
-            }
+            Step::On => sleep(PACE).await,
             Step::Skip(gap, why) => {
                 walk.tell(&mut problem, why);
                 below = gap.above.l1_block.number;
