@@ -88,8 +88,14 @@ bugs! {
     StaleUntold,
     /// Subscribers are not told of L1 reorgs.
     ReorgUntold,
-    /// A rollup node's output is of any chain.
+    /// A rollup node's output is of any chain, and a super root is of any output.
     OutputElsewhere,
+    /// A super root is left out of a block that is safe.
+    DataLeftOut,
+    /// A super root requires the L1 block before the one it does.
+    RequiredTooLow,
+    /// A super root is told with a later `current_l1` than its own.
+    LaterCurrentL1,
     /// What is recorded does not join what a node says after it went back: coverage keeps a gap.
     NoJoin,
 }

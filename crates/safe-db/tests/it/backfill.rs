@@ -87,7 +87,7 @@ async fn it_goes_as_far_back_as_is_wanted() {
     check(&db, &[(12, 50)]);
     assert!(said.done);
     let (asked, _) = close(&db, 47, |number| Ok(truth(number))).await;
-    assert_eq!(asked, [], "nothing is left to be asked");
+    assert!(asked.is_empty(), "nothing is left to be asked: {asked:?}");
 }
 
 /// What is told, what is covered then, and what is said of it.
@@ -155,7 +155,7 @@ async fn an_unchecked_database_is_not_filled() {
     // What was told is there after a restart.
     let db = open();
     let (asked, _) = close(&db, 1000, |number| Ok(truth(number))).await;
-    assert_eq!(asked, []);
+    assert!(asked.is_empty(), "{asked:?}");
     db.write(Cut::Nothing, None).unwrap();
     check(&db, &[(21, 25), (39, 50)]);
 }
