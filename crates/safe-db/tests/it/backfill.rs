@@ -94,7 +94,8 @@ async fn it_goes_as_far_back_as_is_wanted() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_is_not_taken() {
     type Tell = fn(u64) -> Result<SafeHead, Untold>;
-    let rows: [(Tell, &[(u64, u64)], &str); 6] = [
+    type Row = (Tell, &'static [(u64, u64)], &'static str);
+    let rows: [Row; 6] = [
         // It has nothing as old.
         (
             |number| if number > 32 { Ok(truth(number)) } else { Err(Untold::Ever("nothing".into())) },
