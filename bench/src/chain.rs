@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    path::Path,
     sync::mpsc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -16,7 +17,7 @@ use crate::child::give_way;
 /// How far in the past the chains begin, so that they can run ahead of time without leaving the present.
 const LEAD: Duration = Duration::from_secs(3 * 3600);
 
-/// An L1 and an execution client that serve one world. They serve until the program ends.
+/// An L1, an execution client and a rollup node that serve one world. They serve until the program ends.
 pub(crate) struct Chain {
     pub(crate) world: World,
     pub(crate) l1: Node,
@@ -24,6 +25,7 @@ pub(crate) struct Chain {
     rollup: NamedTempFile,
     l1_address: SocketAddr,
     l2_address: SocketAddr,
+    rollup_address: SocketAddr,
 }
 
 impl Chain {
@@ -35,15 +37,15 @@ impl Chain {
         write!(rollup, "{}", world.read(devnet::Chains::rollup_config))?;
         let (l1, l2) = (Node::new(world.clone(), Role::L1), Node::new(world.clone(), Role::ExecutionClient));
         let (send, urls) = mpsc::channel();
-        let nodes = [l1.clone(), l2.clone()];
+        let nodes = [l1.clone(), l2.clone(), Node::new(world.clone(), Role::RollupNode)];
         thread::Builder::new().name("upstreams".into()).spawn(move || {
             if let Err(error) = give_way().and_then(|()| serve(nodes, &send)) {
                 // Nobody waits for it if it served.
                 let _ = send.send(Err(error));
             }
         })?;
-        let [l1_address, l2_address] = urls.recv()??;
-        let chain = Self { world, l1, l2, rollup, l1_address, l2_address };
+        let [l1_address, l2_address, rollup_address] = urls.recv()??;
+        let chain = Self { world, l1, l2, rollup, l1_address, l2_address, rollup_address };
         chain.grow(64);
         Ok(chain)
     }
@@ -65,6 +67,18 @@ impl Chain {
         self.flags_over("http")
     }
 
+    /// Those with which it follows the rollup node too, and has its safe heads of as long as the chains are.
+    pub(crate) fn safe_db_flags(&self, folder: &Path) -> Vec<String> {
+        let mut flags = self.flags();
+        flags.extend([
+            format!("--rollup=http://{}", self.rollup_address),
+            format!("--safedb.path={}", folder.display()),
+            "--safedb.backfill=1d".into(),
+            "--safedb.backfill-from=nodes-trusted".into(),
+        ]);
+        flags
+    }
+
     fn flags_over(&self, scheme: &str) -> Vec<String> {
         let rollup = self.rollup.path().display();
         [
@@ -80,14 +94,16 @@ impl Chain {
     }
 }
 
-fn serve(nodes: [Node; 2], urls: &mpsc::Sender<io::Result<[SocketAddr; 2]>>) -> io::Result<()> {
+fn serve(nodes: [Node; 3], urls: &mpsc::Sender<io::Result<[SocketAddr; 3]>>) -> io::Result<()> {
     let serve = async {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let [l1, l2] = nodes;
+        let [l1, l2, rollup] = nodes;
         let (l1, l2) = (Listener::bind(l1, any).await?, Listener::bind(l2, any).await?);
+        let rollup = Listener::bind(rollup, any).await?;
         // Whoever started this waits for them.
-        let _ = urls.send(Ok([l1.address(), l2.address()]));
-        futures::join!(l1.serve(std::future::pending()), l2.serve(std::future::pending()));
+        let _ = urls.send(Ok([l1.address(), l2.address(), rollup.address()]));
+        let pending = std::future::pending;
+        futures::join!(l1.serve(pending()), l2.serve(pending()), rollup.serve(pending()));
         Ok(())
     };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve)

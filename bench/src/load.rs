@@ -10,7 +10,7 @@ use eyre::{OptionExt, ensure};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 /// What is asked, as a client sends it.
-const BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus","params":[]}"#;
+pub(crate) const SYNC_STATUS: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus","params":[]}"#;
 
 /// Larger than any answer, so that one read takes all that has arrived.
 const BUFFER: usize = 64 << 10;
@@ -49,6 +49,11 @@ impl Answers {
 
 impl Clients {
     pub(crate) fn connect(addr: SocketAddr, count: usize) -> eyre::Result<Self> {
+        Self::asking(addr, count, SYNC_STATUS)
+    }
+
+    /// The same that ask something else.
+    pub(crate) fn asking(addr: SocketAddr, count: usize, body: &str) -> eyre::Result<Self> {
         let poll = Poll::new()?;
         let mut clients = Vec::with_capacity(count);
         for index in 0..count {
@@ -60,7 +65,7 @@ impl Clients {
             clients.push(Client { stream, asked: Instant::now(), received: 0, length: None });
         }
         let events = Events::with_capacity(count);
-        Ok(Self { poll, events, clients, request: request(addr), buffer: vec![0; BUFFER] })
+        Ok(Self { poll, events, clients, request: request(addr, body), buffer: vec![0; BUFFER] })
     }
 
     /// Asks on every connection for so long, and takes the last answers.
@@ -140,7 +145,13 @@ impl Caller {
     pub(crate) fn connect(addr: SocketAddr) -> eyre::Result<Self> {
         let stream = std::net::TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, request: request(addr), buffer: vec![0; BUFFER] })
+        Ok(Self { stream, request: request(addr, SYNC_STATUS), buffer: vec![0; BUFFER] })
+    }
+
+    /// Asks something else.
+    pub(crate) fn ask_for(&mut self, body: &str) -> eyre::Result<String> {
+        self.request = request(self.stream.peer_addr()?, body);
+        self.ask()
     }
 
     /// Asks, and answers what it was answered.
@@ -155,13 +166,13 @@ impl Caller {
     }
 }
 
-fn request(addr: SocketAddr) -> Vec<u8> {
-    let length = BODY.len();
+fn request(addr: SocketAddr, body: &str) -> Vec<u8> {
+    let length = body.len();
     let head = format!(
         "POST / HTTP/1.1\r\nHost: {addr}\r\nAccept: */*\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n"
     );
-    (head + BODY).into_bytes()
+    (head + body).into_bytes()
 }
 
 /// Asks once and answers the body.

@@ -22,6 +22,7 @@ mod serve;
 mod status;
 mod stress;
 mod subscribers;
+mod super_roots;
 mod throughput;
 mod upstream_cost;
 
@@ -63,6 +64,7 @@ enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
     Throughput,
+    SuperRoots,
     Stress,
     Latency,
     FanOut,
@@ -83,6 +85,7 @@ fn main() -> eyre::Result<()> {
         }
         match benchmark {
             Benchmark::Throughput => throughput::measure(&mut report)?,
+            Benchmark::SuperRoots => super_roots::measure(&mut report)?,
             Benchmark::Stress => stress::measure(&mut report)?,
             Benchmark::Latency => latency::measure(&mut report)?,
             Benchmark::FanOut => fan_out::measure(&mut report)?,

@@ -274,6 +274,32 @@ pub struct SafeDbArgs {
     #[arg(long = "safedb.path", env = "OP_STATUS_SAFEDB_PATH", value_name = "FOLDER",
           value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub path: Option<PathBuf>,
+    /// Fill the SafeDB in the background with what the nodes recorded while nobody watched, up to so long ago: games and
+    /// proposals of that age can then be answered at once. Whatever is missing in their records, without their knowing it,
+    /// is answered wrong. Off by default.
+    #[arg(long = "safedb.backfill", env = "OP_STATUS_SAFEDB_BACKFILL", value_name = "TIME", value_parser = interval,
+          requires = "backfill_from")]
+    pub backfill: Option<Duration>,
+    /// Whose word --safedb.backfill takes: what two nodes tell alike (nodes), or what one tells (nodes-trusted), as a
+    /// client would that was pointed at it. Nodes restored from one snapshot have the same gaps: they are no two. Of the
+    /// followers an op-status is asked as well.
+    #[arg(
+        long = "safedb.backfill-from",
+        env = "OP_STATUS_SAFEDB_BACKFILL_FROM",
+        value_name = "WHO",
+        value_enum,
+        requires = "backfill"
+    )]
+    pub backfill_from: Option<BackfillFrom>,
+}
+
+/// Whose word is taken for what nobody watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackfillFrom {
+    /// Two nodes that agree.
+    Nodes,
+    /// One node.
+    NodesTrusted,
 }
 
 impl SafeDbArgs {

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
-use l2_ingest::CurrentL1;
+use l2_ingest::{Believed, CurrentL1};
 use rollup::RollupConfig;
 use safe_db::{RollupId, SafeDb};
 use status::{Clock, Limits};
@@ -10,7 +10,9 @@ use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
 
 use crate::{
-    args::{L1Args, L2Args, MetricsArgs, RollupArgs, RpcArgs, RunArgs, StatusArgs, UpstreamArgs},
+    args::{
+        BackfillFrom, L1Args, L2Args, MetricsArgs, RollupArgs, RpcArgs, RunArgs, SafeDbArgs, StatusArgs, UpstreamArgs,
+    },
     nodes::{distinct, endpoints, nodes},
 };
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where safe heads are recorded; none turns `optimism_safeHeadAtL1Block` off.
     pub safe_db: Option<SafeDb>,
+    /// How far back, and by whose word, gaps in it are closed.
+    pub backfill: Option<(Duration, Believed)>,
     /// Where to serve.
     pub server: ServerConfig,
     /// Where to serve metrics.
@@ -138,6 +142,15 @@ pub enum UsageError {
         "--safedb.path: nobody here can say what was safe at an L1 block: it takes a --rollup node that runs with a SafeDB          of its own and whose current_l1 is its own word. An execution client does not know, a follower repeats others,          and the L1 origin of a safe head (--rollup.current-l1 origin) is not where it was derived"
     )]
     NoSafeHeads,
+    /// Nobody can agree with the only node.
+    #[error(
+        "--safedb.backfill-from nodes: it takes two nodes that tell the same, and there is one; nodes-trusted takes the \
+         word of one"
+    )]
+    OneNode,
+    /// Nothing is recorded.
+    #[error("--safedb.backfill: there is nothing to fill without --safedb.path")]
+    NoSafeDb,
     /// The database of safe heads is not usable.
     #[error("--safedb.path: {0}")]
     SafeDb(safe_db::OpenError),
@@ -177,8 +190,10 @@ impl Config {
         if args.safe_db.path().is_some() && !l2.nodes.iter().any(RollupNode::knows_safe_heads) {
             return Err(UsageError::NoSafeHeads);
         }
+        let backfill = backfill(&args.safe_db, &l2)?;
         Ok(Self {
             safe_db: None,
+            backfill,
             rollup: Arc::new(rollup(&args.rollup)?),
             l1: l1(&args.l1, &options)?,
             l2,
@@ -193,8 +208,21 @@ impl Config {
 
 impl RollupNode {
     /// Whether it can say what was safe when: its `current_l1` is its own word.
-    fn knows_safe_heads(&self) -> bool {
+    pub(crate) fn knows_safe_heads(&self) -> bool {
         !self.follower && self.current_l1 == CurrentL1::Node
+    }
+}
+
+fn backfill(args: &SafeDbArgs, l2: &L2Config) -> Result<Option<(Duration, Believed)>, UsageError> {
+    let (Some(depth), Some(from)) = (args.backfill, args.backfill_from) else { return Ok(None) };
+    if args.path().is_none() {
+        return Err(UsageError::NoSafeDb);
+    }
+    let told = l2.nodes.iter().filter(|node| node.follower || node.knows_safe_heads()).count();
+    match from {
+        BackfillFrom::Nodes if told < 2 => Err(UsageError::OneNode),
+        BackfillFrom::Nodes => Ok(Some((depth, Believed::Two))),
+        BackfillFrom::NodesTrusted => Ok(Some((depth, Believed::One))),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The embedded default: simulated chains on loopback, followed and served by exactly the code of `run`.
+//! The embedded default: simulated chains on loopback, followed and served by exactly the code of `run`. Safe heads are
+//! recorded in a temporary folder.
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,7 +8,9 @@ use eyre::{WrapErr, ensure};
 use futures::{FutureExt, future::try_join_all};
 use l2_ingest::CurrentL1;
 use rollup::RollupConfig;
+use safe_db::{RollupId, SafeDb};
 use status::Clock;
+use tempfile::TempDir;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use upstream::{Endpoint, Options, tls_config};
@@ -36,6 +39,8 @@ pub struct Dev {
     nodes: Vec<Listener>,
     chaos: Option<Cast>,
     server: OpStatus,
+    /// Removed with it.
+    _safe_db: TempDir,
 }
 
 impl Dev {
@@ -47,7 +52,8 @@ impl Dev {
         let chaos = args.chaos.then(|| Cast::new(world.clone()));
         let one = |role| vec![Node::new(world.clone(), role)];
         let l1 = listen(chaos.as_ref().map_or_else(|| one(Role::L1), |cast| cast.l1.clone())).await?;
-        let rollup_nodes = listen(chaos.as_ref().map(|cast| cast.rollup.clone()).unwrap_or_default()).await?;
+        let rollup_nodes =
+            listen(chaos.as_ref().map_or_else(|| one(Role::RollupNode), |cast| cast.rollup.clone())).await?;
         let client = listen(if args.chaos { Vec::new() } else { one(Role::ExecutionClient) }).await?;
         let options = Options::new(tls_config(None)?);
         let endpoint = |url: String| Endpoint::parse(&url, options.clone());
@@ -55,9 +61,11 @@ impl Dev {
             let endpoint = endpoint(listener.http_url())?;
             eyre::Ok(RollupNode { endpoint, current_l1: CurrentL1::Node, follower: false })
         };
-        let rollup = world.read(|chains| chains.rollup_config().to_string());
+        let rollup = RollupConfig::from_json(&world.read(|chains| chains.rollup_config().to_string()))?;
+        let folder = TempDir::with_prefix("op-status-dev-").wrap_err("cannot make a folder for safe heads")?;
+        let safe_db = SafeDb::open(folder.path(), &RollupId::from(&rollup))?;
         let server = OpStatus::start(Config {
-            rollup: Arc::new(RollupConfig::from_json(&rollup)?),
+            rollup: Arc::new(rollup),
             l1: L1Config {
                 endpoints: l1.iter().map(|listener| endpoint(listener.ws_url())).collect::<Result<_, _>>()?,
                 trust_rpc: false,
@@ -74,7 +82,8 @@ impl Dev {
                 node_poll_interval: Duration::from_secs(1),
                 sequencers: Vec::new(),
             },
-            safe_db: None,
+            safe_db: Some(safe_db),
+            backfill: None,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
             metrics: metrics(&args.serve.metrics),
@@ -82,7 +91,8 @@ impl Dev {
             seed: rand::random(),
         })
         .await?;
-        Ok(Self { world, clock, nodes: [l1, rollup_nodes, client].into_iter().flatten().collect(), chaos, server })
+        let nodes = [l1, rollup_nodes, client].into_iter().flatten().collect();
+        Ok(Self { world, clock, nodes, chaos, server, _safe_db: folder })
     }
 
     /// Where the server listens.
@@ -102,7 +112,7 @@ impl Dev {
 
     /// Lets the chains grow and serves them until `shutdown`.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> eyre::Result<()> {
-        let Self { world, clock, nodes, chaos: cast, server } = self;
+        let Self { world, clock, nodes, chaos: cast, server, _safe_db } = self;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for node in nodes {

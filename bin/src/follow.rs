@@ -3,10 +3,12 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::select_all};
-use l2_ingest::{CurrentL1, Ours, OutputError, Outputs, OutputsConfig, Recorded, Sequencers};
+use l2_ingest::{
+    Believed, CurrentL1, Ours, OutputError, Outputs, OutputsConfig, Recorded, Sequencers, Told, UntoldError,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::NoOutput;
-use safe_db::{SafeDb, WATCHED_EVERY};
+use safe_db::{Reached, SafeDb, Untold, WATCHED_EVERY};
 use status::{Event, InstanceId, Rules, Snapshots, pipeline};
 use tokio::{
     sync::watch,
@@ -14,7 +16,7 @@ use tokio::{
 };
 use upstream::Endpoint;
 
-use crate::{Config, confs::Confs, feed::feed};
+use crate::{Config, RollupNode, confs::Confs, feed::feed};
 
 /// How long a source counts after it last spoke, unless it is asked less often than that.
 const FRESH_FOR: Duration = Duration::from_secs(15);
@@ -62,7 +64,9 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
     let l2_sources = l2_sources(config, Arc::new(ours), l1_block.clone());
     let sources = l2_sources.len();
     let confs = |asked| Confs::new(asked, &config.limits);
-    let parts = vec![
+    let backfill = config.safe_db.clone().zip(config.backfill);
+    let backfill = backfill.map(|(db, (depth, believed))| fill(config, db, depth, believed, l1_block.clone()));
+    let mut parts = vec![
         feed(l1_events, config.l1.endpoints.len(), pipeline.events.clone(), confs(config.l1.confs)).boxed(),
         feed(select_all(l2_sources), sources, pipeline.events, confs(0)).boxed(),
         pipeline.driver.run().map(Ok).boxed(),
@@ -71,7 +75,37 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
             None => status::publish(pipeline.decided, publish).map(Ok).boxed(),
         },
     ];
+    // The last part publishes.
+    parts.splice(0..0, backfill);
     (parts, snapshots)
+}
+
+/// Closes gaps in the database by what the nodes tell.
+fn fill<F, Fut>(config: &Config, db: SafeDb, depth: Duration, believed: Believed, l1: F) -> Part
+where
+    F: Fn(u64) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Option<rollup::L1BlockRef>> + Send + 'static,
+{
+    let endpoints = |wanted: fn(&RollupNode) -> bool| {
+        config.l2.nodes.iter().filter(|node| wanted(node)).map(|node| node.endpoint.clone()).collect()
+    };
+    let told = Arc::new(Told::new(
+        config.rollup.clone(),
+        endpoints(RollupNode::knows_safe_heads),
+        endpoints(|node| node.follower),
+        config.l2.execution_client.clone(),
+        believed,
+    ));
+    let ask = move |number| {
+        let told = told.clone();
+        async move {
+            told.safe_head_at(number).await.map_err(|error| match error {
+                UntoldError::Yet(why) => Untold::Yet(why),
+                UntoldError::Ever(why) => Untold::Ever(why),
+            })
+        }
+    };
+    safe_db::backfill(db, depth, config.clock, ask, l1).map(Ok).boxed()
 }
 
 fn rules(config: &Config) -> Rules {
@@ -165,12 +199,39 @@ pub(crate) fn sequencer_active(sequencers: Arc<Sequencers>) -> rpc::SequencerAct
     })
 }
 
-/// Answers out of the database, on a thread that may wait for the disk.
+/// Answers out of the database.
 pub(crate) fn safe_heads(db: SafeDb) -> rpc::SafeHeads {
     Arc::new(move |number| {
         let db = db.clone();
         async move { db.ask(move |db| db.safe_head_at(number)).await.map_err(|error| error.to_string()) }.boxed()
     })
+}
+
+/// How far gaps in the database are closed.
+pub(crate) fn backfill(db: SafeDb) -> rpc::Backfills {
+    Arc::new(move || {
+        let safe_db::Backfill { records, l1_blocks, down_to, done, problem } = db.backfill();
+        rpc::Backfill { records, l1_blocks, down_to, done, problem }
+    })
+}
+
+/// When a block became safe, out of the database, while a node is served whose `current_l1` is its own word.
+pub(crate) fn super_roots(config: &Config, db: SafeDb) -> rpc::SuperRoots {
+    let derivers = config.l2.nodes.iter().filter(|node| node.knows_safe_heads());
+    rpc::SuperRoots {
+        derivers: derivers.map(|node| node.endpoint.name().to_owned()).collect(),
+        l1_at_safe_head: Arc::new(move |number, end| {
+            let db = db.clone();
+            async move {
+                match db.ask(move |db| db.l1_at_safe_head(number, end)).await {
+                    Ok(Reached::At(record)) => Ok(Some(record)),
+                    Ok(Reached::Later) => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            .boxed()
+        }),
+    }
 }
 
 fn l1_config(config: &Config) -> l1_ingest::Config {

@@ -15,7 +15,7 @@ use upstream::Endpoint;
 
 use crate::{
     Config, VERSION,
-    follow::{Part, follow, outputs, safe_heads, sequencer_active, sequencers},
+    follow::{Part, backfill, follow, outputs, safe_heads, sequencer_active, sequencers, super_roots},
     readiness,
 };
 
@@ -178,7 +178,7 @@ fn server_config(
         addr: config.server.addr,
         limits: config.limits,
         clock: config.clock,
-        rollup_config: config.rollup.raw.clone(),
+        rollup: config.rollup.clone(),
         version: VERSION.into(),
         max_connections: config.server.max_connections,
         max_connections_per_address: config.server.max_connections_per_address,
@@ -190,6 +190,8 @@ fn server_config(
         counters: exposition.counters.clone(),
         metrics: config.metrics.on_rpc.then_some(metrics),
         safe_heads: config.safe_db.clone().map(safe_heads),
+        backfill: config.safe_db.clone().filter(|_| config.backfill.is_some()).map(backfill),
+        super_roots: config.safe_db.clone().map(|db| super_roots(config, db)),
         ..rpc::Config::default()
     }
 }

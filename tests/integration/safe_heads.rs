@@ -85,6 +85,7 @@ impl Rig {
                 sequencers: Vec::new(),
             },
             safe_db: Some(db.clone()),
+            backfill: None,
             metrics: MetricsConfig::default(),
             limits: Limits::default(),
             server: ServerConfig {

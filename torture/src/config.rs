@@ -61,6 +61,7 @@ pub(crate) fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             sequencers: Vec::new(),
         },
         safe_db: None,
+        backfill: None,
         limits: limits(rig),
         server: ServerConfig {
             addr: ([127, 0, 0, 1], 0).into(),

@@ -283,6 +283,11 @@ impl Rig {
         self.pauses[3] > 0
     }
 
+    /// Whether safe heads are the word of one node, which may lie.
+    pub fn has_sole_recorder(&self) -> bool {
+        (0..self.shape.records).filter(|node| self.shape.votes(*node)).count() == 1
+    }
+
     /// Whether the only node whose safe heads are asked for told this, and it was a lie: there is nobody else to ask.
     pub fn is_sole_word(&self, record: &Value) -> bool {
         let recorders = (0..self.shape.records).filter(|node| self.shape.votes(*node)).collect::<Vec<_>>();

@@ -27,7 +27,7 @@ use crate::{
     audience::Audience,
     config::{config, limits},
     disk::Disk,
-    oracle::{Answered, Judged, Oracle, Published, Reorg, output},
+    oracle::{Answered, Judged, Oracle, Published, Reorg, output, super_root},
     plan::{Plan, What},
     rig::Rig,
 };
@@ -84,8 +84,8 @@ impl Server {
     }
 }
 
-/// A question, and its answer to come.
-type Awaited = (output::Asked, LocalBoxFuture<'static, Result<Value>>);
+/// A question, whether for a super root, and its answer to come.
+type Awaited = (output::Asked, bool, LocalBoxFuture<'static, Result<Value>>);
 
 /// Runs a plan.
 pub fn run(plan: &Plan) -> Outcome {
@@ -247,13 +247,16 @@ impl<'a> Run<'a> {
                     text.as_deref().map(told).hash(&mut self.digest);
                     self.oracle.judged.frames += self.audience.hear(text, self.oracle.published())?;
                 }
-                (asked, answer) = answered(&mut server.asked) => {
+                (asked, super_root, answer) = answered(&mut server.asked) => {
                     let unix = server.clock.now().unix.as_secs();
                     server.asked = None;
                     self.see_newest(from)?;
                     let answer = answer?;
                     answer.to_string().hash(&mut self.digest);
-                    self.oracle.output(&asked, &answer, unix, &self.rig, from)?;
+                    match super_root {
+                        true => self.oracle.super_root(&asked, &answer, &self.rig, from)?,
+                        false => self.oracle.output(&asked, &answer, unix, &self.rig, from)?,
+                    }
                 }
                 () = sleep_until(until) => return Ok(()),
             }
@@ -329,10 +332,11 @@ impl<'a> Run<'a> {
         self.oracle.well(&answered, &self.rig, now)
     }
 
-    /// Asks for an output every few seconds, unless an answer is still awaited.
+    /// Asks for an output every few seconds, or for the super root of that block, unless an answer is still awaited.
     fn ask_output(&mut self, rpc: &InProcess, now: u64) {
         let Some(server) = self.server.as_mut().filter(|server| server.asked.is_none()) else { return };
-        if now % 5000 != 3 * TICK - 1 {
+        let super_root = self.rig.shape.safe_db && now % 5000 == 6 * TICK - 1;
+        if now % 5000 != 3 * TICK - 1 && !super_root {
             return;
         }
         let SyncStatus { finalized_l2, safe_l2, unsafe_l2, .. } = self.oracle.status();
@@ -348,8 +352,12 @@ impl<'a> Run<'a> {
             _ => finalized_l2.number.midpoint(safe_l2.number),
         };
         let (rpc, asked) = (rpc.clone(), self.oracle.ask_output(number, now));
-        let answer = async move { call(&rpc, "optimism_outputAtBlock", json!([format!("{number:#x}")])).await };
-        server.asked = Some((asked, answer.boxed_local()));
+        let (method, parameter) = match super_root {
+            true => ("superroot_atTimestamp", super_root::time(number, &self.rig)),
+            false => ("optimism_outputAtBlock", number),
+        };
+        let answer = async move { call(&rpc, method, json!([format!("{parameter:#x}")])).await };
+        server.asked = Some((asked, super_root, answer.boxed_local()));
     }
 
     /// Everything there is to know about this moment.
@@ -374,9 +382,9 @@ impl<'a> Run<'a> {
 }
 
 /// The answer that is awaited, if one is.
-async fn answered(asked: &mut Option<Awaited>) -> (output::Asked, Result<Value>) {
+async fn answered(asked: &mut Option<Awaited>) -> (output::Asked, bool, Result<Value>) {
     match asked {
-        Some((asked, answer)) => (*asked, answer.await),
+        Some((asked, super_root, answer)) => (*asked, *super_root, answer.await),
         None => pending().await,
     }
 }

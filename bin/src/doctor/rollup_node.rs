@@ -69,7 +69,12 @@ async fn kind(exam: &mut Exam<'_>, client: &Client, node: &RollupNode) {
         (status.current_l1 != status.head_l1).then_some(())
     });
     match differs.await {
-        Some(()) => exam.ok("kind", format!("version {version}; its current_l1 is its own")),
+        Some(()) => {
+            // Of several chains in one process each has a path of its own, and is a node like others.
+            let whose =
+                if version.to_lowercase().contains("supernode") { "one chain of an op-supernode; " } else { "" };
+            exam.ok("kind", format!("version {version}; {whose}its current_l1 is its own"))
+        }
         None => {
             let said = format!(
                 "version {version}: its current_l1 was its L1 head in {LOOKS} looks, one a second; if it is a kona-node, \
@@ -98,7 +103,7 @@ async fn safe_db(exam: &mut Exam<'_>, client: &Client, status: &SyncStatus, flag
         Ok(_) => exam.ok("SafeDB", "it records safe heads"),
         Err(error) => {
             let said = format!(
-                "no safe heads can be had from it, which op-challenger needs; start it with --safedb.path ({error})"
+                "no safe heads can be had from it, which op-challenger and super-root games need; start it with --safedb.path ({error})"
             );
             exam.warn("SafeDB", said, flag);
         }

@@ -246,6 +246,12 @@ async fn a_rollup_node_is_declared_as_what_it_is() {
     check(&rig.findings(true, 0).await, &["fail --rollup kind -> --rollup.current-l1"], "kona-node/1.2.3");
     rig.flags = &["--rollup.current-l1", "n=origin"];
     check(&rig.findings(true, 0).await, &[], "");
+    // A chain of an op-supernode is a node like others.
+    rig = Rig::new();
+    rig.node.with_answer("optimism_version", |_, _| Ok(json!("op-supernode/v1.0.0")));
+    let findings = rig.findings(true, 0).await;
+    check(&findings, &[], "");
+    assert!(findings.iter().any(|it| it.message.contains("one chain of an op-supernode")), "{findings:#?}");
     // Unnamed, it shows in what it says.
     rig = Rig::new();
     rig.node.with_status(|status| status);

@@ -115,6 +115,15 @@ fn safe_heads_need_a_node_that_knows_them() {
         let error = run(l2);
         assert!(error.contains("--safedb.path: nobody here can say what was safe at an L1 block"), "{error}");
     }
+    let rollup = ["--rollup", "http://127.0.0.1:1"];
+    for (flags, said) in [
+        (&["--safedb.backfill", "8d", "--safedb.backfill-from", "nodes"][..], "it takes two nodes that tell the same"),
+        (&["--safedb.backfill", "8d"], "--safedb.backfill-from <WHO>"),
+        (&["--safedb.backfill-from", "nodes-trusted"], "--safedb.backfill <TIME>"),
+    ] {
+        let error = run(&[&rollup[..], flags].concat());
+        assert!(error.contains(said), "{error}");
+    }
     assert!(!path.exists(), "nothing is made for nothing");
     std::fs::create_dir(&path).expect("a folder");
     std::fs::write(path.join("safe-heads.redb"), "not a database").expect("written");

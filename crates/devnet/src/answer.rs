@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, U64};
 use rollup::SyncStatus;
 use serde_json::{Value, json};
 
-use crate::{Chains, Label, Lies, block::Block, chain::Chain, json};
+use crate::{Chains, Label, Lies, block::Block, chain::Chain, json, super_root};
 
 /// Which kind of node answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,10 @@ fn rollup_node(chains: &Chains, lies: &Lies, method: &str, params: &Value) -> An
         "optimism_outputAtBlock" => output(chains, lies, quantity(params[0].as_str().unwrap_or_default(), 0)?),
         "optimism_safeHeadAtL1Block" => safe_head(chains, lies, quantity(params[0].as_str().unwrap_or_default(), 0)?),
         "optimism_syncStatus" => Ok(json!(status(chains, lies))),
+        "superroot_atTimestamp" => {
+            let timestamp = quantity(params[0].as_str().unwrap_or_default(), 0)?;
+            super_root::answer(chains, &status(chains, lies), !lies.no_safe_db, timestamp)
+        }
         "optimism_rollupConfig" => Ok(chains.rollup_config()),
         "optimism_version" => Ok(json!("devnet")),
         _ => Err(RpcError::unknown_method(method)),

@@ -54,6 +54,7 @@ mod post;
 mod reorg;
 mod session;
 mod state;
+mod super_root;
 mod transport;
 mod truth;
 mod world;

@@ -10,8 +10,8 @@
 //! `follow` is the life of either source: connect, check that it serves our chain, deliver views, and after any
 //! failure report it, wait and start over. From outside a source never fails and never ends.
 //!
-//! Beside the streams two questions are answered on demand: `Outputs`, the output of an L2 block, and `Sequencers`,
-//! whether one of them is active.
+//! Beside the streams three questions are answered on demand: `Outputs`, the output of an L2 block, `Sequencers`, whether
+//! one of them is active, and `Told`, what nodes have recorded of safe heads.
 //!
 //! Deliberately absent: any judgement. A source that rewinds, zeroes or lies is passed on as it speaks, with what our
 //! L1 has at the heights it names; the fold of `status` decides. Also absent: whole blocks, `eth_syncing`, tasks, and
@@ -32,6 +32,7 @@ mod safe_heads;
 mod same_rollup;
 mod sequencers;
 mod standing;
+mod told;
 
 pub use config::{Config, Ours};
 pub use execution_client::{probe_execution_client, watch_execution_client};
@@ -39,3 +40,4 @@ pub use outputs::{OutputError, Outputs, OutputsConfig};
 pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};
 pub use safe_heads::Recorded;
 pub use sequencers::{SequencerError, Sequencers};
+pub use told::{Believed, Told, UntoldError};

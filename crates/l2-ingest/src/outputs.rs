@@ -6,9 +6,11 @@
 //! ```
 //!
 //! Each source gets an equal share of [`LIMIT`], the execution client first, then the rollup node that is served, then
-//! the other derivers. A reading that the world moves under is repeated.
+//! the other derivers. A reading that the world moves under is repeated. Who asks for a block that is being looked up
+//! waits for that: `outputs/flights.rs`.
 
 mod due;
+mod flights;
 mod kept;
 mod node;
 mod proof;
@@ -27,11 +29,11 @@ use status::{Clock, Snapshot};
 use thiserror::Error;
 use tokio::{
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use upstream::Endpoint;
 
-use self::setback::Setback;
+use self::{flights::Flights, setback::Setback};
 pub(crate) use self::{
     kept::{Kept, Kind},
     setback::without_not_found,
@@ -44,8 +46,8 @@ const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(250);
 /// How many outputs are looked up at once.
 const PLACES: usize = 16;
-/// How many outputs of finalized blocks are remembered.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1000).expect("not zero");
+/// How many outputs of finalized blocks are remembered: some 7 MB. A proof of super roots asks for hours of blocks.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 
 /// Who is asked for outputs.
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ pub struct Outputs {
     clock: Clock,
     sources: Vec<Kept>,
     places: Semaphore,
+    flights: Flights,
     /// Of finalized blocks, by number. What is final stays.
     known: Mutex<LruCache<u64, Output>>,
 }
@@ -121,6 +124,7 @@ impl Outputs {
             clock: config.clock,
             sources: client.chain(derivers).chain(followers).collect(),
             places: Semaphore::new(PLACES),
+            flights: Flights::default(),
             known: Mutex::new(LruCache::new(REMEMBERED)),
         }
     }
@@ -145,12 +149,43 @@ impl Outputs {
         if let Some(known) = self.known(number) {
             return Ok(Output { sync_status: snapshot.status, ..known });
         }
+        let until = Instant::now() + LIMIT;
+        let flight = self.flights.of(number);
+        let Ok(mut landed) = timeout_at(until, flight.landed()).await else {
+            let why = format!("others have waited for it for {LIMIT:?}");
+            return Err(OutputError::Unavailable { number, why });
+        };
+        let now = served();
+        if let Some(known) = self.known(number) {
+            return Ok(Output { sync_status: now.status, ..known });
+        }
+        // The status beside an output is no older than what was served when it was asked for.
+        if let Some((sequence, output)) = landed.as_ref()
+            && *sequence >= snapshot.id.sequence
+        {
+            return output.clone();
+        }
+        let output = self.look_up(number, until, &served).await;
+        if output != Err(OutputError::Busy) {
+            *landed = Some((now.id.sequence, output.clone()));
+        }
+        output
+    }
+
+    /// Asks one source after the other.
+    async fn look_up(
+        &self,
+        number: u64,
+        until: Instant,
+        served: &(impl Fn() -> Arc<Snapshot> + Send + Sync),
+    ) -> Result<Output, OutputError> {
+        let snapshot = served();
         let _place = self.places.try_acquire().map_err(|_| OutputError::Busy)?;
         let sources = self.in_order(&snapshot);
-        let share = LIMIT / sources.len().max(1) as u32;
+        let share = until.saturating_duration_since(Instant::now()) / sources.len().max(1) as u32;
         let mut said = Vec::new();
         for source in sources {
-            let why = match timeout(share, self.ask(source, number, &served)).await {
+            let why = match timeout(share, self.ask(source, number, served)).await {
                 Ok(Ok(output)) => return Ok(output),
                 Ok(Err(Setback::Missing)) if self.is_not_due(number, &served()) => {
                     return Err(OutputError::NotYet { number });

@@ -88,6 +88,8 @@ families! {
     SLOW_READERS = Counter "op_status_slow_readers" [] "Clients closed because they did not read in time";
     SHED = Counter "op_status_shed_requests" [] "Connections and requests turned away because a limit was reached";
     SAFE_DB_WRITES = Counter "op_status_safe_db_writes" ["result"] "Writes to the safe head database: written, or failed";
+    SAFE_DB_BACKFILLED = Counter "op_status_safe_db_backfilled" [] "Safe heads taken from the nodes' own records where nobody had watched";
+    SAFE_DB_BACKFILL_DONE = Gauge "op_status_safe_db_backfill_done" [] "1 once all gaps within --safedb.backfill are closed; 0 also where that is off";
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::{
     exposition::{Page, Scrape},
     families::{
         AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, HELD_BACK, LIMIT, NOT_TAKEN, READY, REASON,
-        REFUSED, SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER, STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED,
-        UNREADY,
+        REFUSED, SAFE_DB_BACKFILL_DONE, SAFE_DB_BACKFILLED, SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER,
+        STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
     },
     traffic::layer_name,
 };
@@ -32,7 +32,10 @@ pub(crate) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     page.single(&SHED, counters.shed_requests.get() as f64)?;
     let writes = scrape.from.safe_db.as_ref().map(SafeDb::writes);
     let results = |Writes { written, failed }| [(["written"], written as f64), (["failed"], failed as f64)];
-    page.family(&SAFE_DB_WRITES, writes.map(results).into_iter().flatten())
+    page.family(&SAFE_DB_WRITES, writes.map(results).into_iter().flatten())?;
+    let backfill = scrape.from.safe_db.as_ref().map(SafeDb::backfill).unwrap_or_default();
+    page.single(&SAFE_DB_BACKFILLED, backfill.records as f64)?;
+    page.single(&SAFE_DB_BACKFILL_DONE, flag(backfill.done))
 }
 
 fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {

@@ -17,6 +17,7 @@ mod l2_block;
 mod networks;
 mod output;
 mod pace;
+mod super_root;
 mod wire;
 
 pub use config::{AltDa, BaseForks, ConfigError, Genesis, RollupConfig, SystemConfig};
@@ -25,4 +26,7 @@ pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
 pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
 pub use pace::Pace;
+pub use super_root::{
+    ChainOutput, OutputV0, OutputWithRequiredL1, SuperRootAtTimestamp, SuperRootData, SuperV1, super_root,
+};
 pub use wire::{BlockId, L1BlockRef, L2BlockRef, SafeHead, SyncStatus};

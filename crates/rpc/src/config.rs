@@ -9,8 +9,8 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use rollup::{Output, SafeHead};
-use serde_json::value::RawValue;
+use rollup::{Output, RollupConfig, SafeHead};
+use serde::Serialize;
 use status::{Clock, Layer, Limits, SourceState};
 
 use crate::Counters;
@@ -52,6 +52,43 @@ pub type Metrics = Arc<dyn Fn(&str) -> (String, &'static str) + Send + Sync>;
 /// What was safe once an L1 block was derived, or why that cannot be said. It may read a disk.
 pub type SafeHeads = Arc<dyn Fn(u64) -> BoxFuture<'static, Result<SafeHead, String>> + Send + Sync>;
 
+/// The record with which the safe head first was at or above an L2 block, of the L1 blocks below a height; none if it was
+/// at none of them, or why that cannot be said. It may read a disk.
+pub type L1AtSafeHead = Arc<dyn Fn(u64, u64) -> BoxFuture<'static, Result<Option<SafeHead>, String>> + Send + Sync>;
+
+/// What `superroot_atTimestamp` is made of, beside outputs.
+#[derive(Clone)]
+pub struct SuperRoots {
+    /// The sources that tell from which L1 block they have derived. While none of them is served there is no super root.
+    pub derivers: Arc<[String]>,
+    /// Out of which L1 block a block was derived.
+    pub l1_at_safe_head: L1AtSafeHead,
+}
+
+impl fmt::Debug for SuperRoots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SuperRoots").field("derivers", &self.derivers).finish_non_exhaustive()
+    }
+}
+
+/// How far gaps in what is recorded of safe heads are closed by what nodes tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Backfill {
+    /// Records taken by this run of the program.
+    pub records: u64,
+    /// How many L1 blocks are covered by what was told, in all.
+    pub l1_blocks: u64,
+    /// The L1 block down to which the newest gap is closed.
+    pub down_to: Option<u64>,
+    /// Whether all gaps are closed that are to be.
+    pub done: bool,
+    /// Why one is not.
+    pub problem: Option<String>,
+}
+
+/// The same as it is now. It must not block.
+pub type Backfills = Arc<dyn Fn() -> Backfill + Send + Sync>;
+
 /// Asks whether a sequencer is active, or says why nobody knows. It asks upstreams, within a time and a number of its own.
 pub type SequencerActive = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, String>> + Send + Sync>;
 
@@ -64,8 +101,8 @@ pub struct Config {
     pub limits: Limits,
     /// What ages are measured with.
     pub clock: Clock,
-    /// What `optimism_rollupConfig` answers, verbatim.
-    pub rollup_config: Arc<RawValue>,
+    /// The rollup. `optimism_rollupConfig` answers the JSON it was read from, verbatim.
+    pub rollup: Arc<RollupConfig>,
     /// What `optimism_version` and `/healthz` answer.
     pub version: String,
     /// The endpoints `opstatus_sources` shows.
@@ -83,6 +120,10 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// What `optimism_safeHeadAtL1Block` answers; none where nothing is recorded.
     pub safe_heads: Option<SafeHeads>,
+    /// What `opstatus_snapshot` says of gaps that are being closed; none where they are not.
+    pub backfill: Option<Backfills>,
+    /// What `superroot_atTimestamp` answers; none where nothing is recorded.
+    pub super_roots: Option<SuperRoots>,
     /// Largest request body, in bytes.
     pub max_body: u32,
     /// Largest WebSocket message, in bytes: a client may take its time for one.
@@ -120,12 +161,14 @@ impl Default for Config {
             addr: (Ipv4Addr::LOCALHOST, 9545).into(),
             limits: Limits::default(),
             clock: Clock::system(),
-            rollup_config: Arc::from(RawValue::NULL.to_owned()),
+            rollup: Arc::new(serde_json::from_str("{}").expect("every field has a default")),
             version: String::new(),
             endpoints: Arc::new(Vec::new),
             outputs: None,
             sequencer_active: None,
             safe_heads: None,
+            backfill: None,
+            super_roots: None,
             counters: Arc::default(),
             fast_path: true,
             metrics: None,

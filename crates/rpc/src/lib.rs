@@ -4,7 +4,7 @@
 //! accept ─▶ connection ── Socket, Activity: how long it may idle, send its header, take its answer
 //!               │
 //!               ▼          ┌▶ GET /, /page, /status, /healthz, /readyz, /metrics
-//!            router ───────┼▶ post ─┬▶ fast_path: optimism_syncStatus, and so most of what is asked
+//!            router ───────┼▶ post ─┬▶ fast_path: the status, and so most of what is asked
 //!                          │        └▶ jsonrpsee ─▶ Guard ─▶ methods ─▶ Answers { Config, Snapshots }
 //!                          ├▶ events ◀── feed: one task that reads Snapshots and the clock
 //!                          └▶ websocket ─┬▶     "           "
@@ -12,9 +12,9 @@
 //! ```
 //!
 //! An answer is made from the newest [`Snapshot`](status::Snapshot), which holds the status as JSON already, and the
-//! time. Nothing that serves it waits for a source, or for a lock that a source can hold. Two methods do wait,
-//! for what is bounded in time and number: `optimism_outputAtBlock` for [`Outputs`], and `admin_sequencerActive` for
-//! [`SequencerActive`].
+//! time. Nothing that serves it waits for a source, or for a lock that a source can hold. Three methods do wait,
+//! for what is bounded in time and number: `optimism_outputAtBlock` and, of a block that is safe,
+//! `superroot_atTimestamp` for [`Outputs`], and `admin_sequencerActive` for [`SequencerActive`].
 //!
 //! Deliberately absent:
 //! - where events come from, and any write: no method changes anything, so every web page may ask (CORS `*`, as
@@ -29,7 +29,7 @@
 //! | it | we |
 //! |---|---|
 //! | passes batches by its middleware's `call` | call for each entry in `jsonrpc.rs` |
-//! | answers a batch one by one, without limit | limit it; of the two methods that wait, a batch takes one place at a time |
+//! | answers a batch one by one, without limit | limit it; of the methods that wait, a batch takes one place at a time |
 //! | gives no answer when a method panics | answer -32603 in `jsonrpc.rs` |
 //! | answers a notification over HTTP with `null`, and takes a request with an id it cannot read for one | answer nothing, and -32600, in `post.rs` |
 //! | holds answers for a WebSocket client that does not read, in tasks without limit; does not ping; needs 25 kB for a subscriber; answers a subscription over HTTP with -32603, one in a batch twice; numbers subscriptions | have WebSockets of our own: `websocket.rs`, `subscriptions.rs` |
@@ -75,13 +75,17 @@ mod server;
 mod socket;
 mod subscription;
 mod subscriptions;
+mod super_root;
 mod websocket;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
-pub use config::{Config, Endpoint, Endpoints, Metrics, NoOutput, Outputs, SafeHeads, SequencerActive};
+pub use config::{
+    Backfill, Backfills, Config, Endpoint, Endpoints, L1AtSafeHead, Metrics, NoOutput, Outputs, SafeHeads,
+    SequencerActive, SuperRoots,
+};
 pub use counters::{Counter, Counters, Gauge};
 #[doc(hidden)]
-pub use fast_path::recognise;
+pub use fast_path::{Asked, recognise};
 pub use in_process::InProcess;
 pub use server::{Server, StartError};
 

@@ -7,6 +7,7 @@ use jsonrpsee::{
     server::Methods,
     types::{ErrorObject, ErrorObjectOwned, Params},
 };
+use rollup::RollupConfig;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use status::{Limits, Now, Snapshot, Snapshots};
@@ -16,10 +17,12 @@ use crate::{
     etag::{Answered, Aside},
     history::History,
     opstatus::{SnapshotAnswer, SourceAnswer},
-    output, params,
+    output::{self, PLAIN},
+    params,
     readiness::{self, ms},
     safe_head, sequencer,
     subscriptions::{SUBSCRIBE, UNSUBSCRIBE, unsupported},
+    super_root,
 };
 
 /// The document that describes every method, as `rpc.discover` answers it.
@@ -48,15 +51,18 @@ impl Answers {
     }
 }
 
-/// Every method by its name. Three wait.
+/// The method that is asked most.
+pub(crate) const SYNC_STATUS: &str = "optimism_syncStatus";
+
+/// Every method by its name. Four wait.
 pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
     let sequencer_active = answers.config.sequencer_active.clone();
-    let mut modules = BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0")]);
+    let mut modules = BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0"), ("superroot", "1.0")]);
     let mut module = RpcModule::from_arc(answers);
     module
-        .register_method("optimism_syncStatus", |params: Params<'_>, answers: &Answers, extensions: &Extensions| {
+        .register_method(SYNC_STATUS, |params: Params<'_>, answers: &Answers, extensions: &Extensions| {
             params::none(params.as_str())?;
             let snapshot = answers.snapshot();
             let status = sync_status(&snapshot, answers.now(), answers.limits())?;
@@ -75,6 +81,14 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             },
         )
         .expect("every method has a name of its own");
+    module
+        .register_async_method(
+            super_root::AT_TIMESTAMP,
+            |params: Params<'static>, answers: Arc<Answers>, extensions: Extensions| async move {
+                super_root::at_timestamp(params.as_str(), &answers, &extensions).await
+            },
+        )
+        .expect("every method has a name of its own");
     for name in [SUBSCRIBE, UNSUBSCRIBE] {
         // Where it can be done, `websocket.rs` does it before this is asked.
         module
@@ -89,9 +103,13 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             },
         )
         .expect("every method has a name of its own");
-    method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup_config.clone()));
+    method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup.raw.clone()));
+    method(&mut module, "optimism_dependencySet", |it| dependency_set(&it.config.rollup));
     method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
-    method(&mut module, "opstatus_snapshot", |it| Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits())));
+    method(&mut module, "opstatus_snapshot", |it| {
+        let backfill = it.config.backfill.as_ref().map(|backfill| backfill());
+        Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits(), backfill))
+    });
     method(&mut module, "opstatus_sources", |it| {
         Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.endpoints)()))
     });
@@ -112,6 +130,13 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
     method(&mut module, "rpc_modules", move |_| Ok(modules.clone()));
     method(&mut module, "rpc.discover", move |_| Ok(openrpc.clone()));
     module.into()
+}
+
+/// op-node's words where there is no interop. The set that comes with it is in no rollup configuration.
+fn dependency_set(rollup: &RollupConfig) -> Result<(), ErrorObjectOwned> {
+    let interop = rollup.lagoon_time.or(rollup.interop_time).is_some();
+    let why = if interop { "the dependency set is not known here" } else { "not found" };
+    Err(ErrorObject::owned(PLAIN, why, None::<()>))
 }
 
 fn method<R: Serialize + Clone + 'static>(

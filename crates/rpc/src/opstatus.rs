@@ -8,7 +8,7 @@ use status::{Layer, Limits, Now, Reason, Reorg, Snapshot};
 use tokio::time::Instant;
 
 use crate::{
-    Endpoint,
+    Backfill, Endpoint,
     readiness::{HeldAnswer, Problem, Readiness, ms},
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct SnapshotAnswer {
     safe_l1_bound: Option<u64>,
     counts: BTreeMap<&'static str, u64>,
     limits: LimitsAnswer,
+    /// Of the record of safe heads; none where its gaps are not closed.
+    backfill: Option<Backfill>,
     #[serde(flatten)]
     readiness: Readiness,
 }
@@ -67,8 +69,9 @@ struct LimitsAnswer {
 }
 
 impl SnapshotAnswer {
-    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, now: Now, limits: &Limits, backfill: Option<Backfill>) -> Self {
         Self {
+            backfill,
             instance: snapshot.id.instance.to_string(),
             sequence: snapshot.id.sequence,
             l1_epoch: snapshot.l1_epoch,

@@ -30,10 +30,18 @@ pub(crate) async fn at_block(
     let number = params::one_uint64(params)?;
     let snapshot = answers.snapshot();
     sync_status(&snapshot, answers.now(), answers.limits())?;
-    let plain = |message: String| ErrorObject::owned(PLAIN, message, None::<()>);
     if !snapshot.is_set() {
         return Err(plain("failed to get L2 block ref with sync status: the sync status is not known yet".into()));
     }
+    look_up(number, answers, extensions).await
+}
+
+/// The output of a block, of whoever can be asked.
+pub(crate) async fn look_up(
+    number: u64,
+    answers: &Answers,
+    extensions: &Extensions,
+) -> Result<Output, ErrorObjectOwned> {
     let Some(outputs) = &answers.config.outputs else {
         return Err(plain(format!("failed to get L2 output at block {number}: no source can be asked")));
     };
@@ -48,4 +56,8 @@ pub(crate) async fn at_block(
             ErrorObject::owned(BUSY, why, None::<()>)
         }
     })
+}
+
+fn plain(message: String) -> ErrorObjectOwned {
+    ErrorObject::owned(PLAIN, message, None::<()>)
 }

@@ -64,7 +64,7 @@ pub(crate) async fn answer(body: Bytes, jsonrpc: &JsonRpc, answers: &Answers) ->
         return error(ErrorCode::ParseError);
     }
     if answers.config.fast_path
-        && let Some(answer) = fast_path::sync_status(&body, answers)
+        && let Some(answer) = fast_path::answer(&body, answers)
     {
         return answer;
     }

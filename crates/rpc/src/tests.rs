@@ -1,5 +1,7 @@
 //! What the methods answer, and that openrpc.json says so. No sockets, and the clock stands still.
 
+mod super_root;
+
 use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 
 use jsonrpsee::server::Methods;
@@ -9,9 +11,9 @@ use status::{Clock, Held, HeldBack, InstanceId, Layer, Limits, PastReorg, Reason
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Config, NoOutput, SequencerActive,
+    Backfill, Config, NoOutput, SequencerActive, SuperRoots,
     feed::News,
-    fixture::{endpoints, rollup_config, served, status, unix},
+    fixture::{endpoints, rollup, served, status, unix},
     history::History,
     methods::{Answers, register},
     opstatus::MetaAnswer,
@@ -35,8 +37,19 @@ impl World {
             outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
             sequencer_active: Some(Arc::new(|| Box::pin(ready(Ok(true))))),
             safe_heads: Some(Arc::new(|number| Box::pin(ready(recorded(number))))),
+            backfill: Some(Arc::new(|| Backfill {
+                records: 12,
+                l1_blocks: 3600,
+                down_to: Some(21_036_599),
+                done: false,
+                problem: None,
+            })),
+            super_roots: Some(SuperRoots {
+                derivers: Arc::from(["http://l2:8545".to_owned()]),
+                l1_at_safe_head: Arc::new(|number, _| Box::pin(ready(reached(number)))),
+            }),
             clock: Clock::starting_at(unix()),
-            rollup_config: rollup_config(),
+            rollup: rollup(),
             version: "0.1.0".to_owned(),
             endpoints: Arc::new(endpoints),
             ..Config::default()
@@ -75,11 +88,16 @@ fn output(number: u64) -> Output {
     let root = |hex: &str| hex.parse().unwrap();
     let hash = root("0x8512bee03061475e4b069171f7b406097184f16b22c3f5c97c0abfc49591c524");
     Output::new(
-        L2BlockRef { hash, number, ..status().finalized_l2 },
+        L2BlockRef { hash, number, timestamp: due(number), ..status().finalized_l2 },
         root("0xb46d4bcb0e471e1b8506031a1f34ebc6f200253cbaba56246dd2320e8e2c8f13"),
         root("0xc1917a80cb25ccc50d0d1921525a44fb619b4601194ca726ae32312f08a799f8"),
         status(),
     )
+}
+
+/// When a block of the fixture's rollup is due; one that is not due for ever is at no time.
+fn due(number: u64) -> u64 {
+    rollup().pace().due(number).as_secs()
 }
 
 /// The output of a block, an unfortunate one, or one that is not due for ever.
@@ -104,15 +122,26 @@ fn recorded(number: u64) -> Result<SafeHead, String> {
     (number >= known.l1_block.number).then_some(known).ok_or_else(uncovered)
 }
 
+/// With which record an L2 block was safe; before, nothing is known.
+fn reached(number: u64) -> Result<Option<SafeHead>, String> {
+    let known = recorded(21_040_199)?;
+    match number {
+        ..127_120_500 => Err("the safe head database does not cover when this L2 block became safe".to_owned()),
+        _ => Ok((number <= known.safe_head.number).then_some(known)),
+    }
+}
+
 /// The parameters of a method's example.
 fn example_params(method: &Value) -> Value {
     method["examples"][0]["params"].as_array().unwrap().iter().map(|param| param["value"].clone()).collect()
 }
 
-/// The methods described that are answered whatever carries the request: all but those of subscriptions.
+/// The methods described that are answered whatever carries the request: all but those of subscriptions, and the one that
+/// is always an error.
 fn methods(document: &Value) -> impl Iterator<Item = &Value> {
     let methods = document["methods"].as_array().unwrap().iter();
-    methods.filter(|method| !method["name"].as_str().unwrap().ends_with("subscribe"))
+    let odd = |name: &str| name.ends_with("subscribe") || name == "optimism_dependencySet";
+    methods.filter(move |method| !odd(method["name"].as_str().unwrap()))
 }
 
 fn openrpc() -> Value {
@@ -196,6 +225,7 @@ async fn answers_fit_their_schemas() {
             let needs_status = match name {
                 "optimism_outputAtBlock" => Some("StatusUnknown"),
                 "admin_sequencerActive" => Some("NoStatus"),
+                "superroot_atTimestamp" => Some("SuperRootUnset"),
                 _ => None,
             };
             if let ("unset", Some(error)) = (shape, needs_status) {
@@ -519,8 +549,11 @@ async fn readiness_names_who_holds_the_others_back() {
 async fn nothing_says_not_found() {
     let mut document = openrpc();
     // A block that is not due yet is what op-dispute-mon means by it.
-    let not_yet = document["components"]["errors"]["OutputNotYet"].take();
-    assert!(not_yet["message"].as_str().unwrap().ends_with("not found"));
+    // And of a chain without interop no client asks for the set.
+    for error in ["OutputNotYet", "NoDependencySet"] {
+        let said = document["components"]["errors"][error].take();
+        assert!(said["message"].as_str().unwrap().ends_with("not found"));
+    }
     assert!(!document.to_string().to_lowercase().contains("not found"));
     for reason in Reason::ALL {
         assert!(!reason.explain().contains("not found"), "{reason:?}");

@@ -67,6 +67,9 @@ pub enum LookupError {
     /// It was not followed when this L1 block was derived, or the block is not derived yet.
     #[error("the safe head database does not cover this L1 block")]
     NotCovered,
+    /// It was not followed when this L2 block became safe.
+    #[error("the safe head database does not cover when this L2 block became safe")]
+    L2NotCovered,
     /// It cannot be read.
     #[error("the safe head database cannot be read: {0}")]
     Unreadable(String),

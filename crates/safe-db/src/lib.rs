@@ -8,6 +8,7 @@
 //!                     ├─ r ────┼─ r ───────┤ to         (gap)     ├─ r ────────┤ to      redb
 //!                                     ▲
 //!              safe_head_at(80) ──────┘ the record at 76; of 95 nothing is known, and that is the answer
+//!              l1_at_safe_head(L2) ────▶ the first record that has come to it, if it is not the first of an interval
 //! ```
 //!
 //! op-node answers with the nearest record below, whatever it missed in between, and op-challenger then disputes honest
@@ -18,6 +19,7 @@
 //! Deliberately absent: where records come from (`l2-ingest` asks, the fold decides whose are taken), RPC, and the rule
 //! that only blocks below the published `current_l1` are answered: the server holds the snapshot next to the answer.
 
+mod backfill;
 mod check;
 mod claim;
 mod codec;
@@ -27,11 +29,15 @@ mod publish;
 mod rollup_id;
 mod safe_db;
 mod tables;
+mod told;
 mod wait;
 
+pub use backfill::{Backfill, Untold, backfill};
 pub use claim::Claim;
 pub use codec::{decode_block, decode_record, encode_block, encode_record};
 pub use error::{LookupError, OpenError, WriteError};
 pub use publish::{WATCHED_EVERY, publish};
 pub use rollup_id::RollupId;
 pub use safe_db::{Cut, Left, SafeDb, Writes};
+pub use tables::Reached;
+pub use told::{Filled, Gap};

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use redb::{Database, Durability, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
 use rollup::{BlockId, SafeHead};
 use tokio::{
     sync::Semaphore,
@@ -19,10 +19,11 @@ use tokio::{
 };
 
 use crate::{
-    LookupError, OpenError, RollupId, WriteError,
+    Backfill, Filled, Gap, LookupError, OpenError, RollupId, WriteError,
     claim::{Claim, record},
     open::{open_backend, open_file},
-    tables::{COVERAGE, RECORDS, ROLLUP, Tables},
+    tables::{COVERAGE, RECORDS, ROLLUP, Reached, Tables},
+    told::{self, TOLD},
     wait::{LIMIT, wait_for},
 };
 
@@ -89,10 +90,15 @@ pub struct SafeDb {
     state: Arc<Mutex<State>>,
     /// Writes that succeeded, and that failed.
     writes: Arc<[AtomicU64; 2]>,
+    /// For whoever wants to know.
+    told: Arc<Mutex<Backfill>>,
     /// For questions that wait for the disk.
     asked: Arc<Semaphore>,
     turn: Option<Arc<Turn>>,
 }
+
+/// Both tables, of which nothing is written.
+type ReadTables = Tables<ReadOnlyTable<u64, &'static [u8]>, ReadOnlyTable<u64, &'static [u8]>>;
 
 type Opening = dyn Fn() -> Result<Database, WriteError> + Send + Sync;
 
@@ -149,6 +155,7 @@ impl SafeDb {
             open: Arc::new(open),
             state: Arc::new(Mutex::new(State { standing: Standing::Unchecked, newest: None, waits_since: None })),
             writes: Arc::default(),
+            told: Arc::default(),
             asked: Arc::new(Semaphore::new(ASKED)),
             turn: None,
         }
@@ -225,6 +232,19 @@ impl SafeDb {
     /// # Errors
     /// As [`LookupError`] tells. That the block is below the published `current_l1` is the caller's to know.
     pub fn safe_head_at(&self, number: u64) -> Result<SafeHead, LookupError> {
+        self.answer(|tables| tables.safe_head(number))?.ok_or(LookupError::NotCovered)
+    }
+
+    /// The earliest of the L1 blocks below `end` at which the safe head had reached an L2 block. It may read the disk.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells. That `end` is no higher than the published `current_l1` is the caller's to know.
+    pub fn l1_at_safe_head(&self, number: u64, end: u64) -> Result<Reached, LookupError> {
+        self.answer(|tables| tables.reached(number, end))?.ok_or(LookupError::L2NotCovered)
+    }
+
+    /// What is read while all that is stored is known to be canonical.
+    fn answer<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, LookupError> {
         let ready = || match self.state().standing {
             Standing::Checked => Ok(()),
             Standing::Unchecked => Err(LookupError::Unchecked),
@@ -232,10 +252,55 @@ impl SafeDb {
         };
         ready()?;
         let unreadable = |error: WriteError| LookupError::Unreadable(error.to_string());
-        let found = self.read(|tables| tables.safe_head(number));
+        let found = self.read(ask);
         // It may have been called in question meanwhile.
         ready()?;
-        found.map_err(unreadable)?.ok_or(LookupError::NotCovered)
+        found.map_err(unreadable)
+    }
+
+    /// The highest gap whose upper edge is below an L1 block.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells.
+    pub fn gap(&self, below: u64) -> Result<Option<Gap>, LookupError> {
+        self.answer(|tables| tables.gap(below))
+    }
+
+    /// Takes the record that was told for the L1 block right below what is known above a gap, durably and at once. With
+    /// what comes of it goes how many L1 blocks are covered by what was told.
+    ///
+    /// # Errors
+    /// As [`LookupError`] tells. Nothing has changed then.
+    pub fn fill(&self, gap: &Gap, record: &SafeHead) -> Result<(Filled, u64), LookupError> {
+        // Only what is checked is there to be extended.
+        self.answer(|_| Ok(()))?;
+        self.transact_told(gap, record).map_err(|error| LookupError::Unreadable(error.to_string()))
+    }
+
+    fn transact_told(&self, gap: &Gap, record: &SafeHead) -> Result<(Filled, u64), WriteError> {
+        let mut transaction = self.database()?.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let filled = {
+            let mut tables =
+                Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
+            let mut told = transaction.open_table(TOLD)?;
+            (told::fill(&mut tables, &mut told, gap, record)?, told::blocks(&told)?)
+        };
+        transaction.commit()?;
+        Ok(filled)
+    }
+
+    /// How far gaps are closed by what nodes tell.
+    pub fn backfill(&self) -> Backfill {
+        self.told().clone()
+    }
+
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Backfill)) {
+        change(&mut self.told());
+    }
+
+    fn told(&self) -> MutexGuard<'_, Backfill> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The highest L1 block at or below this height whose hash is stored.
@@ -265,12 +330,7 @@ impl SafeDb {
         Ok(Some(Duration::from_millis(u64::from_be_bytes(millis))))
     }
 
-    fn read<T>(
-        &self,
-        ask: impl FnOnce(
-            &Tables<redb::ReadOnlyTable<u64, &'static [u8]>, redb::ReadOnlyTable<u64, &'static [u8]>>,
-        ) -> Result<T, WriteError>,
-    ) -> Result<T, WriteError> {
+    fn read<T>(&self, ask: impl FnOnce(&ReadTables) -> Result<T, WriteError>) -> Result<T, WriteError> {
         let transaction = self.database()?.begin_read()?;
         ask(&Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? })
     }
@@ -327,10 +387,14 @@ impl SafeDb {
         let newest = {
             let mut tables =
                 Tables { records: transaction.open_table(RECORDS)?, coverage: transaction.open_table(COVERAGE)? };
-            match cut {
-                Cut::Nothing => {}
-                Cut::Above(ancestor) => tables.cut(Some(ancestor))?,
-                Cut::Everything => tables.cut(None)?,
+            let cut = match cut {
+                Cut::Nothing => None,
+                Cut::Above(ancestor) => Some(Some(ancestor)),
+                Cut::Everything => Some(None),
+            };
+            if let Some(ancestor) = cut {
+                tables.cut(ancestor)?;
+                told::cut(&mut transaction.open_table(TOLD)?, ancestor)?;
             }
             if let Some(claim) = claim {
                 record(&mut tables, claim)?;

@@ -24,6 +24,15 @@ pub(crate) struct Interval {
     pub(crate) to: BlockId,
 }
 
+/// When the safe head was first at or above an L2 block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// With this record.
+    At(SafeHead),
+    /// At none of the L1 blocks that were asked for.
+    Later,
+}
+
 /// Both tables of a transaction.
 pub(crate) struct Tables<R, C> {
     pub(crate) records: R,
@@ -81,6 +90,31 @@ where
         // The interval begins at a record: what lies below that is not its own.
         let record = self.record(number)?.filter(|record| record.l1_block.number >= from);
         record.map(Some).ok_or(WriteError::Damaged("records"))
+    }
+
+    /// At which of the L1 blocks below `end` the safe head first was at or above an L2 block, if that is covered.
+    ///
+    /// The safe heads of the records ascend with their L1 blocks. So the first record that has come so far is found by
+    /// halving the L1 blocks that it may be of.
+    pub(crate) fn reached(&self, number: u64, end: u64) -> Result<Option<Reached>, WriteError> {
+        let Some(last) = end.checked_sub(1) else { return Ok(None) };
+        let at = |l1: u64| Ok::<_, WriteError>(self.record(l1)?.filter(|record| record.safe_head.number >= number));
+        let Some(mut first) = at(last)? else {
+            let covered = self.interval(last)?.is_some_and(|interval| last <= interval.to.number);
+            return Ok(covered.then_some(Reached::Later));
+        };
+        let mut low = 0;
+        while low < first.l1_block.number {
+            let middle = low + (first.l1_block.number - 1 - low) / 2;
+            match at(middle)? {
+                Some(earlier) => first = earlier,
+                None => low = middle + 1,
+            }
+        }
+        let covered = self.interval(first.l1_block.number)?.filter(|it| first.l1_block.number <= it.to.number);
+        // Before an interval others may have been safe that nobody recorded, but none that is as new as its first.
+        let known = covered.is_some_and(|it| it.from < first.l1_block.number || first.safe_head.number == number);
+        Ok(known.then_some(Reached::At(first)))
     }
 
     /// The highest L1 block at or below this height whose hash is stored.

@@ -88,7 +88,7 @@ bugs! {
     StaleUntold,
     /// Subscribers are not told of L1 reorgs.
     ReorgUntold,
-    /// A rollup node's output is of any chain.
+    /// A rollup node's output is of any chain, and a super root is of any output.
     OutputElsewhere,
     /// What does not say how far it has derived is believed whatever L1 reorgs.
     Doubt,
@@ -106,6 +106,12 @@ bugs! {
     AbsenceRestarts,
     /// The vote of the L1 endpoints may put finalized above safe.
     LabelsApart,
+    /// A super root is left out of a block that is safe.
+    DataLeftOut,
+    /// A super root requires the L1 block before the one it does.
+    RequiredTooLow,
+    /// A super root is told with a later `current_l1` than its own.
+    LaterCurrentL1,
     /// What is recorded does not join what a node says after it went back: coverage keeps a gap.
     NoJoin,
 }

@@ -67,7 +67,7 @@ fn times(polls: u32) -> impl FnMut() -> bool {
 }
 
 /// A stage with a SafeDB that knows what was safe below `current_l1`.
-async fn recording(l1_blocks: u64) -> eyre::Result<(Stage, TempDir)> {
+pub(super) async fn recording(l1_blocks: u64) -> eyre::Result<(Stage, TempDir)> {
     let folder = TempDir::new()?;
     let path = folder.path().join("safedb").display().to_string();
     let mut stage = Stage::of_age(l1_blocks, &["--safedb.path", &path]).await?;

@@ -14,6 +14,7 @@ mod dispute_mon;
 mod light_node;
 mod proposer;
 mod proxyd;
+mod super_roots;
 mod wait_sync;
 
 use std::{fmt, time::Duration};

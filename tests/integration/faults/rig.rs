@@ -127,6 +127,7 @@ impl Rig {
                 sequencers: Vec::new(),
             },
             safe_db: None,
+            backfill: None,
             limits: Limits::default(),
             server: ServerConfig {
                 addr: ([127, 0, 0, 1], 0).into(),

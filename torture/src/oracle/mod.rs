@@ -7,6 +7,7 @@ pub mod feed;
 mod life;
 pub mod output;
 pub mod rules;
+pub mod super_root;
 pub mod truth;
 
 use std::{fmt, ops::AddAssign, sync::Arc};
@@ -124,29 +125,32 @@ pub struct Judged {
     pub safe_heads: u64,
     /// Outputs that were answered.
     pub outputs: u64,
+    /// Super roots that were answered, or left out.
+    pub super_roots: u64,
     /// How often the server was started again.
     pub restarts: u64,
 }
 
 impl AddAssign for Judged {
     fn add_assign(&mut self, more: Self) {
-        let Self { statuses, answers, frames, safe_heads, outputs, restarts } = more;
+        let Self { statuses, answers, frames, safe_heads, outputs, super_roots, restarts } = more;
         self.statuses += statuses;
         self.answers += answers;
         self.frames += frames;
         self.safe_heads += safe_heads;
         self.outputs += outputs;
+        self.super_roots += super_roots;
         self.restarts += restarts;
     }
 }
 
 impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { statuses, answers, frames, safe_heads, outputs, restarts } = self;
+        let Self { statuses, answers, frames, safe_heads, outputs, super_roots, restarts } = self;
         write!(
             f,
             "statuses {statuses}, answers {answers}, frames {frames}, safe heads {safe_heads}, outputs {outputs}, \
-             restarts {restarts}"
+             super roots {super_roots}, restarts {restarts}"
         )
     }
 }
@@ -343,6 +347,16 @@ impl Oracle {
         }
         let truth = Truth::of(rig);
         output::is_true(&output, &truth).wrap_err_with(|| format!("output {}", asked.number))
+    }
+
+    /// Judges an answer to `superroot_atTimestamp`.
+    pub fn super_root(&mut self, asked: &output::Asked, answer: &Value, rig: &Rig, now: u64) -> Result<()> {
+        self.evidence.note(rig, now);
+        let Some(answer) = answer.get("result") else { return Ok(()) };
+        self.judged.super_roots += 1;
+        let published = self.published.iter().filter(|it| it.sequence >= asked.sequence);
+        super_root::answered(asked, answer, published, self.misled, rig)
+            .wrap_err_with(|| format!("the super root of block {}", asked.number))
     }
 
     /// Asks for an output now.

@@ -8,4 +8,5 @@ mod op_status;
 mod outputs;
 mod rollup_node;
 mod sequencers;
+mod told;
 mod watch;

@@ -317,14 +317,14 @@ async fn final_outputs_are_remembered_up_to_a_bound() {
         rig.at(finalized + 1).await.unwrap();
         assert!(asked(node) > before, "what is not final is read again");
     }
-    // The oldest goes when a thousand others have come.
+    // The oldest goes when so many others have come.
     let world = world();
-    world.advance(world.read(|chains| chains.now()) + Duration::from_secs(3000));
+    world.advance(world.read(|chains| chains.now()) + Duration::from_secs(17_000));
     let rig = Rig::client();
     rig.client.set_world(world.clone());
     rig.served.lock().unwrap().status = world.read(|chains| chains.status());
-    assert!(rig.finalized() > 1001);
-    for number in 1..=1001 {
+    assert!(rig.finalized() > 8193);
+    for number in 1..=8193 {
         rig.at(number).await.unwrap();
     }
     let proofs = rig.client.count(PROOF);
@@ -430,6 +430,66 @@ async fn beyond_sixteen_it_is_busy_at_once() {
     }
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(Ok(()), 16), (Err(OutputError::Busy), 4)]);
     assert_eq!(rig.at(1).await, Ok(rig.truth(1)), "what is remembered needs no place");
+}
+
+/// Whoever asks for a block that is being looked up waits for it, and takes no place.
+#[tokio::test(start_paused = true)]
+async fn a_block_is_looked_up_once_for_all_who_wait() {
+    let rig = Rig::client();
+    rig.at(1).await.unwrap();
+    rig.client.edit(|faults| faults.latency = Duration::from_millis(200));
+    for number in [rig.finalized(), rig.safe(), rig.tip()] {
+        let proofs = rig.client.count(PROOF);
+        for output in join_all((0..40).map(|_| rig.at(number))).await {
+            assert_eq!(output, Ok(rig.truth(number)));
+        }
+        assert_eq!(rig.client.count(PROOF), proofs + 1, "{number}");
+    }
+    // What went wrong is told to all of them, and not remembered.
+    rig.client.edit(|faults| faults.requests = Requests::Null);
+    let number = rig.safe() - 1;
+    let blocks = rig.client.count(BLOCK);
+    for output in join_all((0..40).map(|_| rig.at(number))).await {
+        assert!(output.unwrap_err().to_string().contains("it has no such block"));
+    }
+    assert_eq!(rig.client.count(BLOCK), blocks + 1);
+    rig.client.edit(|faults| faults.requests = Requests::Up);
+    assert_eq!(rig.at(number).await, Ok(rig.truth(number)));
+}
+
+/// When the one who looks it up goes away, the next does.
+#[tokio::test(start_paused = true)]
+async fn a_lookup_does_not_end_with_the_one_who_began_it() {
+    let rig = Rig::client();
+    rig.at(1).await.unwrap();
+    rig.client.edit(|faults| faults.latency = Duration::from_secs(1));
+    let number = rig.safe();
+    let leaves = tokio::time::timeout(Duration::from_millis(1500), rig.at(number));
+    let (left, stays) = futures::join!(leaves, rig.at(number));
+    assert!(left.is_err());
+    assert_eq!(stays, Ok(rig.truth(number)));
+}
+
+/// A status that is served when the output is asked for is not followed by an older one beside the output.
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_told_no_older_status() {
+    let rig = Rig::client();
+    rig.at(1).await.unwrap();
+    rig.client.edit(|faults| faults.latency = Duration::from_secs(1));
+    for number in [rig.safe(), rig.finalized() - 1] {
+        let newer = async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            {
+                let mut served = rig.served.lock().unwrap();
+                served.id.sequence += 1;
+                served.status.head_l1.timestamp += 1;
+            }
+            rig.at(number).await
+        };
+        let (first, second) = futures::join!(rig.at(number), newer);
+        assert_eq!(second, Ok(rig.truth(number)));
+        assert_eq!(first.unwrap().output_root, second.unwrap().output_root);
+    }
 }
 
 /// One connection serves until it breaks.

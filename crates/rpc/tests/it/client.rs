@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rollup::RollupConfig;
 use rpc::{Config, Counters, Server};
 use serde_json::value::RawValue;
 use status::{Clock, Snapshot};
@@ -17,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::fixture::{endpoints, rollup_config, served, unix};
+use crate::fixture::{endpoints, rollup, served, unix};
 
 /// Longer than anything here takes; reaching it fails the test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +39,7 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config {
         addr: (Ipv4Addr::LOCALHOST, 0).into(),
         clock: Clock::starting_at(unix()),
-        rollup_config: rollup_config(),
+        rollup: rollup(),
         version: "0.1.0".to_owned(),
         endpoints: Arc::new(endpoints),
         ..Config::default()
@@ -58,7 +59,8 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
 pub(crate) async fn verbose(change: impl FnOnce(&mut Config)) -> Running {
     let large = format!("\"{}\"", "x".repeat(4 << 20));
     serve(|config| {
-        config.rollup_config = Arc::from(RawValue::from_string(large).unwrap());
+        let raw = Arc::from(RawValue::from_string(large).unwrap());
+        config.rollup = Arc::new(RollupConfig { raw, ..RollupConfig::clone(&config.rollup) });
         change(config);
     })
     .await

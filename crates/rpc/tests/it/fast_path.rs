@@ -1,9 +1,9 @@
 //! The fast path answers what jsonrpsee answers, byte for byte.
 
-use std::{cell::RefCell, sync::Arc, time::Duration};
+use std::{cell::RefCell, future::ready, sync::Arc, time::Duration};
 
 use proptest::{option::weighted, prelude::*, sample::select, test_runner::TestRunner};
-use rpc::Counters;
+use rpc::{Counters, SuperRoots};
 use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Runtime};
 
 use crate::client::{Running, call, post, read_answer, serve};
@@ -18,8 +18,20 @@ struct Pair {
 impl Pair {
     async fn new() -> Self {
         let counters = Arc::<Counters>::default();
-        let with = serve(|config| config.counters = counters.clone()).await;
-        let without = serve(|config| config.fast_path = false).await;
+        let super_roots = SuperRoots {
+            derivers: Arc::from(["http://l2:8545".to_owned()]),
+            l1_at_safe_head: Arc::new(|_, _| Box::pin(ready(Err("nothing is recorded".to_owned())))),
+        };
+        let with = serve(|config| {
+            config.counters = counters.clone();
+            config.super_roots = Some(super_roots.clone());
+        })
+        .await;
+        let without = serve(|config| {
+            config.fast_path = false;
+            config.super_roots = Some(super_roots);
+        })
+        .await;
         let clients = [with.connect().await, without.connect().await];
         Self { counters, _servers: [with, without], clients }
     }
@@ -74,17 +86,29 @@ fn space() -> impl Strategy<Value = &'static str> {
 
 /// Something between a request for the status and noise, the former more often.
 fn request() -> impl Strategy<Value = Vec<u8>> {
+    let sync_status = (
+        mostly(&[r#""optimism_syncStatus""#], &[r#""optimism_version""#, r#""optimism_sync\u0053tatus""#, "1"]),
+        mostly(&["[]", "[ ]", "null"], &["{}", "[1]", "[null]", "\"\"", "[[", "0"]),
+    );
+    let super_root = (
+        Just(r#""superroot_atTimestamp""#.to_owned()),
+        mostly(
+            &[r#"["0xffffffff"]"#, r#"[ "0X7fffffff" ]"#],
+            &[r#"["0x0"]"#, r#"[""]"#, "[]", r#"["0x00"]"#, r#"["0xffffffff",1]"#, "[1]", r#"["\u0030x1"]"#, "{}"],
+        ),
+    );
+    prop_oneof![4 => written(sync_status), 1 => written(super_root)]
+}
+
+/// A request with this method and these parameters, however it is written.
+fn written(
+    (method, params): (impl Strategy<Value = String> + 'static, impl Strategy<Value = String> + 'static),
+) -> impl Strategy<Value = Vec<u8>> {
     let members = (
         weighted(0.98, member("jsonrpc", mostly(&[r#""2.0""#], &[r#""1.0""#, "2.0", "null", r#""2\u002e0""#]))),
         weighted(0.97, member("id", id())),
-        weighted(
-            0.98,
-            member(
-                "method",
-                mostly(&[r#""optimism_syncStatus""#], &[r#""optimism_version""#, r#""optimism_sync\u0053tatus""#, "1"]),
-            ),
-        ),
-        weighted(0.6, member("params", mostly(&["[]", "[ ]", "null"], &["{}", "[1]", "[null]", "\"\"", "[[", "0"]))),
+        weighted(0.98, member("method", method)),
+        weighted(0.9, member("params", params)),
         weighted(0.1, select(&[r#""more":{"a":[1,"\u00e9"]}"#, r#""more":1e999"#, r#""":"ü""#, "more:1"])),
     );
     let members = members.prop_map(|(version, id, method, params, more)| {
@@ -104,8 +128,15 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         })
         .boxed();
     let batch = (0..3usize).prop_map(|calls| format!("[{}]", vec![call("optimism_syncStatus"); calls].join(",")));
-    let usual = ("(0|[1-9])[0-9]{0,20}", select(&["", r#","params":[]"#]))
-        .prop_map(|(id, params)| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"optimism_syncStatus"{params}}}"#));
+    let usual = select(&[
+        r#""optimism_syncStatus""#,
+        r#""optimism_syncStatus","params":[]"#,
+        r#""superroot_atTimestamp","params":["0x7fffffff"]"#,
+        r#""superroot_atTimestamp","params":["0x7fffffff"],"more":[1]"#,
+        r#""superroot_atTimestamp","params":["0x01"]"#,
+    ]);
+    let usual = ("(0|[1-9])[0-9]{0,20}", usual)
+        .prop_map(|(id, asked)| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{asked}}}"#));
     prop_oneof![
         20 => object.clone(),
         4 => usual.prop_map(String::into_bytes),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rollup::SyncStatus;
+use rollup::{RollupConfig, SyncStatus};
 use rpc::Endpoint;
 use serde_json::value::RawValue;
 use status::{Confirmed, Health, Heard, InstanceId, Layer, Provenance, Snapshot, SnapshotId, SourceState};
@@ -14,8 +14,8 @@ pub(crate) fn status() -> SyncStatus {
 }
 
 /// A rollup.json with its own spacing.
-pub(crate) fn rollup_config() -> Arc<RawValue> {
-    Arc::from(serde_json::from_str::<Box<RawValue>>(include_str!("../../../rollup/testdata/rollup.json")).unwrap())
+pub(crate) fn rollup() -> Arc<RollupConfig> {
+    Arc::new(RollupConfig::from_json(include_str!("../../../rollup/testdata/rollup.json")).unwrap())
 }
 
 /// Four seconds after the L1 head, as the Unix clock shows it.

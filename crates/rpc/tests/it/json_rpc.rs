@@ -7,7 +7,7 @@ use status::Snapshot;
 
 use crate::{
     client::{Running, call, result, serve},
-    fixture::{rollup_config, status},
+    fixture::{rollup, status},
 };
 
 /// Posts each body and compares the answers' bodies. Each is answered with status 200.
@@ -24,9 +24,9 @@ async fn methods_of_op_node() {
         &server,
         &[
             (&call("optimism_syncStatus"), &result(&status().to_json())),
-            (&call("optimism_rollupConfig"), &result(rollup_config().get())),
+            (&call("optimism_rollupConfig"), &result(rollup().raw.get())),
             (&call("optimism_version"), &result(r#""0.1.0""#)),
-            (&call("rpc_modules"), &result(r#"{"opstatus":"1.0","optimism":"1.0","rpc":"1.0"}"#)),
+            (&call("rpc_modules"), &result(r#"{"opstatus":"1.0","optimism":"1.0","rpc":"1.0","superroot":"1.0"}"#)),
             (&call("rpc.discover"), &result(include_str!("../../../../openrpc.json").trim_end())),
         ],
     )

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rollup::{BlockId, SafeHead};
-use safe_db::{Claim, Cut};
+use safe_db::{Claim, Cut, Reached};
 
 /// What is known of each L1 block. Runs of blocks are what the database calls coverage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,16 @@ impl Model {
     /// What is safe at an L1 block, if that is known.
     pub(crate) fn at(&self, number: u64) -> Option<SafeHead> {
         self.0.get(&number).copied()
+    }
+
+    /// At which L1 block below `end` an L2 block was first safe: what is known right before it says that it was not yet,
+    /// unless it is the very block that was recorded there.
+    pub(crate) fn reached(&self, number: u64, end: u64) -> Option<Reached> {
+        let Some((l1, first)) = self.0.range(..end).find(|(_, known)| known.safe_head.number >= number) else {
+            return self.at(end.checked_sub(1)?).map(|_| Reached::Later);
+        };
+        let before = l1.checked_sub(1).is_some_and(|before| self.0.contains_key(&before));
+        (before || first.safe_head.number == number).then_some(Reached::At(*first))
     }
 
     /// The last L1 block of which something is known.

@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*};
 use rollup::SafeHead;
-use safe_db::{Claim, Cut, LookupError, RollupId, SafeDb};
+use safe_db::{Claim, Cut, LookupError, Reached, RollupId, SafeDb};
 
 use crate::{l1, model::Model, record};
 
@@ -109,6 +109,16 @@ proptest! {
                     prop_assert_eq!(Some(known), records, "the model, at {}", number);
                 }
                 prop_assert_eq!(db.stored(number).unwrap().map(|block| block.number), model.stored(number));
+            }
+            // Safe heads are multiples of ten.
+            for (number, below) in (0..end + 3).flat_map(|l1| [(l1 * 10, end + 3), (l1 * 10 + 5, end / 2 + l1 % 7)]) {
+                let (found, expected) = (db.l1_at_safe_head(number, below), model.reached(number, below));
+                prop_assert_eq!(found.ok(), expected, "L2 block {} below {}", number, below);
+                if let (false, Some(Reached::At(found))) = (lied, expected) {
+                    let before = (0..found.l1_block.number).rev();
+                    let mut before = before.filter_map(|at| truth.record(at, *truth.branches.get(at as usize)?));
+                    prop_assert!(before.next().is_none_or(|it| it.safe_head.number < number), "the model");
+                }
             }
         }
     }
