@@ -1,0 +1,159 @@
+//! What an L1 block holds for the rollup: batcher data in its transactions, and events of two contracts.
+
+use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, b256};
+use alloy_rlp::{Decodable, Header};
+use rollup::L1BlockRef;
+use thiserror::Error;
+
+use crate::{
+    rules::{DEPOSIT, Rules},
+    sabotage::Bug,
+};
+
+/// `ConfigUpdate(uint256,uint8,bytes)`.
+pub const CONFIG_UPDATE: B256 = b256!("0x1d2b0bda21d56b8bd12d4f94ebacffdfb35f5e226f84b461103bb8beab6353be");
+/// `TransactionDeposited(address,address,uint256,bytes)`.
+pub const TRANSACTION_DEPOSITED: B256 = b256!("0xb3813568d9991fc951961fcb4c784893574240a28925604d09fc577c55bb7c32");
+/// Kinds of updates that exist and do not concern the batcher: up to the scalar of the data footprint, since Jovian.
+const OTHER_UPDATES: std::ops::RangeInclusive<u64> = 1..=7;
+
+/// An L1 block, as far as derivation asks for it. That it is complete is the word of whoever made it.
+#[derive(Clone, Debug)]
+pub struct L1Data {
+    /// Which block.
+    pub block: L1BlockRef,
+    /// Its base fee.
+    pub base_fee: u64,
+    /// Its transactions as they are hashed, in order; all of them, or those with the inbox as recipient.
+    pub transactions: Vec<Bytes>,
+    /// Events of the system configuration and of the deposit contract, in order.
+    pub logs: Vec<Log>,
+    /// The blobs that [`Deriver::blobs`](crate::Deriver::blobs) asks for, by their versioned hashes; `None` for one that
+    /// nobody has any more.
+    pub blobs: Vec<(B256, Option<Bytes>)>,
+}
+
+/// A piece of batcher data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BatcherData {
+    Calldata(Bytes),
+    /// By its versioned hash.
+    Blob(B256),
+}
+
+/// Why a transaction to the inbox does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InboxFault {
+    /// Someone else sent it.
+    #[error("sent by {0}, who is not the batcher")]
+    Stranger(Address),
+    /// Nobody can have sent it.
+    #[error("its signature is nobody's")]
+    Signature,
+    /// Transactions of this type do not count.
+    #[error("transactions of type {0:#04x} do not count")]
+    Type(u8),
+}
+
+/// The batcher's data in the transactions of an L1 block. Others to the inbox are told, by their place.
+pub(crate) fn batcher_data(
+    transactions: &[Bytes],
+    rules: &Rules,
+    batcher: Address,
+    mut dropped: impl FnMut(usize, InboxFault),
+) -> Vec<BatcherData> {
+    let mut data = Vec::new();
+    for (place, transaction) in transactions.iter().enumerate() {
+        match read(transaction, rules.inbox, batcher) {
+            Ok(Some(pieces)) => data.extend(pieces),
+            Ok(None) => {}
+            Err(fault) => dropped(place, fault),
+        }
+    }
+    data
+}
+
+fn read(encoded: &Bytes, inbox: Address, batcher: Address) -> Result<Option<Vec<BatcherData>>, InboxFault> {
+    if encoded.first() == Some(&DEPOSIT) {
+        return Ok(deposit(&encoded[1..], inbox, batcher));
+    }
+    // What cannot be read here is of a type that does not count, whoever it is for.
+    let Ok(transaction) = TxEnvelope::decode_2718(&mut encoded.as_ref()) else { return Ok(None) };
+    if transaction.to() != Some(inbox) {
+        return Ok(None);
+    }
+    if transaction.is_eip7702() {
+        return Err(InboxFault::Type(transaction.tx_type().into()));
+    }
+    let sender = transaction.recover_signer().map_err(|_| InboxFault::Signature)?;
+    if sender != batcher && !Bug::AnySender.bites() {
+        return Err(InboxFault::Stranger(sender));
+    }
+    // The calldata of a transaction with blobs does not count.
+    let blobs = transaction.blob_versioned_hashes();
+    Ok(Some(match blobs {
+        Some(hashes) if transaction.is_eip4844() => hashes.iter().copied().map(BatcherData::Blob).collect(),
+        _ => vec![BatcherData::Calldata(transaction.input().clone())],
+    }))
+}
+
+/// Where the L1 is itself a rollup, a deposit can carry batcher data.
+fn deposit(mut fields: &[u8], inbox: Address, batcher: Address) -> Option<Vec<BatcherData>> {
+    let mut fields = Header::decode_bytes(&mut fields, true).ok()?;
+    let _source = B256::decode(&mut fields).ok()?;
+    let from = Address::decode(&mut fields).ok()?;
+    let to = TxKind::decode(&mut fields).ok()?;
+    let _mint_and_value = (U256::decode(&mut fields).ok()?, U256::decode(&mut fields).ok()?);
+    let _gas_and_system = (u64::decode(&mut fields).ok()?, bool::decode(&mut fields).ok()?);
+    let input = Bytes::decode(&mut fields).ok()?;
+    (to == TxKind::Call(inbox) && from == batcher).then(|| vec![BatcherData::Calldata(input)])
+}
+
+/// A change of the system configuration that cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConfigFault {
+    /// It is not laid out as such a change is.
+    #[error("a malformed ConfigUpdate event")]
+    Malformed,
+    /// It is of a kind nobody here knows.
+    #[error("a ConfigUpdate event of kind {0}")]
+    Kind(u64),
+}
+
+/// The batcher that the events of an L1 block name last, if one does.
+pub(crate) fn new_batcher(logs: &[Log], rules: &Rules) -> Result<Option<Address>, ConfigFault> {
+    let mut batcher = None;
+    for log in logs.iter().filter(|log| log.address == rules.system_config) {
+        let topics = log.topics();
+        if topics.first() != Some(&CONFIG_UPDATE) {
+            continue;
+        }
+        let [_, version, kind] = topics else { return Err(ConfigFault::Malformed) };
+        if !version.is_zero() {
+            return Err(ConfigFault::Malformed);
+        }
+        match u64::try_from(U256::from_be_bytes(kind.0)) {
+            Ok(0) => batcher = Some(address_in(&log.data.data).ok_or(ConfigFault::Malformed)?),
+            Ok(kind) if OTHER_UPDATES.contains(&kind) => {}
+            kind => return Err(ConfigFault::Kind(kind.unwrap_or(u64::MAX))),
+        }
+    }
+    Ok(batcher)
+}
+
+/// ABI for bytes that hold an address.
+fn address_in(data: &[u8]) -> Option<Address> {
+    let words: &[[u8; 32]; 3] = data.as_chunks().0.try_into().ok().filter(|_| data.len() == 96)?;
+    let [offset, length, address] = words.map(U256::from_be_bytes);
+    let is_address = offset == U256::from(32) && length == U256::from(32) && address.bit_len() <= 160;
+    is_address.then(|| Address::from_word(address.into()))
+}
+
+/// How many deposits users made in an L1 block.
+pub(crate) fn deposits(logs: &[Log], rules: &Rules) -> usize {
+    let is_deposit =
+        |log: &&Log| log.address == rules.deposit_contract && log.topics().first() == Some(&TRANSACTION_DEPOSITED);
+    logs.iter().filter(is_deposit).count()
+}
