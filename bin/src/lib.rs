@@ -13,6 +13,7 @@ pub mod args;
 mod chaos;
 pub mod check;
 mod config;
+mod decode;
 mod dev;
 pub mod doctor;
 mod effective;
@@ -28,6 +29,7 @@ mod watch;
 
 pub use check::check;
 pub use config::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, UsageError};
+pub use decode::decode;
 pub use dev::Dev;
 pub use doctor::doctor;
 pub use effective::{effective, without_secrets};

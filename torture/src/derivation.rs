@@ -38,7 +38,7 @@ pub fn play(seed: u64) -> Result<Played, String> {
 
     checkpoints.feed(data(simulation.l1_genesis())).map_err(|error| error.to_string())?;
     follow(&mut checkpoints, &simulation, &mut mood)?;
-    for _ in 0..60 + seed % 100 {
+    for _ in 0..50 + seed % 50 {
         if chance(&mut mood, 40) {
             simulation.reorg(1 + mood % 20);
             reorgs += 1;
@@ -130,17 +130,16 @@ fn begin_in_the_middle(config: &RollupConfig, simulation: &Simulation, mood: &mu
     let middle = first + *mood % (head - first);
     let truth = |number| simulation.truth(number).ok_or("nothing is true");
     let anchor = truth(middle)?.safe;
-    // Where a batch of the future was dropped while the anchor was not yet safe, who begins with the anchor takes it.
-    let safe_since =
-        (first..=middle).find(|number| truth(*number).is_ok_and(|truth| truth.safe.number >= anchor.number));
-    let safe_since = safe_since.unwrap_or(middle);
-    if anchor.number == 0 || simulation.has_future(anchor.l1_origin.number..safe_since + 1) {
+    let is_safe = |number: &u64| truth(*number).is_ok_and(|truth| truth.safe.number >= anchor.number);
+    let safe_since = (first..=middle).find(is_safe).unwrap_or(middle);
+    // Where a batch of the future was dropped while the anchor was not yet safe, who begins with the anchor takes it; and
+    // of a span that reached its own L1 block, who begins in its middle does not see the rest.
+    let skewed = simulation.has_future(anchor.l1_origin.number..safe_since + 1);
+    if anchor.number == 0 || skewed || anchor.l1_origin.number >= safe_since {
         return Ok(false);
     }
-    let start = Start {
-        anchor,
-        batcher: simulation.batcher_below(Start { anchor, batcher: Default::default() }.first_l1(config)),
-    };
+    let mut start = Start { anchor, batcher: Default::default() };
+    start.batcher = simulation.batcher_below(start.first_l1(config));
     let deriver = Deriver::new(config, start, MAX_CHANNEL).map_err(|error| error.to_string())?;
     let mut checkpoints = Checkpoints::new(deriver, 1);
     for number in start.first_l1(config)..=head {

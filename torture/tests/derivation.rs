@@ -9,7 +9,8 @@ use std::{
 use devnet::batcher::Move;
 use torture::derivation::play;
 
-const SEEDS: u64 = 2000;
+/// `torture --batcher N` plays more.
+const SEEDS: u64 = 120;
 
 #[test]
 fn every_safe_head_is_the_true_one() {
@@ -42,9 +43,9 @@ fn every_safe_head_is_the_true_one() {
 
     let mut moves = BTreeMap::new();
     played.iter().flat_map(|seed| &seed.moves).for_each(|made| *moves.entry(*made).or_insert(0_u64) += 1);
-    let rare: Vec<_> = Move::ALL.iter().filter(|made| moves.get(made).is_none_or(|count| *count < 100)).collect();
+    let rare: Vec<_> = Move::ALL.iter().filter(|made| moves.get(made).is_none_or(|count| *count < 3)).collect();
     assert!(rare.is_empty(), "hardly made: {rare:?} of {moves:?}");
     let reorgs: u64 = played.iter().map(|seed| seed.reorgs).sum();
     let middle = played.iter().filter(|seed| seed.from_the_middle).count();
-    assert!(reorgs > 2000 && middle > 200, "{reorgs} reorgs, {middle} from the middle");
+    assert!(reorgs > 100 && middle > 10, "{reorgs} reorgs, {middle} from the middle");
 }

@@ -151,7 +151,7 @@ impl Simulation {
 
     /// A frame of the open channel is sent once more, unless it is the first, which would begin it anew.
     pub(super) fn repeat(&mut self, draft: &mut Draft) -> bool {
-        let open = self.state.posting.as_ref().filter(|posting| posting.sent > 1);
+        let open = self.state.posting.as_ref().filter(|posting| posting.sent > 1 && !posting.is_spoiled);
         let Some(frame) = open.map(|posting| posting.frames[posting.sent - 1].clone()) else { return false };
         self.send(draft, &frame);
         true
@@ -159,7 +159,7 @@ impl Simulation {
 
     /// The frame after the next of the open channel is sent now, and again when it is due.
     pub(super) fn early(&mut self, draft: &mut Draft) -> bool {
-        let open = self.state.posting.as_ref().filter(|posting| posting.sent > 0);
+        let open = self.state.posting.as_ref().filter(|posting| posting.sent > 0 && !posting.is_spoiled);
         let Some(frame) = open.and_then(|posting| posting.frames.get(posting.sent + 1).cloned()) else { return false };
         self.send(draft, &frame);
         true
