@@ -118,3 +118,54 @@ impl Assembler {
         self.open.as_ref().map_or(0, |open| open.size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(letter: u8, number: u16, size: usize, is_last: bool) -> Frame {
+        Frame { channel: ChannelId::repeat_byte(letter), number, data: vec![letter; size].into(), is_last }
+    }
+
+    #[test]
+    fn frames_in_order_make_a_channel() {
+        let mut assembler = Assembler::default();
+        let mut add = |frame, l1| assembler.add(frame, l1);
+        let dropped = |fault| (Added::Dropped(fault), None);
+        assert_eq!(add(frame(b'a', 1, 1, false), 1), dropped(FrameFault::NoChannel));
+        assert_eq!(add(frame(b'a', 0, 1, false), 1), (Added::Open, None));
+        assert_eq!(add(frame(b'b', 1, 1, true), 1), dropped(FrameFault::OtherChannel));
+        assert_eq!(add(frame(b'a', 2, 1, true), 1), dropped(FrameFault::OutOfOrder(1)));
+        assert_eq!(add(frame(b'a', 1, 2, false), 2), (Added::Open, None));
+        assert_eq!(add(frame(b'a', 1, 2, false), 2), dropped(FrameFault::OutOfOrder(2)));
+        let complete = Channel { id: ChannelId::repeat_byte(b'a'), data: b"aaaaaa".to_vec() };
+        assert_eq!(add(frame(b'a', 2, 3, true), 3), (Added::Complete(complete), None));
+        assert_eq!(add(frame(b'a', 3, 3, true), 3), dropped(FrameFault::NoChannel));
+        assert_eq!(add(frame(b'a', 0, 1, false), 3), (Added::Open, None));
+        assert_eq!(add(frame(b'a', 0, 1, false), 4), (Added::Open, Some(ChannelId::repeat_byte(b'a'))));
+        let complete = Channel { id: ChannelId::repeat_byte(b'b'), data: vec![] };
+        assert_eq!(add(frame(b'b', 0, 0, true), 4), (Added::Complete(complete), Some(ChannelId::repeat_byte(b'a'))));
+    }
+
+    #[test]
+    fn a_channel_has_its_time() {
+        let mut assembler = Assembler::default();
+        assembler.add(frame(b'a', 0, 1, false), 100);
+        assert_eq!(assembler.expire(150), None);
+        let fault = ChannelFault::TimedOut { opened: 100 };
+        assert_eq!(assembler.expire(151), Some((ChannelId::repeat_byte(b'a'), fault)));
+        assert_eq!(assembler.expire(151), None);
+    }
+
+    #[test]
+    fn a_channel_has_its_size() {
+        let mut assembler = Assembler::default();
+        let size = 1_000_000 - FRAME_OVERHEAD;
+        for number in 0..100 {
+            assert_eq!(assembler.add(frame(b'a', number, size, false), 1), (Added::Open, None));
+        }
+        assert_eq!(assembler.size(), MAX_CHANNEL);
+        assert_eq!(assembler.add(frame(b'a', 100, 0, true), 1), (Added::TooLarge(ChannelId::repeat_byte(b'a')), None));
+        assert_eq!(assembler.size(), 0);
+    }
+}

@@ -4,6 +4,8 @@ use thiserror::Error;
 
 pub(crate) mod singular;
 pub(crate) mod span;
+#[cfg(test)]
+mod tests;
 
 /// The rule that a batch broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

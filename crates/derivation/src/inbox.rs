@@ -157,3 +157,99 @@ pub(crate) fn deposits(logs: &[Log], rules: &Rules) -> usize {
         |log: &&Log| log.address == rules.deposit_contract && log.topics().first() == Some(&TRANSACTION_DEPOSITED);
     logs.iter().filter(is_deposit).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{LogData, keccak256};
+    use devnet::batcher::Key;
+    use rollup::network;
+
+    use super::*;
+
+    const L1: u64 = 1;
+
+    fn rules() -> std::sync::Arc<Rules> {
+        Rules::new(&network("op-mainnet").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_the_batcher_s_transactions_to_the_inbox_count() {
+        let (rules, batcher, other) = (rules(), Key::new(1), Key::new(2));
+        let blob = B256::repeat_byte(1);
+        let calldata = |data: &'static [u8]| vec![BatcherData::Calldata(Bytes::from_static(data))];
+        let mut broken = batcher.calldata(2, L1, 0, rules.inbox, b"data").to_vec();
+        let s = broken.len() - 32;
+        broken[s..].fill(0xff);
+        let cases: [(Bytes, Vec<BatcherData>, Option<InboxFault>); 8] = [
+            (batcher.calldata(2, L1, 0, rules.inbox, b"data"), calldata(b"data"), None),
+            (batcher.blobs(L1, 0, rules.inbox, &[blob, blob], b"ignored"), vec![BatcherData::Blob(blob); 2], None),
+            (batcher.calldata(2, L1, 0, batcher.address, b"data"), vec![], None),
+            (batcher.calldata(4, L1, 0, rules.inbox, b"data"), vec![], Some(InboxFault::Type(4))),
+            (other.calldata(2, L1, 0, rules.inbox, b"data"), vec![], Some(InboxFault::Stranger(other.address))),
+            (broken.into(), vec![], Some(InboxFault::Signature)),
+            (Bytes::from_static(&[0x55, 0xc0]), vec![], None),
+            (Bytes::new(), vec![], None),
+        ];
+        for (place, (transaction, expected, expected_fault)) in cases.into_iter().enumerate() {
+            let mut fault = None;
+            let data = batcher_data(&[transaction], &rules, batcher.address, |_, why| fault = Some(why));
+            assert_eq!((data, fault), (expected, expected_fault), "case {place}");
+        }
+    }
+
+    #[test]
+    fn on_an_l1_that_is_a_rollup_deposits_count() {
+        let (rules, batcher) = (rules(), Key::new(1).address);
+        let deposit = |from: Address, to: Address| {
+            let mut fields = Vec::new();
+            alloy_rlp::Encodable::encode(&B256::ZERO, &mut fields);
+            alloy_rlp::Encodable::encode(&from, &mut fields);
+            alloy_rlp::Encodable::encode(&to, &mut fields);
+            fields.extend([0x80, 0x80, 0x80, 0x80]);
+            alloy_rlp::Encodable::encode(&Bytes::from_static(b"data"), &mut fields);
+            let mut encoded = vec![DEPOSIT];
+            Header { list: true, payload_length: fields.len() }.encode(&mut encoded);
+            batcher_data(&[[encoded, fields].concat().into()], &rules, batcher, |_, _| {}).len()
+        };
+        let (inbox, other) = (rules.inbox, Address::ZERO);
+        assert_eq!([deposit(batcher, inbox), deposit(other, inbox), deposit(batcher, other)], [1, 0, 0]);
+    }
+
+    #[test]
+    fn events_are_those_of_the_contracts() {
+        assert_eq!(keccak256("ConfigUpdate(uint256,uint8,bytes)"), CONFIG_UPDATE);
+        assert_eq!(keccak256("TransactionDeposited(address,address,uint256,bytes)"), TRANSACTION_DEPOSITED);
+        let rules = rules();
+        let log = |address: Address, topics: &[B256]| Log {
+            address,
+            data: LogData::new_unchecked(topics.to_vec(), Bytes::new()),
+        };
+        let (ours, deposited) = (rules.deposit_contract, TRANSACTION_DEPOSITED);
+        let logs =
+            [log(ours, &[deposited]), log(rules.inbox, &[deposited]), log(ours, &[CONFIG_UPDATE]), log(ours, &[])];
+        assert_eq!(deposits(&logs, &rules), 1);
+    }
+
+    #[test]
+    fn the_last_update_names_the_batcher() {
+        let rules = rules();
+        let word = |number: u64| B256::from(U256::from(number));
+        let update = |version: u64, kind: u64, words: &[B256]| Log {
+            address: rules.system_config,
+            data: LogData::new_unchecked(vec![CONFIG_UPDATE, word(version), word(kind)], words.concat().into()),
+        };
+        let named = |number: u64| update(0, 0, &[word(32), word(32), word(number)]);
+        let address = |number: u8| Ok(Some(Address::with_last_byte(number)));
+        let check = |logs: &[Log], expected| assert_eq!(new_batcher(logs, &rules), expected, "{logs:?}");
+        check(&[], Ok(None));
+        check(&[named(5)], address(5));
+        check(&[named(5), update(0, 2, &[]), named(6)], address(6));
+        check(&[Log { address: rules.inbox, ..named(5) }], Ok(None));
+        check(&[update(0, 7, &[])], Ok(None));
+        check(&[update(0, 8, &[])], Err(ConfigFault::Kind(8)));
+        check(&[update(1, 0, &[word(32), word(32), word(5)])], Err(ConfigFault::Malformed));
+        check(&[update(0, 0, &[word(32), word(32)])], Err(ConfigFault::Malformed));
+        check(&[update(0, 0, &[word(64), word(32), word(5)])], Err(ConfigFault::Malformed));
+        check(&[update(0, 0, &[word(32), word(32), B256::repeat_byte(1)])], Err(ConfigFault::Malformed));
+    }
+}

@@ -191,3 +191,125 @@ impl Deposits {
         if self.or_more { found >= self.least } else { found == self.least }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rollup::network;
+
+    use super::*;
+
+    /// A time of blocks of OP mainnet, and the first of Jovian.
+    const TIME: u64 = 1_750_000_001;
+    const JOVIAN: u64 = 1_764_691_201;
+
+    fn rules() -> Arc<Rules> {
+        Rules::new(&network("op-mainnet").unwrap()).unwrap()
+    }
+
+    fn origin() -> Origin {
+        let id = BlockId { hash: B256::repeat_byte(5), number: 5 };
+        Origin { id, time: TIME - 4, base_fee: 77, deposits: 2, batcher: Address::with_last_byte(9) }
+    }
+
+    fn calldata(sequence_number: u64, base_fee: u64, batcher: u8) -> Bytes {
+        let info = L1Info { format: L1InfoFormat::Jovian, origin: origin().id, time: TIME - 4, sequence_number };
+        let mut calldata = info.encode().to_vec();
+        calldata[36..68].copy_from_slice(&U256::from(base_fee).to_be_bytes::<32>());
+        calldata[163] = batcher;
+        calldata.into()
+    }
+
+    fn hashes(bytes: &[u8]) -> Vec<B256> {
+        bytes.iter().map(|byte| B256::repeat_byte(*byte)).collect()
+    }
+
+    fn expected(sequenced: &[u8]) -> Expected {
+        let kind = crate::batch::TransactionKind::Legacy;
+        let transactions = hashes(sequenced).into_iter().map(|hash| BatchTransaction { kind, hash }).collect();
+        Expected {
+            number: 8,
+            parent_hash: B256::repeat_byte(7),
+            timestamp: TIME,
+            origin: origin().id,
+            sequence_number: 0,
+            transactions,
+            is_forced: false,
+        }
+    }
+
+    /// The block with two transactions after the L1 info and two deposits.
+    fn block() -> ClientBlock {
+        ClientBlock {
+            hash: B256::repeat_byte(8),
+            number: 8,
+            parent_hash: B256::repeat_byte(7),
+            timestamp: TIME,
+            l1_info: calldata(0, 77, 9),
+            transactions: hashes(&[1, 2, 3, 0xa, 0xb]),
+        }
+    }
+
+    #[track_caller]
+    fn check(expected: Expected, block: ClientBlock, difference: Option<Difference>) {
+        let mut origins = Origins::default();
+        origins.push(origin(), 10);
+        assert_eq!(compare(&expected, &block, &origins, &rules()).err(), difference);
+    }
+
+    #[test]
+    fn the_block_is_the_expected_one() {
+        let ab = || expected(&[0xa, 0xb]);
+        check(ab(), block(), None);
+        check(ab(), ClientBlock { number: 9, ..block() }, Some(Difference::Number(9)));
+        check(ab(), ClientBlock { parent_hash: B256::ZERO, ..block() }, Some(Difference::Parent(B256::ZERO)));
+        check(ab(), ClientBlock { timestamp: 1, ..block() }, Some(Difference::Timestamp(1)));
+        let none = CalldataError::NoSelector(0);
+        check(ab(), ClientBlock { l1_info: Bytes::new(), ..block() }, Some(Difference::NoL1Info(none)));
+        let elsewhere = BlockId { hash: B256::ZERO, number: 5 };
+        check(Expected { origin: elsewhere, ..ab() }, block(), Some(Difference::Origin(origin().id)));
+        for (l1_info, what) in [
+            (calldata(1, 77, 9), "distance to the first block"),
+            (calldata(0, 78, 9), "base fee"),
+            (calldata(0, 77, 8), "batcher"),
+        ] {
+            check(ab(), ClientBlock { l1_info, ..block() }, Some(Difference::L1Info(what)));
+        }
+    }
+
+    #[test]
+    fn its_transactions_are_those_of_the_batch_after_the_deposits() {
+        let deposits = |found| Some(Difference::Deposits { expected: 3, found });
+        for (sequenced, found, difference) in [
+            (&[0xa, 0xb][..], &[1, 2, 3, 0xa, 0xb][..], None),
+            (&[0xa, 0xb], &[1, 2, 3, 0xb, 0xa], Some(Difference::Transactions)),
+            (&[0xa, 0xb], &[1, 2, 3, 0xa, 0xb, 0xc], Some(Difference::Transactions)),
+            (&[0xa, 0xb], &[0xa], Some(Difference::Transactions)),
+            (&[0xa, 0xb], &[1, 2, 0xa, 0xb], deposits(2)),
+            (&[0xa, 0xb], &[1, 2, 3, 4, 0xa, 0xb], deposits(4)),
+            (&[0xa, 0xb], &[1, 2, 3], Some(Difference::DepositsOnly)),
+            (&[], &[1, 2, 3], None),
+            // An empty batch, and a client that filled the block.
+            (&[], &[1, 2, 3, 0xa], deposits(4)),
+        ] {
+            check(expected(sequenced), ClientBlock { transactions: hashes(found), ..block() }, difference);
+        }
+    }
+
+    #[test]
+    fn only_the_first_block_of_an_epoch_has_the_users_deposits() {
+        let later = |found: &[u8]| ClientBlock { l1_info: calldata(1, 77, 9), transactions: hashes(found), ..block() };
+        let second = || Expected { sequence_number: 1, ..expected(&[0xa]) };
+        check(second(), later(&[1, 0xa]), None);
+        check(second(), later(&[1, 2, 0xa]), Some(Difference::Deposits { expected: 1, found: 2 }));
+    }
+
+    #[test]
+    fn the_first_block_of_a_fork_has_more_deposits() {
+        let first = || Expected { timestamp: JOVIAN, ..expected(&[]) };
+        let block = |found: &[u8]| ClientBlock { timestamp: JOVIAN, transactions: hashes(found), ..block() };
+        check(first(), block(&[1, 2, 3, 4, 5, 6]), None);
+        check(first(), block(&[1, 2]), Some(Difference::Deposits { expected: 3, found: 2 }));
+    }
+}

@@ -72,3 +72,52 @@ impl Refusal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rollup::{network, network_names};
+    use serde_json::json;
+
+    use super::*;
+
+    /// OP mainnet with other values; null takes a key away.
+    #[track_caller]
+    fn check(changes: &[(&str, Value)], expected: Result<(), Refusal>) {
+        let op_mainnet = network("op-mainnet").unwrap();
+        let mut config: Map<String, Value> = serde_json::from_str(op_mainnet.raw.get()).unwrap();
+        for (key, value) in changes {
+            if value.is_null() {
+                config.remove(*key);
+            } else {
+                config.insert((*key).to_owned(), value.clone());
+            }
+        }
+        let config = RollupConfig::from_json(&Value::Object(config).to_string()).unwrap();
+        assert_eq!(Refusal::of(&config), expected);
+    }
+
+    #[test]
+    fn what_is_not_derived_is_told() {
+        check(&[], Ok(()));
+        check(&[("lagoon_time", json!(1_800_000_000)), ("karst_time", json!(1_783_526_401))], Ok(()));
+        check(&[("pectra_blob_schedule_time", json!(1))], Ok(()));
+        let alt_da =
+            json!({"da_commitment_type": "GenericCommitment", "da_challenge_window": 1, "da_resolve_window": 1});
+        check(&[("alt_da", alt_da)], Err(Refusal::AltDa));
+        check(&[("use_plasma", json!(true))], Err(Refusal::AltDa));
+        check(&[("use_plasma", json!(false))], Ok(()));
+        let later = ["holocene_time", "isthmus_time", "jovian_time", "karst_time"].map(|fork| (fork, json!(null)));
+        check(&later, Err(Refusal::BeforeHolocene));
+        let unknown = |key: &str| Err(Refusal::UnknownFork(key.to_owned()));
+        check(&[("azul_time", json!(1_790_000_000))], unknown("azul_time"));
+        check(&[("azul_time", json!(0))], unknown("azul_time"));
+        check(&[("l1_system_config_address", json!(null))], Err(Refusal::NoSystemConfig));
+    }
+
+    #[test]
+    fn every_built_in_network_is_derived() {
+        for name in network_names() {
+            assert_eq!(Refusal::of(&network(name).unwrap()), Ok(()), "{name}");
+        }
+    }
+}

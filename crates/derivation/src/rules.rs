@@ -147,3 +147,72 @@ impl Rules {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rollup::network;
+
+    use super::*;
+
+    /// OP mainnet's, with Karst and Lagoon to come. Its genesis has an odd time, and so has each of its blocks.
+    fn rules() -> Arc<Rules> {
+        let mut config = network("op-mainnet").unwrap();
+        config.karst_time = Some(1_783_526_401);
+        config.lagoon_time = Some(1_800_000_000);
+        Rules::new(&config).unwrap()
+    }
+
+    #[test]
+    fn types_of_transactions_by_fork() {
+        use Permission::{Allowed, Forbidden, Unknown};
+        use TransactionKind::{Empty, Legacy, Typed};
+        let (isthmus, lagoon) = (1_746_806_401, 1_800_000_000);
+        for (kind, time, expected) in [
+            (Legacy, 0, Allowed),
+            (Typed(1), 0, Allowed),
+            (Typed(2), 0, Allowed),
+            (Typed(4), isthmus - 1, Forbidden),
+            (Typed(4), isthmus, Allowed),
+            (Typed(POST_EXEC), lagoon - 1, Forbidden),
+            (Typed(POST_EXEC), lagoon, Allowed),
+            (Typed(DEPOSIT), u64::MAX, Forbidden),
+            (Empty, u64::MAX, Forbidden),
+            (Typed(3), u64::MAX, Unknown(3)),
+            (Typed(0x7b), u64::MAX, Unknown(0x7b)),
+        ] {
+            assert_eq!(rules().permits(kind, time), expected, "{kind:?} at {time}");
+        }
+        // Where a fork is not scheduled, what it brings is not allowed, and not unknown.
+        let early = Rules::new(&network("op-mainnet").unwrap()).unwrap();
+        assert_eq!(early.permits(Typed(POST_EXEC), u64::MAX), Forbidden);
+    }
+
+    #[test]
+    fn the_first_block_of_a_fork() {
+        for (time, empty, upgrades) in [
+            (1_736_445_601, None, false),
+            (1_746_806_401, None, true),
+            (1_764_691_201 - 2, None, false),
+            (1_764_691_201, Some("Jovian"), true),
+            (1_764_691_201 + 2, None, false),
+            (1_783_526_401, Some("Karst"), true),
+            // The first of its blocks, though not at its very time.
+            (1_800_000_001, Some("Lagoon"), true),
+            (1_800_000_003, None, false),
+        ] {
+            assert_eq!((rules().must_be_empty(time), rules().has_upgrades(time)), (empty, upgrades), "{time}");
+        }
+        // What is active at genesis does not begin there.
+        let mut config = network("op-mainnet").unwrap();
+        config.genesis.l2_time = 1_764_691_201;
+        assert_eq!(Rules::new(&config).unwrap().must_be_empty(1_764_691_201), None);
+    }
+
+    #[test]
+    fn limits_by_the_time_of_the_origin() {
+        let (delta, fjord) = (1_708_560_000, 1_720_627_201);
+        assert_eq!([fjord - 1, fjord].map(|time| rules().max_drift(time)), [600, 1800]);
+        assert_eq!([delta - 1, delta].map(|time| rules().has_spans(time)), [false, true]);
+        assert_eq!(rules().holocene_time(), 1_736_445_601);
+    }
+}
