@@ -1,6 +1,6 @@
 //! What a batcher wrote: blobs, frames, channels and batches, and the deriver over all of it.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use derivation::{
     Deriver, L1Data, Start, Step,
     batch::{Batch, Batches},
@@ -9,7 +9,7 @@ use derivation::{
     frame::{in_order, parse_frames},
 };
 use devnet::batcher::Key;
-use rollup::{L1BlockRef, L2BlockRef, network};
+use rollup::{BlockId, L1BlockRef, L2BlockRef, network};
 
 /// So much is read of a channel here.
 const LIMIT: usize = 1 << 20;
@@ -76,7 +76,8 @@ pub fn span_batch(input: &[u8]) {
 /// nothing becomes safe.
 pub fn derivation(input: &[u8]) {
     let config = network("op-mainnet").expect("a network");
-    let l1_origin = rollup::BlockId { hash: B256::repeat_byte(1), number: 100 };
+    let id = |number: u64| B256::from(U256::from(number));
+    let l1_origin = BlockId { hash: id(100), number: 100 };
     let (hash, timestamp) = (B256::repeat_byte(2), 1_750_000_001);
     let anchor = L2BlockRef { hash, number: 200, timestamp, l1_origin, ..L2BlockRef::default() };
     let key = Key::new(1);
@@ -84,32 +85,23 @@ pub fn derivation(input: &[u8]) {
     let first = start.first_l1(&config);
     let mut deriver = Deriver::new(&config, start, LIMIT).expect("its rules are known");
     let block = |number: u64, transactions| L1Data {
-        block: L1BlockRef {
-            hash: B256::from(alloy_primitives::U256::from(number)),
-            number,
-            parent_hash: B256::from(alloy_primitives::U256::from(number - 1)),
-            timestamp: 1_750_000_000 + number,
-        },
+        block: L1BlockRef { hash: id(number), number, parent_hash: id(number - 1), timestamp: 1_750_000_000 + number },
         base_fee: 0,
         transactions,
         logs: vec![],
         blobs: vec![],
     };
     let nobody = Address::ZERO;
-    let pieces: Vec<_> = input.chunks(input.len().div_ceil(2).max(1)).collect();
+    let mut pieces = input.chunks(input.len().div_ceil(2).max(1));
     for number in first.. {
-        let place = (number - first) as usize;
-        let data = match pieces.get(place) {
-            Some(piece) => {
-                vec![key.calldata(2, 1, 0, config.batch_inbox_address, piece), key.calldata(2, 1, 0, nobody, piece)]
-            }
-            None => vec![],
-        };
-        deriver.feed(block(number, data)).expect("the next block");
+        // What is not above the origin of the safe head cannot count.
+        let piece = if number > l1_origin.number { pieces.next() } else { None };
+        let send = |piece| [config.batch_inbox_address, nobody].map(|to| key.calldata(2, 1, 0, to, piece)).to_vec();
+        deriver.feed(block(number, piece.map(send).unwrap_or_default())).expect("the next block");
         let waits = !matches!(deriver.step(), Step::NeedsL1(_));
-        assert!(deriver.head() == anchor && deriver.held() <= input.len() + 200 * input.len());
+        assert!(deriver.head() == anchor && deriver.held() <= 201 * input.len());
         assert!(deriver.take_trace().dropped.len() <= 1000);
-        if waits || place > pieces.len() {
+        if waits || piece.is_none() && number > l1_origin.number {
             break;
         }
     }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+#[cfg(test)]
+mod differential;
 pub(crate) mod singular;
 pub(crate) mod span;
 #[cfg(test)]

@@ -25,9 +25,12 @@ pub enum CompressionError {
     /// It begins with a byte that names no compression.
     #[error("it is compressed in an unknown way, {0:#04x}")]
     Unknown(u8),
-    /// What is compressed is damaged or ends too early.
+    /// What is compressed is damaged.
     #[error("its compressed data is damaged")]
     Damaged,
+    /// What is compressed does not end. Batchers have left channels so, and all that was written can be read.
+    #[error("its compressed data has no end")]
+    NoEnd,
     /// It holds more than may be read of a channel.
     #[error("it holds more than {0} bytes")]
     TooLarge(usize),
@@ -59,7 +62,11 @@ fn zlib(mut input: &[u8], limit: usize) -> (Vec<u8>, Option<CompressionError>) {
                 output.resize(output.len().saturating_mul(2).min(room), 0);
             }
             status => {
-                let end = (status != TINFLStatus::Done).then_some(CompressionError::Damaged);
+                let end = match status {
+                    TINFLStatus::Done => None,
+                    TINFLStatus::FailedCannotMakeProgress => Some(CompressionError::NoEnd),
+                    _ => Some(CompressionError::Damaged),
+                };
                 return clipped(output, length, limit, end);
             }
         }
@@ -89,9 +96,8 @@ fn brotli(input: &[u8], limit: usize) -> (Vec<u8>, Option<CompressionError>) {
         match result {
             BrotliResult::NeedsMoreOutput if length <= limit => {}
             BrotliResult::NeedsMoreOutput | BrotliResult::ResultSuccess => return clipped(output, length, limit, None),
-            BrotliResult::NeedsMoreInput | BrotliResult::ResultFailure => {
-                return clipped(output, length, limit, Some(CompressionError::Damaged));
-            }
+            BrotliResult::NeedsMoreInput => return clipped(output, length, limit, Some(CompressionError::NoEnd)),
+            BrotliResult::ResultFailure => return clipped(output, length, limit, Some(CompressionError::Damaged)),
         }
     }
 }
@@ -157,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_the_damage_counts() {
+    fn what_comes_before_the_end_counts() {
         let data = data();
         for channel in [compress_to_vec_zlib(&data, 6), stored(&data)] {
             for cut in [2, 100, channel.len() / 2, channel.len() - 1] {
                 let (read, error) = decompress(&channel[..cut], usize::MAX);
-                assert!(data.starts_with(&read) && error == Some(CompressionError::Damaged), "{cut}");
+                assert!(data.starts_with(&read) && error == Some(CompressionError::NoEnd), "{cut}");
                 assert!(read.len() + 70_000 > data.len() * cut / channel.len(), "{} at {cut}", read.len());
             }
         }

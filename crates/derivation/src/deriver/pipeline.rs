@@ -124,8 +124,8 @@ impl Deriver {
             None => {
                 let Some(error) = channel.end else { return };
                 match error {
-                    // Whatever reads it, an empty channel holds nothing.
-                    CompressionError::Empty => {}
+                    // An empty channel holds nothing, and one without an end was read to its last batch.
+                    CompressionError::Empty | CompressionError::NoEnd => {}
                     CompressionError::TooLarge(cap) => self.doubt(DoubtReason::Cap(cap)),
                     error => self.doubt(DoubtReason::Channel(error)),
                 }

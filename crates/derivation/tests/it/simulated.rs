@@ -43,7 +43,7 @@ pub(crate) fn batches(simulation: &Simulation) -> Vec<Bytes> {
     contents.flat_map(|content| strings(&content)).collect()
 }
 
-fn strings(mut content: &[u8]) -> Vec<Bytes> {
+pub(crate) fn strings(mut content: &[u8]) -> Vec<Bytes> {
     let mut strings = Vec::new();
     while let Ok(string) = Header::decode_bytes(&mut content, false) {
         strings.push(Bytes::copy_from_slice(string));

@@ -205,7 +205,7 @@ impl Simulation {
     pub(super) fn undecodable(&mut self, draft: &mut Draft) -> bool {
         self.replace_open();
         let counts = self.counts(draft);
-        let content = self.rng.pick(&[&[2, 1, 2][..], &[0x78, 0x9c, 0xff], &[1, 0xff, 0xff, 0xff]]);
+        let content = self.rng.pick(&[&[2, 1, 2][..], &[0x78, 0x9c, 0xff], &[1, 0x11, 0, 0]]);
         let frame = encode::frame(self.channel_id(), 0, content, true);
         self.send(draft, &frame);
         if counts {

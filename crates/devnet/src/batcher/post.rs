@@ -70,7 +70,12 @@ impl Simulation {
             let (first, second) = blocks.split_at(if self.rng.percent(20) { blocks.len() / 2 } else { 0 });
             [first, second].iter().filter(|part| !part.is_empty()).map(|part| self.span(part)).collect()
         };
-        let channel = encode::channel(&batches, self.rng.percent(70));
+        let zlib = self.rng.percent(70);
+        let mut channel = encode::channel(&batches, zlib);
+        if zlib && self.rng.percent(20) {
+            // Without its checksum it has no end, and all that is in it counts.
+            channel.truncate(channel.len() - 4);
+        }
         let count = 1 + self.rng.below(5) as usize;
         let frames = encode::frames(self.channel_id(), &channel, count);
         self.state.posting = Some(Posting { frames, sent: 0, since: 0, blocks, is_spoiled: false });
