@@ -21,7 +21,7 @@ use crate::report::{Goal, Report};
 
 const NAME: &str = "batches";
 /// Time and number of the block before the span.
-const ANCHOR: (u64, u64) = (1_767_385_751, 36_637_392);
+const ANCHOR: (u64, u64) = (1_767_385_758, 36_637_399);
 /// The L1 block that the blobs are in.
 const INCLUSION: u64 = 24_149_392;
 

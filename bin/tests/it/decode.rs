@@ -21,9 +21,9 @@ async fn real_blobs_as_lines_and_as_json() {
     let files = [first.as_str(), &second, &third, "--network", "unichain-mainnet"];
     let text = decode(&files).await;
     for line in [
-        "  frame 2 of channel 0cd2fbf2..8baa4fd48f: 62646 bytes, the last",
-        "channel 0cd2fbf2..8baa4fd48f: 322768 bytes of brotli, 962554 bytes of batches",
-        "  span batch: 540 blocks of 1767385752 to 1767386291, epochs 24149341 to 24149386",
+        "  frame 2 of channel 0x0cd2fb..4fd48f: 62728 bytes, the last",
+        "channel 0x0cd2fb..4fd48f: 322768 bytes of brotli, 962554 bytes of batches",
+        "  span batch: 540 blocks of 1767385759 to 1767386298, epochs 24149341 to 24149386",
         "    transactions: 139 legacy, 0 with access list, 3056 with dynamic fee, 1 that set code, 0 other",
     ] {
         assert!(text.contains(line), "no {line:?} in {text}");

@@ -84,7 +84,7 @@ mod tests {
         for (at, byte) in changes {
             blob[*at] = *byte;
         }
-        assert_eq!(blob_data(&blob), expected.map(|data| Bytes::copy_from_slice(data)));
+        assert_eq!(blob_data(&blob), expected.map(Bytes::copy_from_slice));
     }
 
     #[test]

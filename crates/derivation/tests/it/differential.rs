@@ -208,14 +208,14 @@ fn channels_are_read_alike() {
         let theirs = kona_batches(channel);
         let known = end.is_some()
             || ours.iter().flatten().any(|batch| !matches!(batch, Batch::Span(_)))
-            || strings(&read).iter().any(|batch| theirs_fails(batch));
+            || strings(&read).iter().any(theirs_fails);
         assert!(good == theirs || known && theirs < good, "{good} and {theirs} batches");
     });
 }
 
 /// Whether kona does not read a batch that we do: a known disagreement.
 fn theirs_fails(batch: &Bytes) -> bool {
-    batch.first() == Some(&1) && !theirs(&batch[1..]).is_some_and(|told| told.is_ok())
+    batch.first() == Some(&1) && theirs(&batch[1..]).is_none_or(|told| told.is_err())
 }
 
 /// The channels that kona completes of these pieces of data, in one L1 block.
@@ -223,8 +223,8 @@ fn kona_channels(pieces: &[Bytes]) -> Option<Vec<Bytes>> {
     let hardforks =
         HardForkConfig { holocene_time: Some(0), fjord_time: Some(0), granite_time: Some(0), ..Default::default() };
     let config = std::sync::Arc::new(RollupConfig { hardforks, ..Default::default() });
-    let data = pieces.iter().rev().map(|piece| Ok(piece.clone())).collect();
-    let mut provider = TestFrameQueueProvider::new(data);
+    let mut provider = TestFrameQueueProvider::default();
+    pieces.iter().rev().for_each(|piece| provider.data.push(Ok(piece.clone())));
     provider.set_origin(BlockInfo::default());
     let mut assembler = ChannelAssembler::new(config.clone(), FrameQueue::new(provider, config));
     let mut channels = vec![];

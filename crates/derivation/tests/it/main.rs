@@ -3,4 +3,5 @@
 mod differential;
 mod model;
 mod simulated;
+mod unichain;
 mod vectors;

@@ -20,7 +20,7 @@ struct L1Block {
     timestamp: u64,
 }
 
-fn unichain_blobs() -> [Bytes; 3] {
+pub(crate) fn unichain_blobs() -> [Bytes; 3] {
     [0, 1, 2].map(|index| {
         let path = format!("{}/testdata/unichain/blob{index}.bin", env!("CARGO_MANIFEST_DIR"));
         fs::read(path).expect("a file").into()
@@ -28,7 +28,7 @@ fn unichain_blobs() -> [Bytes; 3] {
 }
 
 /// The L1 blocks that the span of those blobs has as epochs.
-fn unichain_l1() -> Vec<L1BlockRef> {
+pub(crate) fn unichain_l1() -> Vec<L1BlockRef> {
     let blocks: Vec<L1Block> =
         serde_json::from_str(include_str!("../../testdata/unichain/l1_blocks.json")).expect("JSON");
     let parents = blocks.iter().map(|block| block.hash);
