@@ -122,6 +122,11 @@ impl Simulation {
         if n < self.state.pause {
             return;
         }
+        // Where the window is long enough, a channel can be too old and what it holds still in time.
+        if self.window > CHANNEL && self.has_open_channel() && self.rng.below(20) == 0 {
+            self.state.pause = n + CHANNEL;
+            return self.moves.push(Move::Pause);
+        }
         if self.rng.below(60) == 0 {
             let long = [CHANNEL, self.window + 3, 4];
             self.state.pause = n + self.rng.pick(&long);

@@ -102,6 +102,11 @@ impl Simulation {
         self.state.doubt = None;
     }
 
+    /// Whether some frames of a channel were sent and the rest can still complete it.
+    pub(super) fn has_open_channel(&self) -> bool {
+        self.state.posting.as_ref().is_some_and(|posting| posting.sent > 0 && !posting.is_spoiled)
+    }
+
     /// Another channel began.
     pub(super) fn replace_open(&mut self) {
         if let Some(posting) = self.state.posting.as_mut().filter(|posting| posting.sent > 0) {
