@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: thresholds that fail. Times are for people to judge; CI runs `--short` to see that it works.
 
+mod batches;
 mod chain;
 mod child;
 mod fan_out;
@@ -70,6 +71,7 @@ enum Benchmark {
     FanOut,
     UpstreamCost,
     Memory,
+    Batches,
 }
 
 fn main() -> eyre::Result<()> {
@@ -91,6 +93,7 @@ fn main() -> eyre::Result<()> {
             Benchmark::FanOut => fan_out::measure(&mut report)?,
             Benchmark::UpstreamCost => upstream_cost::measure(&mut report)?,
             Benchmark::Memory => memory::measure(&mut report)?,
+            Benchmark::Batches => batches::measure(&mut report)?,
         }
     }
     report.finish(args.json.as_deref())

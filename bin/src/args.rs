@@ -12,10 +12,12 @@ use clap::{
 };
 
 mod client;
+mod decode;
 mod file;
 mod parse;
 
 pub use client::{CheckArgs, GetArgs, NodeArgs, WatchArgs};
+pub use decode::{DecodeArgs, Form};
 pub use file::{Fault, FileError};
 pub use parse::{Flags, Origin, ParseError, Parsed, Setting, parse};
 
@@ -48,6 +50,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Print one line per change of a rollup node's status until stopped: by the feed of an op-status, else by asking.
     Watch(WatchArgs),
+    /// Print the frames, channels and batches that files with batcher data hold, and why what is dropped does not count.
+    Decode(DecodeArgs),
     /// Print a script that completes flags in a shell.
     Completions {
         /// The shell.
@@ -499,7 +503,7 @@ mod tests {
     #[test]
     fn every_flag_has_an_environment_name() {
         // What is asked for by hand needs none, and so does --json.
-        let by_hand = ["completions", "man"];
+        let by_hand = ["completions", "decode", "man"];
         for command in Cli::command().get_subcommands().filter(|command| !by_hand.contains(&command.get_name())) {
             let mut names = BTreeSet::new();
             for arg in

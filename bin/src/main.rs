@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode, thread, time::Duration};
 use op_status::{
     Config, Dev, TooManyConfs, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, doctor, effective, get, init_log, manual, print, watch, without_secrets,
+    check, completions, decode, doctor, effective, get, init_log, manual, print, watch, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -69,6 +69,7 @@ async fn command(parsed: Parsed) -> eyre::Result<ExitCode> {
                 () = signals()? => {}
             }
         }
+        Command::Decode(args) => decode(&args)?,
         Command::Get(args) => return Ok(ExitCode::from(u8::from(!get(&args).await?))),
     }
     Ok(ExitCode::SUCCESS)

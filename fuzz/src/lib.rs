@@ -10,6 +10,7 @@
 
 use std::str;
 
+mod batcher_data;
 mod config_file;
 mod fast_path;
 mod l1_header;
@@ -18,6 +19,7 @@ mod rollup_config;
 mod safe_db;
 mod wire;
 
+pub use batcher_data::{blob_data_of, channel, derivation, frames, span_batch};
 pub use config_file::config_file;
 pub use fast_path::fast_path;
 pub use l1_header::l1_header;
@@ -30,13 +32,18 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which its corpus has too.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 12] = [
+    ("blob_data", blob_data_of),
+    ("channel", channel),
     ("config_file", config_file),
+    ("derivation", derivation),
     ("fast_path", fast_path),
+    ("frames", frames),
     ("l1_header", l1_header),
     ("l1_info", l1_info),
     ("rollup_config", rollup_config),
     ("safe_db", safe_db),
+    ("span_batch", span_batch),
     ("wire", wire),
 ];
 

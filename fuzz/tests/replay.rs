@@ -111,6 +111,31 @@ fn run(target: Target, inputs: u32, corpus: &[Vec<u8>]) {
 }
 
 #[test]
+fn blob_data() {
+    check("blob_data", 200);
+}
+
+#[test]
+fn channel() {
+    check("channel", 2000);
+}
+
+#[test]
+fn derivation() {
+    check("derivation", 200);
+}
+
+#[test]
+fn frames() {
+    check("frames", 5000);
+}
+
+#[test]
+fn span_batch() {
+    check("span_batch", 5000);
+}
+
+#[test]
 fn config_file() {
     check("config_file", 100);
 }

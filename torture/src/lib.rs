@@ -15,6 +15,7 @@
 
 pub mod audience;
 mod config;
+pub mod derivation;
 pub mod disk;
 pub mod endpoint;
 pub mod ill;

@@ -1,5 +1,6 @@
 //! The command line of the torture run.
 
+mod batcher;
 mod sabotage;
 
 use std::{
@@ -22,6 +23,9 @@ struct Args {
     /// How many seeds to run.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
+    /// How many seeds of the adversarial batcher to hold derivation against.
+    #[arg(long, default_value_t = 0)]
+    batcher: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
     let violations = match (args.minimize, args.replay) {
         (Some(seed), _) => minimize(seed),
         (None, Some(seed)) => replay(seed, args.keep.as_deref()),
-        (None, None) => many(&args),
+        (None, None) => many(&args) + batcher::many(&args),
     };
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -36,6 +36,8 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
     }
     Bug::pick(None);
+    let (of_derivation, missed_there) = crate::batcher::bugs(bugs, args);
+    (picked, missed) = (picked + of_derivation, missed + missed_there);
     crate::say(&format!("bugs {picked} missed {missed}"));
     if picked > 0 && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

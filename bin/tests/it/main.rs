@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod decode;
 mod doctor;
 mod get;
 mod logs;

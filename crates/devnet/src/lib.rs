@@ -35,10 +35,11 @@
 //! Headers are complete and their hashes real; the first transaction of every L2 block is a real L1-info deposit.
 //! The only state is one account, the
 //! L2ToL1MessagePasser, with true proofs. There is no EVM, no beacon API and no gossip; batches and user transactions are not transactions here, and
-//! an L2 block is derived the moment its L1 block exists. No clock and no randomness: equal calls on equal seeds give
+//! an L2 block is derived the moment its L1 block exists; only [`batcher`] writes real ones, on chains of its own. No clock and no randomness: equal calls on equal seeds give
 //! equal hashes.
 
 mod answer;
+pub mod batcher;
 mod block;
 mod chain;
 mod chains;

@@ -71,6 +71,9 @@ pub struct RollupConfig {
     /// The L1 contract whose events are the deposits.
     #[serde(default)]
     pub deposit_contract_address: Address,
+    /// The L1 contract whose events change the system configuration.
+    #[serde(default)]
+    pub l1_system_config_address: Address,
     /// Where batches point to data that is kept outside L1; absent when all data is on L1.
     pub alt_da: Option<AltDa>,
 

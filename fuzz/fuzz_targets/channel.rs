@@ -1,0 +1,5 @@
+//! [`fuzz::channel`] by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::channel(input));

@@ -1,0 +1,5 @@
+//! [`fuzz::derivation`] by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::derivation(input));

@@ -1,0 +1,5 @@
+//! [`fuzz::frames`] by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::frames(input));
