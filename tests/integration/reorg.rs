@@ -1,8 +1,6 @@
 //! L1 reorgs and rewinds. Only they take back what was served, and only once each.
 
-use std::time::Duration;
-
-use status::{Clock, Reason};
+use status::Reason;
 use tests::{Harness, Optimism, Truth};
 
 #[derive(Clone, Copy)]
@@ -18,11 +16,8 @@ async fn follow(chains: &Optimism, l1: L1) -> eyre::Result<(Harness, Truth)> {
         L1::Polled => chains.l1.http_url(),
         L1::Subscribed => chains.l1.ws_url(),
     };
-    // The bound of a safe head is a matter of time.
-    let head = chains.l1.rpc.block("latest").await?;
-    let clock = Clock::starting_at(Duration::from_secs(head.timestamp));
     let l2 = chains.l2.node.http_url();
-    let mut server = Harness::with_clock(&chains.l2.json, &["--l1", &l1, "--l2", &l2], clock).await?;
+    let mut server = Harness::with_clock(&chains.l2.json, &["--l1", &l1, "--l2", &l2], chains.clock().await?).await?;
     for _ in 0..6 {
         server.wait_for(&chains.status().await?).await?;
         chains.advance(1).await?;

@@ -1,8 +1,9 @@
 //! Two anvils that are an L1 and a rollup on it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rollup::SyncStatus;
+use status::Clock;
 
 use crate::{Anvil, AnvilArgs, Rollup, Truth};
 
@@ -66,6 +67,15 @@ impl Optimism {
     pub async fn roll_back(&self, depth: u64) -> eyre::Result<()> {
         self.l1.roll_back(depth).await?;
         self.l2.settle(&self.l1.rpc).await
+    }
+
+    /// A clock that the L1 keeps time with, for a server to which the bound of a safe head is a matter of time.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub async fn clock(&self) -> eyre::Result<Clock> {
+        let head = self.l1.rpc.block("latest").await?;
+        Ok(Clock::starting_at(Duration::from_secs(head.timestamp)))
     }
 
     /// What a server says once it knows everything.

@@ -71,8 +71,9 @@ async fn a_hundred_rounds_on_an_execution_client() -> eyre::Result<()> {
     for rules in [Of2024, Of2026] {
         let mut chains = Optimism::start().await?;
         chains.advance(12).await?;
-        let l2 = chains.l2.node.http_url();
-        let mut server = Harness::start(&chains.l2.json, &chains.l1.ws_url(), &l2, &[]).await?;
+        let (l1, l2) = (chains.l1.ws_url(), chains.l2.node.http_url());
+        let flags = ["--l1", &l1, "--l2", &l2];
+        let mut server = Harness::with_clock(&chains.l2.json, &flags, chains.clock().await?).await?;
         server.wait_for(&chains.status().await?).await?;
         let mut batcher = Batcher::start(&server.url(""), &l2, rules).await?;
         let (mut truth, mut reorgs) = (Truth::default(), 0);

@@ -25,7 +25,8 @@ pub(super) struct Chase {
     source: SourceName,
     leader: SourceName,
     tip: u64,
-    since: Instant,
+    /// When it is late, if it has spoken so often by then.
+    due: Instant,
     words: u32,
 }
 
@@ -36,9 +37,10 @@ impl StatusTracker {
         let tip = view.tip.unsafe_l2.number;
         if view.is_set() {
             for chase in self.chases.iter_mut().filter(|chase| chase.source == view.source) {
-                chase.words += 1;
+                chase.words = chase.words.saturating_sub(1);
             }
             self.chases.retain(|chase| chase.source != view.source || chase.tip > tip);
+            self.note_fall(view, now);
         }
         if !self.leads(view) {
             return;
@@ -49,9 +51,31 @@ impl StatusTracker {
         for other in self.nodes.heard_within(self.rules.fresh_for).filter(behind) {
             if !self.chases.iter().any(|chase| chase.source == other.source && chase.leader == view.source) {
                 let (source, leader) = (other.source.clone(), view.source.clone());
-                self.chases.push(Chase { source, leader, tip, since: now, words: 0 });
+                self.chases.push(Chase { source, leader, tip, due: now + REACHES_WITHIN, words: REACHES_IN });
             }
         }
+    }
+
+    /// A source whose tip falls below what another says has lost its peers: it had been there.
+    fn note_fall(&mut self, view: &L2View, now: Instant) {
+        let tip = view.tip.unsafe_l2.number;
+        if self.tips.newest(&view.source).is_none_or(|before| before.number <= tip) {
+            return;
+        }
+        let above = |other: &&L2View| {
+            other.source != view.source && other.profile == view.profile && other.tip.unsafe_l2.number > tip
+        };
+        let others = self.nodes.heard_within(self.rules.fresh_for).filter(above).filter(|other| self.leads(other));
+        let fallen = others.map(|other| Chase {
+            source: view.source.clone(),
+            leader: other.source.clone(),
+            tip: other.tip.unsafe_l2.number,
+            due: now,
+            words: 0,
+        });
+        let fallen: Vec<_> = fallen.collect();
+        self.chases.retain(|chase| chase.source != view.source);
+        self.chases.extend(fallen);
     }
 
     /// Whether the others are to reach its tip: it is on the chain served and not ahead of the clock.
@@ -60,6 +84,7 @@ impl StatusTracker {
         self.is_sound(view)
             && view.tip.unsafe_l2.timestamp <= view.unix.as_secs().saturating_add(AHEAD)
             && self.floor().is_none_or(|floor| on_chain(floor.safe.id()))
+            && self.l1.as_ref().is_none_or(|l1| !self.took_away(l1, &view.tip.unsafe_l2))
     }
 
     /// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
@@ -71,10 +96,7 @@ impl StatusTracker {
             leader.is_some_and(|leader| leader.tip.unsafe_l2.number >= chase.tip && self.leads(leader))
         };
         let late = |chase: &&Chase| {
-            chase.source == view.source
-                && chase.words >= REACHES_IN
-                && now.is_some_and(|now| now >= chase.since + REACHES_WITHIN)
-                && leads(chase)
+            chase.source == view.source && chase.words == 0 && now.is_some_and(|now| now >= chase.due) && leads(chase)
         };
         let trails = self.chases.iter().any(|chase| late(&chase)) && !Bug::LonelyVoice.bites();
         trails || drifted(view) && !peers.iter().all(|peer| drifted(peer))

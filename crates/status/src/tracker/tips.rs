@@ -30,6 +30,12 @@ impl Tips {
         }
     }
 
+    /// The newest tip of a source.
+    pub(super) fn newest(&self, source: &SourceName) -> Option<L2BlockRef> {
+        let (_, tips) = self.sources.iter().find(|(known, _)| known == source)?;
+        tips.back().copied()
+    }
+
     /// The newest tip of a source whose L1 origin our L1 has.
     pub(super) fn newest_on(&self, l1: &L1View, source: &SourceName) -> Option<L2BlockRef> {
         let (_, tips) = self.sources.iter().find(|(known, _)| known == source)?;

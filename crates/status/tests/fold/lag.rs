@@ -38,6 +38,19 @@ fn a_node_without_peers_loses_its_voice() {
     assert_eq!(fold.sources().1, Some("sequencer"));
 }
 
+/// One whose tip falls had its peers before: what is served does not fall with it.
+#[test]
+fn a_node_that_loses_its_peers_loses_its_voice_at_once() {
+    let mut fold = two();
+    fold.said("a", view(0, 104, 150, 198, 215), HALF);
+    fold.said("b", view(0, 104, 150, 198, 215), HALF);
+    fold.said("a", view(0, 104, 150, 198, 198), HALF);
+    assert_eq!((fold.sources().1, fold.last.status.unsafe_l2.number, fold.last.l2_epoch), (Some("b"), 215, 0));
+    // Where the other goes back too, it was the sequencer.
+    fold.said("b", view(0, 104, 150, 198, 199), HALF);
+    assert_eq!((fold.last.status.unsafe_l2.number, fold.last.l2_epoch), (199, 1));
+}
+
 /// Nodes that are polled one after the other differ by what was made between; a chain of 200 ms makes five blocks a poll.
 #[test]
 fn nodes_abreast_do_not_take_turns() {
