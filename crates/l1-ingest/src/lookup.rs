@@ -63,7 +63,13 @@ impl L1 {
             }
             (chain, known.reachable.iter().flatten().cloned().collect::<Vec<_>>())
         };
-        let ask = async |blocks: &Blocks| blocks.get(&[Ask::Number(number)]).await.ok()?.pop()?;
+        // Whoever does not have the chain that is published tells of another one.
+        let first = chain.first();
+        let ask = async |blocks: &Blocks| {
+            let found = blocks.get(&[Ask::Number(number), Ask::Number(first.number)]).await.ok()?;
+            let [block, there] = found[..] else { return None };
+            block.filter(|_| there.is_some_and(|there| there.hash == first.hash))
+        };
         let mut asked: FuturesUnordered<_> = blocks.iter().map(ask).collect();
         let mut answers = Vec::new();
         while majority(&answers, blocks.len()).is_none()
@@ -76,7 +82,6 @@ impl L1 {
         // Meanwhile there may have been a reorg that reaches as deep.
         let now = known.chain.as_ref()?;
         let deep = chain.reorg_to(now).is_some_and(|reorg| reorg.ancestor.is_none());
-        let first = chain.first();
         if deep || block.number + 1 == first.number && block.hash != first.parent_hash {
             return None;
         }
