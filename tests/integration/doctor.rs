@@ -39,7 +39,7 @@ async fn real_nodes_are_fit() -> eyre::Result<()> {
     let ok = |checks: &[&'static str]| checks.iter().map(|check| (*check, Verdict::Ok)).collect::<Vec<_>>();
     assert_eq!(of("ws"), ok(&["reachable", "chain", "labels", "newHeads", "rate limit"]), "{findings:#?}");
     assert_eq!(of("http"), ok(&["reachable", "batch", "chain", "labels", "newHeads", "rate limit"]), "{findings:#?}");
-    let mut client = ok(&["reachable", "batch", "chain", "labels", "newHeads", "proofs", "rate limit"]);
+    let mut client = ok(&["reachable", "batch", "chain", "pace", "labels", "newHeads", "proofs", "rate limit"]);
     client.push(("profile", Verdict::Warn));
     assert_eq!(of(&l2), client, "{findings:#?}");
     Ok(())

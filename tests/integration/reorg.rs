@@ -78,7 +78,8 @@ async fn a_rollback_is_noticed_once_other_blocks_stand_there() -> eyre::Result<(
     let (mut server, mut truth) = follow(&chains, L1::Subscribed).await?;
     chains.roll_back(2).await?;
     server.announce_reorg();
-    chains.advance(4).await?;
+    // So far that the fork is final: what the client says within a minute of it is doubted until then.
+    chains.advance(9).await?;
     server.wait_for(&chains.status().await?).await?;
     truth.note(&chains.l1.rpc, &chains.l2).await?;
     server.finish(&truth).await
@@ -92,6 +93,7 @@ async fn a_label_that_stands_still_is_not_doubted() -> eyre::Result<()> {
     let (mut server, mut truth) = follow(&chains, L1::Subscribed).await?;
     let labels = server.status().await?;
     chains.l1.mine(3).await?;
+    truth.note(&chains.l1.rpc, &chains.l2).await?;
     for rolls_back in [false, true] {
         server.announce_reorg();
         if rolls_back {

@@ -88,6 +88,8 @@ async fn a_hundred_rounds_on_an_execution_client() -> eyre::Result<()> {
                     batcher.reorg_begins();
                     server.announce_reorg();
                     chains.reorg(2).await?;
+                    // What a client says within a minute of a reorg is believed once the fork is final.
+                    chains.advance(7).await?;
                 }
                 14 => {
                     chains.l2.node.save().await?;

@@ -99,7 +99,9 @@ impl StatusTracker {
             chase.source == view.source && chase.words == 0 && now.is_some_and(|now| now >= chase.due) && leads(chase)
         };
         let trails = self.chases.iter().any(|chase| late(&chase)) && !Bug::LonelyVoice.bites();
-        trails || drifted(view) && !peers.iter().all(|peer| drifted(peer))
+        let orphaned = |view: &L2View| self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip.unsafe_l2));
+        let alone = |is: &dyn Fn(&L2View) -> bool| is(view) && !peers.iter().all(|peer| is(peer));
+        trails || alone(&drifted) || alone(&orphaned)
     }
 
     /// Whether a source has derived less than most of its peers.
