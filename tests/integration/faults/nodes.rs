@@ -158,11 +158,12 @@ fn lies() -> Vec<Row> {
         ("lies about pending_safe_l2", l2(|status| &mut status.pending_safe_l2).to_vec()),
         ("lies about cross_unsafe_l2", l2(|status| &mut status.cross_unsafe_l2).to_vec()),
     ];
-    // A tip is the sequencer's word, which L1 cannot bear out yet: whoever speaks is believed, but for its number, which
+    // A tip is the word of the sequencer, which L1 cannot bear out yet: whoever speaks is believed, but for its origin, which
+    // our L1 tells, and its number, which
     // its timestamp gives away.
     let [hash, number, origin] = l2(|status| &mut status.unsafe_l2);
     let believed = |lie| Row { misled: Some("never existed"), ..of_speaker("lies about unsafe_l2", lie) };
-    let tip = [believed(hash), of_speaker("lies about unsafe_l2", number), believed(origin)];
+    let tip = [believed(hash), of_speaker("lies about unsafe_l2", number), of_speaker("lies about unsafe_l2", origin)];
     let rows = refs.into_iter().flat_map(|(name, lies)| lies.into_iter().map(move |lie| of_speaker(name, lie)));
     rows.chain(tip).collect()
 }
