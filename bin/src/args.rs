@@ -243,15 +243,17 @@ pub struct L2Args {
     )]
     pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
-    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node. With origin an L1 reorg that
-    /// may have taken away the batch of the safe head puts that head in doubt, until the node shows that it has followed;
-    /// meanwhile an older safe head that is known to be true is served.
+    /// kona-node needs because it reports its L1 head there. By default (auto) a node whose status lacks pending_safe_l2, as
+    /// kona-node's does, is origin, and so is one that another deriver shows to run ahead; it is decided anew on each
+    /// connection. NAME=node sets it for one node: base-consensus lacks the field and is right about its current_l1.
+    /// With origin an L1 reorg that may have taken away the batch of the safe head puts that head in doubt, until the node
+    /// shows that it has followed; meanwhile an older safe head that is known to be true is served.
     #[arg(
         long = "rollup.current-l1",
         env = "OP_STATUS_ROLLUP_CURRENT_L1",
-        value_name = "[NAME=]node|origin",
+        value_name = "[NAME=]auto|node|origin",
         value_delimiter = ',',
-        default_value = "node"
+        default_value = "auto"
     )]
     pub current_l1: Vec<String>,
     /// How often a rollup node is asked for its status.

@@ -237,13 +237,26 @@ async fn a_rate_limit_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rollup_node_is_declared_as_what_it_is() {
+    // A kona-node: it tells of itself by what it serves, not by its version.
     let kona = |rig: &Rig| {
-        rig.node.with_status(|status| status);
-        rig.node.with_answer("optimism_version", |_, _| Ok(json!("kona-node/1.2.3")));
+        rig.node.with_answer("optimism_syncStatus", |_, truth| {
+            let mut status = truth?;
+            status.as_object_mut().expect("a status").remove("pending_safe_l2");
+            Ok(status)
+        });
+        rig.node.with_answer("optimism_version", |_, _| Ok(json!("0.3.2")));
     };
     let mut rig = Rig::new();
     kona(&rig);
-    check(&rig.findings(true, 0).await, &["fail --rollup kind -> --rollup.current-l1"], "kona-node/1.2.3");
+    let findings = rig.findings(true, 0).await;
+    check(&findings, &[], "");
+    assert!(findings.iter().any(|it| it.message.contains("as kona-node's, so the L1 origin")), "{findings:#?}");
+    rig.flags = &["--rollup.current-l1", "n=node"];
+    check(
+        &rig.findings(true, 0).await,
+        &["fail --rollup kind -> --rollup.current-l1"],
+        "as kona-node; say NAME=origin",
+    );
     rig.flags = &["--rollup.current-l1", "n=origin"];
     check(&rig.findings(true, 0).await, &[], "");
     // A chain of an op-supernode is a node like others.
