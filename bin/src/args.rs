@@ -337,9 +337,10 @@ pub struct StatusArgs {
     /// Answer with an error once the derived half has been held for this long.
     #[arg(long = "status.max-hold", env = "OP_STATUS_STATUS_MAX_HOLD", value_name = "TIME", default_value = "30m", value_parser = interval)]
     pub max_hold: Duration,
-    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
-    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
-    pub max_head_age: Duration,
+    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off. Unless given it is 5m, or 25 block
+    /// times of the L1 if that is longer.
+    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub max_head_age: Option<Duration>,
     /// Let /readyz say no once a source that answers has held the others back for this long; 0s turns this off. What is
     /// served stays true, so optimism_syncStatus goes on.
     #[arg(long = "status.max-lag", env = "OP_STATUS_STATUS_MAX_LAG", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]

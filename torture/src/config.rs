@@ -17,7 +17,7 @@ use crate::rig::Rig;
 pub(crate) fn limits(rig: &Rig) -> Limits {
     Limits {
         max_hold: Duration::from_secs(rig.shape.max_hold),
-        max_head_age: Duration::from_secs(rig.shape.max_head_age),
+        max_head_age: Some(Duration::from_secs(rig.shape.max_head_age)),
         ..Limits::default()
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
             true => exam.ok("status", format!("complete, with unsafe_l2 {}", status.unsafe_l2.number)),
             false => exam.warn("status", format!("it has no {} yet: it may be deriving again", unset.join(", ")), flag),
         }
-        exam.clock(status.unsafe_l2.timestamp, LATE, Duration::ZERO, flag);
+        exam.clock(status.unsafe_l2.timestamp, LATE, None, flag);
         if !status.unsafe_l2.hash.is_zero() {
             let tip = |status: SyncStatus| (status.unsafe_l2.number, status.unsafe_l2.timestamp);
             let next = async || client.call("optimism_syncStatus", ()).await.ok().map(tip);

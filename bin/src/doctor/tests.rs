@@ -190,6 +190,9 @@ async fn a_wrong_clock_shows_in_block_times() {
     check(&Rig::new().findings(true, 90).await, &behind, "its newest block is 1m 30s old");
     let frozen = ["fail --l1 clock -> --status.max-head-age", behind[1], behind[2]];
     check(&Rig::new().findings(true, 301).await, &frozen, "the limit is 5m 0s");
+    // On an L1 of 150 s blocks that is no age.
+    let slow = Rig::of(Params { l1_block_time: Duration::from_secs(150), ..Params::default() });
+    check(&slow.findings(true, 301).await, &["warn --l2 clock -> --l2", "warn --rollup clock -> --rollup"], "5m");
 }
 
 #[tokio::test(start_paused = true)]
