@@ -243,15 +243,17 @@ pub struct L2Args {
     )]
     pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
-    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node. With origin an L1 reorg that
-    /// may have taken away the batch of the safe head puts that head in doubt, until the node shows that it has followed;
-    /// meanwhile an older safe head that is known to be true is served.
+    /// kona-node needs because it reports its L1 head there. By default (auto) a node whose status lacks pending_safe_l2, as
+    /// kona-node's does, is origin, and so is one that another deriver shows to run ahead; it is decided anew on each
+    /// connection. NAME=node sets it for one node: base-consensus lacks the field and is right about its current_l1.
+    /// With origin an L1 reorg that may have taken away the batch of the safe head puts that head in doubt, until the node
+    /// shows that it has followed; meanwhile an older safe head that is known to be true is served.
     #[arg(
         long = "rollup.current-l1",
         env = "OP_STATUS_ROLLUP_CURRENT_L1",
-        value_name = "[NAME=]node|origin",
+        value_name = "[NAME=]auto|node|origin",
         value_delimiter = ',',
-        default_value = "node"
+        default_value = "auto"
     )]
     pub current_l1: Vec<String>,
     /// How often a rollup node is asked for its status.
@@ -335,9 +337,10 @@ pub struct StatusArgs {
     /// Answer with an error once the derived half has been held for this long.
     #[arg(long = "status.max-hold", env = "OP_STATUS_STATUS_MAX_HOLD", value_name = "TIME", default_value = "30m", value_parser = interval)]
     pub max_hold: Duration,
-    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
-    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
-    pub max_head_age: Duration,
+    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off. Unless given it is 5m, or 25 block
+    /// times of the L1 if that is longer.
+    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub max_head_age: Option<Duration>,
     /// Let /readyz say no once a source that answers has held the others back for this long; 0s turns this off. What is
     /// served stays true, so optimism_syncStatus goes on.
     #[arg(long = "status.max-lag", env = "OP_STATUS_STATUS_MAX_LAG", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]

@@ -209,7 +209,7 @@ impl Config {
 impl RollupNode {
     /// Whether it can say what was safe when: its `current_l1` is its own word.
     pub(crate) fn knows_safe_heads(&self) -> bool {
-        !self.follower && self.current_l1 == CurrentL1::Node
+        !self.follower && self.current_l1 != CurrentL1::Origin
     }
 }
 

@@ -1,4 +1,4 @@
-//! `--rollup [NAME=]URL,...`, `--rollup.follower [NAME=]URL,...` and `--rollup.current-l1 [NAME=]node|origin`.
+//! `--rollup [NAME=]URL,...`, `--rollup.follower [NAME=]URL,...` and `--rollup.current-l1 [NAME=]auto|node|origin`.
 
 use l2_ingest::CurrentL1;
 use upstream::{Endpoint, Options};
@@ -65,9 +65,10 @@ pub(crate) fn distinct<'a>(
 
 fn policy(value: &str) -> Result<(Option<&str>, CurrentL1), UsageError> {
     match split(value) {
+        (name, "auto") => Ok((name, CurrentL1::Auto)),
         (name, "node") => Ok((name, CurrentL1::Node)),
         (name, "origin") => Ok((name, CurrentL1::Origin)),
-        (_, other) => Err(UsageError::CurrentL1(format!("expected node or origin, found {other}"))),
+        (_, other) => Err(UsageError::CurrentL1(format!("expected auto, node or origin, found {other}"))),
     }
 }
 
@@ -99,11 +100,13 @@ mod tests {
             assert_eq!(found, expected.map(|(name, policy)| (name.to_owned(), policy)).map_err(str::to_owned));
         }
         check("http://a:1/key?x=y", &["node"], Ok(("http://a:1", CurrentL1::Node)));
+        check("http://a:1", &[], Ok(("http://a:1", CurrentL1::Auto)));
+        check("kona=http://a:1", &["node", "kona=auto"], Ok(("kona", CurrentL1::Auto)));
         check("kona=http://a:1", &["origin"], Ok(("kona", CurrentL1::Origin)));
         check("kona=http://a:1", &["node", "kona=origin"], Ok(("kona", CurrentL1::Origin)));
         check("kona=http://a:1", &["kona=node", "origin"], Ok(("kona", CurrentL1::Node)));
         check("kona=http://a:1", &["other=node"], Err("--rollup.current-l1: no rollup node is named other"));
-        check("http://a:1", &["head"], Err("--rollup.current-l1: expected node or origin, found head"));
+        check("http://a:1", &["head"], Err("--rollup.current-l1: expected auto, node or origin, found head"));
         check("", &["node"], Err("--rollup: the URL is empty"));
         check(
             "kona=ftp://a",

@@ -88,7 +88,7 @@ impl SnapshotAnswer {
             limits: LimitsAnswer {
                 max_age_ms: ms(limits.max_age),
                 max_hold_ms: ms(limits.max_hold),
-                max_head_age_ms: ms(limits.max_head_age),
+                max_head_age_ms: ms(snapshot.max_head_age(limits).unwrap_or_default()),
                 max_lag_ms: ms(limits.max_lag),
             },
             readiness: Readiness::of(snapshot, now, limits),

@@ -103,7 +103,7 @@ async fn options_are_those_of_subscriptions() {
 
 #[tokio::test]
 async fn stale_is_an_event_without_an_id() {
-    let server = serve(|config| config.limits.max_head_age = Duration::from_secs(3600)).await;
+    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(3600))).await;
     let mut events = Events::open(&server, "/events", None).await;
     events.next().await;
     publish(&server, |snapshot| snapshot.status.head_l1.timestamp -= 4000);
