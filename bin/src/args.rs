@@ -150,10 +150,27 @@ pub struct ServeArgs {
 /// Which rollup.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rollup")]
-#[group(required = true, multiple = false)]
 pub struct RollupArgs {
-    /// The rollup's configuration, as op-node's rollup.json. Served as it is by optimism_rollupConfig.
-    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE")]
+    /// What says so.
+    #[command(flatten)]
+    pub source: RollupSource,
+    /// The chain id that the rollup must have. --rollup.config node needs it.
+    #[arg(long = "chain-id", env = "OP_STATUS_CHAIN_ID", value_name = "ID")]
+    pub chain_id: Option<u64>,
+    /// The chain id that the L1 must have. A file of the superchain registry names none: without this it is that of
+    /// superchain.toml beside it.
+    #[arg(long = "l1.chain-id", env = "OP_STATUS_L1_CHAIN_ID", value_name = "ID")]
+    pub l1_chain_id: Option<u64>,
+}
+
+/// What says which rollup it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct RollupSource {
+    /// The rollup's configuration: op-node's rollup.json, served as it is by optimism_rollupConfig; a chain's TOML file of
+    /// the superchain registry; or the word node for what the rollup nodes say of themselves, which --chain-id has to
+    /// confirm.
+    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE|node")]
     pub config: Option<PathBuf>,
     /// A chain whose configuration is built in.
     #[arg(long = "network", env = "OP_STATUS_NETWORK", value_name = "NAME",

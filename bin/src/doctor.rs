@@ -34,7 +34,7 @@ pub use exam::{Finding, Verdict};
 
 /// Examines every upstream, prints what was found, and tells whether nothing fails.
 pub async fn doctor(args: &DoctorArgs) -> eyre::Result<bool> {
-    let config = Config::from_args(&args.run)?;
+    let config = Config::from_args(&args.run).await?;
     let findings = examine(&config).await;
     let ok = findings.iter().all(|finding| finding.verdict != Verdict::Fail);
     print(&if args.json { json(&findings, ok)? } else { table(&findings) })?;

@@ -3,9 +3,9 @@
 use std::{future::Future, process::ExitCode, thread, time::Duration};
 
 use op_status::{
-    Config, Dev, TooManyConfs, UsageError, WrongChain,
+    Dev, TooManyConfs, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, decode, doctor, effective, get, init_log, manual, print, watch, without_secrets,
+    check, completions, configured, decode, doctor, effective, get, init_log, manual, print, watch, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -79,7 +79,10 @@ async fn run(args: RunArgs) -> eyre::Result<()> {
     // First of all: reading the database can take seconds, or for ever, and the signal ends that in order.
     let mut shutdown = Box::pin(signals()?);
     init_log(&args.serve.log);
-    let config = Config::from_args(&args)?;
+    let config = tokio::select! {
+        configured = configured(&args) => configured?,
+        () = &mut shutdown => return Ok(()),
+    };
     let opening = tokio::task::spawn_blocking(move || config.with_safe_db(&args));
     let config = tokio::select! {
         opened = opening => opened??,

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::{BlockId, wire::zero_if_null};
 
+/// What some editors put before a text.
+pub(crate) const BOM: char = '\u{feff}';
+
 /// A checked rollup configuration.
 ///
 /// Fields that nothing here uses are not parsed; they live on in `raw`, which is what `optimism_rollupConfig` serves.
@@ -142,18 +145,28 @@ pub struct AltDa {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The text is not a JSON object. Says line and column.
-    #[error("rollup config: {0}")]
+    #[error("{0}")]
     Json(serde_json::Error),
     /// A field cannot be read.
-    #[error("rollup config: {field}: {reason}")]
+    #[error("{field}: {reason}")]
     Field {
         /// Path of the field, such as `genesis.l1.hash`.
         field: String,
         /// What is wrong with it, with line and column.
         reason: serde_json::Error,
     },
+    /// It is not the file of a chain in the superchain registry.
+    #[error("{}{}{problem}", place(.line), at(.field))]
+    Toml {
+        /// The line, from 1.
+        line: Option<usize>,
+        /// Path of the field, such as `genesis.l1.hash`; empty where it is the file as a whole.
+        field: String,
+        /// What is wrong there.
+        problem: String,
+    },
     /// The configuration can be read but cannot be that of a rollup.
-    #[error("rollup config: {field}: {problem}")]
+    #[error("{field}: {problem}")]
     Invalid {
         /// Path of the field, such as `genesis.l1.hash`.
         field: &'static str,
@@ -162,12 +175,21 @@ pub enum ConfigError {
     },
 }
 
+fn place(line: &Option<usize>) -> String {
+    line.map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("{field}: ") }
+}
+
 impl RollupConfig {
     /// Reads the text of a rollup.json and checks it as op-node does.
     ///
     /// # Errors
     /// [`ConfigError`] names the first field that cannot be read or that breaks a rule.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let raw: Box<RawValue> = serde_json::from_str(text).map_err(ConfigError::Json)?;
         // serde would also take an array of the fields in order.
         if !raw.get().starts_with('{') {
@@ -295,7 +317,7 @@ mod tests {
 
     #[test]
     fn only_an_object_is_a_config() {
-        for text in ["", "null", "[]", "{", "\u{feff}{}", "rollup.json"] {
+        for text in ["", "null", "[]", "{", "\u{feff}", "rollup.json"] {
             let error = RollupConfig::from_json(text).unwrap_err();
             assert!(matches!(error, ConfigError::Json(_)), "{text:?}: {error}");
         }

@@ -1,0 +1,53 @@
+//! `--rollup.config node`: the rollup's configuration is what its nodes say.
+
+use std::time::Duration;
+
+use devnet::{Faults, Requests};
+use tokio::process::Command;
+
+use crate::shared::{Server, call, op_node, op_status, output, serving};
+
+fn run(node: &str, chain_id: &str) -> Command {
+    let l1 = ["--l1", "http://127.0.0.1:1"];
+    let rollup = ["--rollup", node, "--rollup.config", "node", "--chain-id", chain_id];
+    op_status(&[&["run", "--rpc.port", "0", "--upstream.timeout", "1s"][..], &l1, &rollup].concat())
+}
+
+#[tokio::test]
+async fn it_is_waited_for_and_then_served() {
+    let node = op_node();
+    node.set(Faults { requests: Requests::Hang, ..Faults::default() });
+    let truth = node.world().read(|chains| chains.rollup_config());
+    serving(&node, async |address| {
+        let url = format!("http://{address}");
+        let mut server = Server::spawn(&mut run(&url, "901"));
+        let line = server.line("no rollup node has told its configuration").await;
+        assert!(line.contains("no answer within") && line.contains("nothing is served until one has"), "{line}");
+        node.set(Faults::default());
+        let line = server.line("the rollup configuration is that of a node").await;
+        assert!(line.contains(&url), "{line}");
+        server.address = server.address_in("serving RPC over HTTP and WebSocket").await;
+        let served = call(server.address, "optimism_rollupConfig").await;
+        assert_eq!(served["result"], truth);
+        assert_eq!(server.end().await, Some(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_the_signal_allows() {
+    let mut server = Server::spawn(&mut run("http://127.0.0.1:1", "901"));
+    server.line("no rollup node has told its configuration").await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(server.end().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_node_of_another_chain_is_wrong_usage() {
+    let node = op_node();
+    let told = serving(&node, async |address| output(run(&format!("http://{address}"), "10")).await).await;
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(2), "{said}");
+    assert!(said.contains("--chain-id 10: the rollup configuration says 901; correct one of them"), "{said}");
+}
