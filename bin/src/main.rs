@@ -36,11 +36,20 @@ fn code(ended: eyre::Result<ExitCode>) -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("op-status: {error:#}"));
+            complain(&format!("op-status: {}", told(&error)));
             let usage = error.is::<UsageError>() || error.is::<WrongChain>() || error.is::<TooManyConfs>();
             ExitCode::from(if usage { 2 } else { 1 })
         }
     }
+}
+
+/// The error and its causes, each once: some tell their cause themselves.
+fn told(error: &eyre::Report) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 /// Help goes to standard output and is no failure.

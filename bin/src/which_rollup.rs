@@ -50,7 +50,12 @@ pub async fn configured(args: &RunArgs) -> Result<Config, UsageError> {
                 }
                 sleep(backoff.next()).await;
             }
-            ended => return ended,
+            ended => {
+                for (key, meant) in ended.iter().flat_map(|config| config.rollup.misspelt()) {
+                    warn!(key, "the rollup configuration has a key that nobody knows; is {meant} meant?");
+                }
+                return ended;
+            }
         }
     }
 }

@@ -10,11 +10,15 @@
 //!
 //! Deliberately absent: sockets, clocks, tasks, any opinion on what is true. Every other crate builds on these types.
 
+#[cfg(test)]
+mod cases;
 mod check;
 mod config;
 mod forks;
 mod l1_info;
 mod l2_block;
+mod misspelt;
+mod mistaken;
 mod networks;
 mod output;
 mod pace;

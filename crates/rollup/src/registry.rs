@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, FixedBytes};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
 
-use crate::{BlockId, ConfigError, RollupConfig, config::BOM, forks::FORKS};
+use crate::{BlockId, ConfigError, RollupConfig, config::BOM, forks::FORKS, mistaken::what_else};
 
 const CHANNEL_TIMEOUT: u64 = 300;
 
@@ -21,7 +21,10 @@ impl RollupConfig {
     /// # Errors
     /// [`ConfigError`] names the first field that cannot be read or that breaks a rule.
     pub fn from_registry(text: &str, l1_chain_id: u64) -> Result<Self, ConfigError> {
-        let rollup = Rollup::of(read(text)?, l1_chain_id);
+        let table: Option<toml::Table> = text.strip_prefix(BOM).unwrap_or(text).parse().ok();
+        let what = table.and_then(|table| what_else(|key| table.contains_key(key)));
+        let chain = read(text).map_err(|error| what.map_or(error, ConfigError::OtherFile))?;
+        let rollup = Rollup::of(chain, l1_chain_id);
         let json = serde_json::to_string_pretty(&rollup).expect("texts and numbers always serialise");
         Self::from_json(&json)
     }
@@ -285,8 +288,11 @@ mod tests {
         refused("chain_id = 10\n", "", "line 1: missing field `chain_id`");
         refused("block_time = 2", "block_time = 0", "block_time: must not be 0");
         refused("canyon_time = 1704992401", "canyon_time = 'soon'", "line 15: hardforks.canyon_time: expected a time");
-        refused("OptimismPortalProxy", "OptimismPortal", "line 40: addresses: missing field `OptimismPortalProxy`");
-        refused("[genesis]", "[genesis", "line 28: ");
+        refused("OptimismPortalProxy", "OptimismPortal", "line 48: addresses: missing field `OptimismPortalProxy`");
+        refused("[genesis]", "[genesis", "line 31: ");
+        let superchain = fs::read_to_string(registry().join("mainnet/superchain.toml")).unwrap();
+        let error = RollupConfig::from_registry(&superchain, 1).unwrap_err().to_string();
+        assert!(error.starts_with("this is of all chains of a superchain"), "{error}");
         let error = superchain_l1("name = 'Mainnet'").unwrap_err().to_string();
         assert_eq!(error, "line 1: missing field `l1`");
     }
