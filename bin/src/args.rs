@@ -13,6 +13,7 @@ use clap::{
 
 mod client;
 mod decode;
+mod environment;
 mod file;
 mod parse;
 
@@ -433,7 +434,14 @@ pub struct MetricsArgs {
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
     /// The least severe messages to print.
-    #[arg(long = "log.level", env = "OP_STATUS_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_enum)]
+    #[arg(
+        long = "log.level",
+        env = "OP_STATUS_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info",
+        value_enum,
+        ignore_case = true
+    )]
     pub level: Level,
     /// How to print them, on standard error.
     #[arg(
@@ -441,7 +449,8 @@ pub struct LogArgs {
         env = "OP_STATUS_LOG_FORMAT",
         value_name = "FORMAT",
         default_value = "text",
-        value_enum
+        value_enum,
+        ignore_case = true
     )]
     pub format: Format,
 }
@@ -466,14 +475,18 @@ pub struct WorldArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// Everything.
+    #[value(alias = "trce")]
     Trace,
     /// Every event and call.
+    #[value(alias = "dbug")]
     Debug,
     /// Changes of state.
     Info,
     /// What an operator should look at.
+    #[value(alias = "warning")]
     Warn,
     /// What needs an operator.
+    #[value(aliases = ["eror", "crit"])]
     Error,
 }
 
