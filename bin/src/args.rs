@@ -393,6 +393,10 @@ pub struct RpcArgs {
         default_value_t = 256
     )]
     pub max_websockets: u32,
+    /// How long a connection may be idle: longer than a proxy or load balancer in front keeps one for the next request, or
+    /// that request is lost. WebSockets are pinged instead.
+    #[arg(long = "rpc.idle-timeout", env = "OP_STATUS_RPC_IDLE_TIMEOUT", value_name = "TIME", default_value = "620s", value_parser = interval)]
+    pub idle_timeout: Duration,
     /// How many calls a batch may hold.
     #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]

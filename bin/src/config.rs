@@ -1,10 +1,18 @@
 //! What was typed, validated and made ready to use. Nothing below this module sees a flag.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{
+        self,
+        ErrorKind::{InvalidData, IsADirectory, PermissionDenied},
+    },
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use l2_ingest::{Believed, CurrentL1};
 use rollup::RollupConfig;
-use safe_db::{RollupId, SafeDb};
+use safe_db::{OpenError, RollupId, SafeDb};
 use status::{Clock, Limits};
 use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
@@ -96,6 +104,8 @@ pub struct ServerConfig {
     pub max_connections_per_address: Option<usize>,
     /// Open WebSockets.
     pub max_websockets: usize,
+    /// How long a connection may be idle.
+    pub idle_timeout: Duration,
     /// Calls in a batch.
     pub max_batch: u32,
 }
@@ -113,7 +123,7 @@ pub struct MetricsConfig {
 #[derive(Debug, Error)]
 pub enum UsageError {
     /// A file cannot be read.
-    #[error("{flag}: cannot read {path}: {error}")]
+    #[error("{flag}: cannot read {path}: {error}{}", hint(.error))]
     Unreadable {
         /// The flag that names it.
         flag: &'static str,
@@ -199,7 +209,7 @@ pub enum UsageError {
     NoSafeDb,
     /// The database of safe heads is not usable.
     #[error("--safedb.path: {0}")]
-    SafeDb(safe_db::OpenError),
+    SafeDb(OpenError),
     /// Two endpoints of one kind that cannot be told apart.
     #[error("{flag}: two endpoints are shown as {name}; tell them apart by a name, NAME=URL")]
     Twice {
@@ -219,6 +229,31 @@ pub enum UsageError {
         /// Why.
         error: TlsError,
     },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        IsADirectory => "; docker makes a folder where the file that is to be mounted does not exist",
+        InvalidData => "; save it as UTF-8",
+        _ => "",
+    }
+}
+
+impl UsageError {
+    /// Whether the same start may succeed later: when a volume is mounted, a disk has room, another process has ended.
+    pub fn may_mend(&self) -> bool {
+        let file = |error: &io::Error| !matches!(error.kind(), PermissionDenied | IsADirectory | InvalidData);
+        match self {
+            Self::Unreadable { error, .. } | Self::Jwt(JwtError::Read { source: error, .. }) => file(error),
+            Self::Tls { error, .. } => error.io_error().is_some_and(file),
+            // What is there before the volume may be read-only or somebody else's.
+            Self::SafeDb(error) => {
+                matches!(error, OpenError::Folder { .. } | OpenError::InUse { .. } | OpenError::Unwritable { .. })
+            }
+            Self::Untold(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Config {
@@ -285,6 +320,7 @@ pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
         max_connections_per_address: (args.max_connections_per_address > 0)
             .then_some(args.max_connections_per_address as usize),
         max_websockets: args.max_websockets as usize,
+        idle_timeout: args.idle_timeout,
         max_batch: args.max_batch,
     }
 }

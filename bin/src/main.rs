@@ -37,8 +37,9 @@ fn code(ended: eyre::Result<ExitCode>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("op-status: {}", told(&error)));
-            let usage = error.is::<UsageError>() || error.is::<WrongChain>() || error.is::<TooManyConfs>();
-            ExitCode::from(if usage { 2 } else { 1 })
+            let usage = error.downcast_ref::<UsageError>().is_some_and(|error| !error.may_mend());
+            let for_good = usage || error.is::<WrongChain>() || error.is::<TooManyConfs>();
+            ExitCode::from(if for_good { 2 } else { 1 })
         }
     }
 }
@@ -58,6 +59,10 @@ fn refuse(error: ParseError) -> ExitCode {
         ParseError::Usage(error) if !error.use_stderr() => error.exit(),
         // What was typed in the wrong place is quoted.
         ParseError::Usage(error) => complain(&without_secrets(error.to_string().trim_end())),
+        ParseError::File(error) if error.may_mend() => {
+            complain(&format!("error: --config: {error}"));
+            return ExitCode::from(1);
+        }
         error => complain(&format!("error: {error}")),
     }
     ExitCode::from(2)

@@ -60,6 +60,13 @@ pub enum Fault {
     },
 }
 
+impl FileError {
+    /// Whether the file may be there later: what it is on may not be mounted yet.
+    pub fn may_mend(&self) -> bool {
+        matches!(&self.fault, Fault::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
 fn place(line: &Option<usize>) -> String {
     line.map(|line| format!(":{line}")).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! One TLS configuration for https and wss.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,6 +41,16 @@ pub enum TlsError {
     /// The cryptography library offers no protocol version.
     #[error("no usable TLS version: {0}")]
     Versions(rustls::Error),
+}
+
+impl TlsError {
+    /// What the machine says of a file that cannot be read.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Read { source: pem::Error::Io(error), .. } => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Trusts the certificates of the system, as `rustls-native-certs` finds them, and those of `ca_file` (PEM).

@@ -105,7 +105,7 @@ async fn websockets_and_http_do_not_starve_each_other() {
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_closed() {
-    let server = serve(|config| config.idle_timeout = Duration::from_millis(200)).await;
+    let server = serve(|config| config.ping_timeout = Duration::from_millis(200)).await;
     let mut dead = server.connect().await;
     dead.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -116,7 +116,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
 
 #[tokio::test]
 async fn a_silent_client_that_answers_pings_stays() {
-    let server = serve(|config| config.idle_timeout = Duration::from_millis(1200)).await;
+    let server = serve(|config| config.ping_timeout = Duration::from_millis(1200)).await;
     let mut socket = connect(&server).await;
     // Four pings are sent in the time after which a dead one would be closed.
     for _ in 0..5 {
