@@ -75,12 +75,26 @@ async fn calls_on_one_connection() {
 }
 
 #[tokio::test]
+async fn a_socket_may_be_at_any_path_that_nothing_else_has() {
+    let server = serve(|_| {}).await;
+    for path in ["/ws", "/10/ws"] {
+        let mut client = server.connect().await;
+        client.write_all(HANDSHAKE.replace("GET /", &format!("GET {path}")).as_bytes()).await.unwrap();
+        let mut answer = [0; 13];
+        timeout(PATIENCE, client.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 101 ", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_handshake_that_makes_no_sense_is_refused() {
     let server = serve(|_| {}).await;
     let keyless = HANDSHAKE.replace("Sec-WebSocket-Key", "X-Key");
     assert_eq!(split(&server.exchange(keyless.as_bytes()).await).0, 400);
-    let elsewhere = HANDSHAKE.replace("GET /", "GET /ws");
-    assert_eq!(split(&server.exchange(elsewhere.as_bytes()).await).0, 404);
+    for (path, status) in [("/8453", 404), ("/status", 200), ("/metrics", 404)] {
+        let elsewhere = HANDSHAKE.replace("GET /", &format!("GET {path}"));
+        assert_eq!(split(&server.exchange(elsewhere.as_bytes()).await).0, status, "{path}");
+    }
 }
 
 #[tokio::test]
