@@ -338,7 +338,8 @@ pub struct UpstreamArgs {
     /// Limit of each upstream call.
     #[arg(long = "upstream.timeout", env = "OP_STATUS_UPSTREAM_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub timeout: Duration,
-    /// Certificates to trust for https and wss beside the system's, as PEM.
+    /// Certificates to trust for https and wss beside the system's, as PEM: an authority's, or a server's own that is
+    /// self-signed.
     #[arg(long = "upstream.ca-file", env = "OP_STATUS_UPSTREAM_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 }
