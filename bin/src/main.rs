@@ -24,20 +24,25 @@ fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return code(Err(error.into())),
+        Err(error) => return code(Err(error.into()), true),
     };
-    let ended = code(runtime.block_on(command(parsed)));
+    let starts_again = matches!(parsed.cli.command, Command::Run(_));
+    let ended = code(runtime.block_on(command(parsed)), starts_again);
     runtime.shutdown_timeout(LEAVING);
     ended
 }
 
-/// Says why it failed, if so.
-fn code(ended: eyre::Result<ExitCode>) -> ExitCode {
+/// Says why it failed, if so. Who is started again by a supervisor may find tomorrow what was not there today; who asks or
+/// examines has failed for good.
+fn code(ended: eyre::Result<ExitCode>, starts_again: bool) -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("op-status: {}", told(&error)));
-            let usage = error.downcast_ref::<UsageError>().is_some_and(|error| !error.may_mend());
+            let usage = error.downcast_ref::<UsageError>().is_some_and(|error| match error {
+                UsageError::Untold(_) => false,
+                error => !starts_again || !error.may_mend(),
+            });
             let for_good = usage || error.is::<WrongChain>() || error.is::<TooManyConfs>();
             ExitCode::from(if for_good { 2 } else { 1 })
         }

@@ -177,8 +177,12 @@ async fn files_that_are_not_there_yet() {
     let path = folder.path().to_str().expect("a path");
     let later = format!("{path}/later");
     let upstreams = ["run", "--l1", "http://127.0.0.1:1", "--l2", "http://127.0.0.1:1"];
+    // What a shell of Windows writes.
+    let utf16 = format!("{path}/utf16.json");
+    std::fs::write(&utf16, b"\xff\xfe{\0}\0").expect("written");
     for (flags, code, said) in [
-        (&["--rollup.config", later.as_str()][..], 1, "o such file"),
+        (&["--rollup.config", utf16.as_str()][..], 2, "save it as UTF-8"),
+        (&["--rollup.config", later.as_str()], 1, "o such file"),
         (&["--rollup.config", path], 2, "docker makes a folder where the file that is to be mounted does not exist"),
         (&["--network", "op-mainnet", "--l2.jwt-secret", &later], 1, "o such file"),
         (&["--network", "op-mainnet", "--upstream.ca-file", &later], 1, "o such file"),

@@ -43,6 +43,19 @@ async fn nobody_waits_longer_than_the_signal_allows() {
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
 }
 
+/// Nobody waits before a terminal: what would be examined is not known.
+#[tokio::test]
+async fn doctor_asks_once() {
+    let flags = ["doctor", "--l1", "http://127.0.0.1:1", "--rollup", "n=http://127.0.0.1:1", "--rollup.config", "node"];
+    let told = output(op_status(&[&flags[..], &["--chain-id", "901"]].concat())).await;
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("no rollup node has told its configuration (n: cannot connect to http://127.0.0.1:1"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn a_node_of_another_chain_is_wrong_usage() {
     let node = op_node();
