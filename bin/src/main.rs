@@ -68,7 +68,7 @@ fn refuse(error: ParseError) -> ExitCode {
             complain(&format!("error: --config: {error}"));
             return ExitCode::from(1);
         }
-        error => complain(&format!("error: {error}")),
+        error => complain(&without_secrets(&format!("error: {error}"))),
     }
     ExitCode::from(2)
 }
