@@ -13,6 +13,7 @@ use clap::{
 
 mod client;
 mod decode;
+mod environment;
 mod file;
 mod parse;
 
@@ -150,10 +151,27 @@ pub struct ServeArgs {
 /// Which rollup.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rollup")]
-#[group(required = true, multiple = false)]
 pub struct RollupArgs {
-    /// The rollup's configuration, as op-node's rollup.json. Served as it is by optimism_rollupConfig.
-    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE")]
+    /// What says so.
+    #[command(flatten)]
+    pub source: RollupSource,
+    /// The chain id that the rollup must have. --rollup.config node needs it.
+    #[arg(long = "chain-id", env = "OP_STATUS_CHAIN_ID", value_name = "ID")]
+    pub chain_id: Option<u64>,
+    /// The chain id that the L1 must have. A file of the superchain registry names none: without this it is that of
+    /// superchain.toml beside it.
+    #[arg(long = "l1.chain-id", env = "OP_STATUS_L1_CHAIN_ID", value_name = "ID")]
+    pub l1_chain_id: Option<u64>,
+}
+
+/// What says which rollup it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct RollupSource {
+    /// The rollup's configuration: op-node's rollup.json, served as it is by optimism_rollupConfig; a chain's TOML file of
+    /// the superchain registry; or the word node for what the rollup nodes say of themselves, which --chain-id has to
+    /// confirm.
+    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE|node")]
     pub config: Option<PathBuf>,
     /// A chain whose configuration is built in.
     #[arg(long = "network", env = "OP_STATUS_NETWORK", value_name = "NAME",
@@ -322,7 +340,8 @@ pub struct UpstreamArgs {
     /// Limit of each upstream call.
     #[arg(long = "upstream.timeout", env = "OP_STATUS_UPSTREAM_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub timeout: Duration,
-    /// Certificates to trust for https and wss beside the system's, as PEM.
+    /// Certificates to trust for https and wss beside the system's, as PEM: an authority's, or a server's own that is
+    /// self-signed.
     #[arg(long = "upstream.ca-file", env = "OP_STATUS_UPSTREAM_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 }
@@ -378,6 +397,10 @@ pub struct RpcArgs {
         default_value_t = 256
     )]
     pub max_websockets: u32,
+    /// How long a connection may be idle: longer than a proxy or load balancer in front keeps one for the next request, or
+    /// that request is lost. WebSockets are pinged instead.
+    #[arg(long = "rpc.idle-timeout", env = "OP_STATUS_RPC_IDLE_TIMEOUT", value_name = "TIME", default_value = "620s", value_parser = interval)]
+    pub idle_timeout: Duration,
     /// How many calls a batch may hold.
     #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -419,7 +442,14 @@ pub struct MetricsArgs {
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
     /// The least severe messages to print.
-    #[arg(long = "log.level", env = "OP_STATUS_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_enum)]
+    #[arg(
+        long = "log.level",
+        env = "OP_STATUS_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info",
+        value_enum,
+        ignore_case = true
+    )]
     pub level: Level,
     /// How to print them, on standard error.
     #[arg(
@@ -427,7 +457,8 @@ pub struct LogArgs {
         env = "OP_STATUS_LOG_FORMAT",
         value_name = "FORMAT",
         default_value = "text",
-        value_enum
+        value_enum,
+        ignore_case = true
     )]
     pub format: Format,
 }
@@ -452,14 +483,18 @@ pub struct WorldArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// Everything.
+    #[value(alias = "trce")]
     Trace,
     /// Every event and call.
+    #[value(alias = "dbug")]
     Debug,
     /// Changes of state.
     Info,
     /// What an operator should look at.
+    #[value(alias = "warning")]
     Warn,
     /// What needs an operator.
+    #[value(aliases = ["eror", "crit"])]
     Error,
 }
 

@@ -12,8 +12,8 @@ pub(crate) fn nodes(
     current_l1: &[String],
     options: &Options,
 ) -> Result<Vec<RollupNode>, UsageError> {
-    let all = derivers.iter().map(|url| (split(url), false)).chain(followers.iter().map(|url| (split(url), true)));
-    let all: Vec<_> = all.collect();
+    let derivers = named_urls(derivers).map(|url| (url, false));
+    let all: Vec<_> = derivers.chain(named_urls(followers).map(|url| (url, true))).collect();
     let policies = current_l1.iter().map(|value| policy(value)).collect::<Result<Vec<_>, _>>()?;
     let known = |name: Option<&str>| name.is_none() || all.iter().any(|((node, _), _)| *node == name);
     if let Some((name, _)) = policies.iter().find(|(name, _)| !known(*name)) {
@@ -36,12 +36,21 @@ pub(crate) fn nodes(
 /// The endpoints that a flag names.
 pub(crate) fn endpoints(flag: &'static str, urls: &[String], options: &Options) -> Result<Vec<Endpoint>, UsageError> {
     let mut endpoints = Vec::new();
-    for (name, url) in urls.iter().map(|url| split(url)) {
+    for (name, url) in named_urls(urls) {
         let endpoint = named(endpoint(flag, url, options)?, name);
         distinct(flag, endpoints.iter(), &endpoint)?;
         endpoints.push(endpoint);
     }
     Ok(endpoints)
+}
+
+/// The members of a list, but for one behind the last comma.
+fn named_urls(urls: &[String]) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let (last, before) = match urls {
+        [before @ .., last] if !before.is_empty() => (Some(last), before),
+        urls => (None, urls),
+    };
+    before.iter().chain(last.filter(|url| !url.is_empty())).map(|url| split(url))
 }
 
 fn named(endpoint: Endpoint, name: Option<&str>) -> Endpoint {
@@ -129,6 +138,9 @@ mod tests {
             );
         }
         check(&["http://a:1/x", "ws://a:1/x"], Ok(&["http://a:1", "ws://a:1"]));
+        check(&["http://a:1/x", "ws://a:1/x", ""], Ok(&["http://a:1", "ws://a:1"]));
+        check(&["http://a:1/x", "", "ws://a:1/x"], Err("--l1: the URL is empty"));
+        check(&[""], Err("--l1: the URL is empty"));
         check(&["one=http://a:1/x", "http://a:1/y"], Ok(&["one", "http://a:1"]));
         check(
             &["http://a:1/x", "http://a:1/y"],

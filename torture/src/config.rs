@@ -73,6 +73,7 @@ pub(crate) fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             max_connections: 1,
             max_connections_per_address: None,
             max_websockets: 8,
+            idle_timeout: Duration::from_secs(620),
             max_batch: 1,
         },
         metrics: MetricsConfig::default(),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use devnet::{Faults, Heads, Label, Node, PaceChange, Params, Requests, Role, RpcError, World};
+use futures::FutureExt;
 use rollup::{RollupConfig, SyncStatus};
 use serde_json::json;
 use status::Clock;
@@ -55,7 +56,7 @@ impl Rig {
         let Command::Run(args) = parse([&base, self.flags].concat()).unwrap().cli.command else {
             panic!("this is run")
         };
-        let mut config = Config::from_args(&args).unwrap();
+        let mut config = Config::from_args(&args).now_or_never().expect("no node is asked").unwrap();
         let rollup = self.world.read(|chains| chains.rollup_config().to_string());
         config.rollup = Arc::new(RollupConfig::from_json(&rollup).unwrap());
         config.clock = clock;

@@ -27,9 +27,13 @@ async fn a_status_has_a_tag() {
     let server = serve(|_| {}).await;
     let (head, body) = ask(&server, "GET", "").await;
     assert_eq!(body, status().to_json());
-    for line in
-        ["HTTP/1.1 200 OK", "content-type: application/json", "cache-control: no-cache", &format!("etag: {TAG}")]
-    {
+    for line in [
+        "HTTP/1.1 200 OK",
+        "content-type: application/json",
+        "cache-control: no-cache",
+        &format!("etag: {TAG}"),
+        "access-control-expose-headers: ETag",
+    ] {
         assert!(head.contains(&line.to_owned()), "{line}: {head:?}");
     }
     let without_date = |head: &[String]| head.iter().filter(|it| !it.starts_with("date")).cloned().collect::<Vec<_>>();
