@@ -129,6 +129,11 @@ impl CallError {
         }
     }
 
+    /// The answer to a batch lacks this call's.
+    pub(crate) fn no_answer(method: &str) -> Self {
+        Self::Decode(format!("{method}: no answer in the batch"))
+    }
+
     /// Through alloy's seam.
     pub(crate) fn into_transport(self) -> TransportError {
         TransportErrorKind::non_retryable(self)

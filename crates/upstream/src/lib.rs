@@ -5,7 +5,9 @@
 //!          name, kind,             │    ──batch─────▶ answers in the order asked
 //!          requests sent           └────subscribe───▶ Subscription ──next──▶ item, or the end
 //!
-//!  below a Client:   http.rs     one POST per packet, over reqwest
+//!  in a Client:      alloy       ids, packets, batches, and which answer belongs to which call
+//!                    layer.rs    pace, timeout, count and outcome of each call
+//!  below it:         http.rs     one POST per packet, over reqwest
 //!                    ws.rs       dials; socket.rs then owns the socket
 //!                    alloy       IPC, and the in-process transports of simulated worlds
 //! ```
@@ -29,6 +31,7 @@ mod endpoint;
 mod error;
 mod http;
 mod jwt;
+mod layer;
 mod once;
 mod options;
 mod pace;
