@@ -232,7 +232,7 @@ impl Exam<'_> {
             return self
                 .ok("newHeads", "it is polled when a block is due; by a ws or wss URL blocks are heard of at once");
         }
-        let mut heads = match client.subscribe::<Value>("newHeads").await {
+        let mut heads = match client.new_heads::<Value>().await {
             Ok(heads) => heads,
             Err(error) => return self.fail("newHeads", format!("it cannot be subscribed to: {error}"), self.flag),
         };

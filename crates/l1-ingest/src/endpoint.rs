@@ -81,7 +81,7 @@ impl Follower {
         self.l1.reach(self.index, Some(blocks.clone()));
         // Before priming, so that no head falls between.
         let heads = match self.endpoint.subscribes() {
-            true => Some(blocks.client.subscribe("newHeads").await?),
+            true => Some(blocks.client.new_heads().await?),
             false => None,
         };
         self.follow(&blocks, heads).await

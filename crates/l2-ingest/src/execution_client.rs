@@ -2,8 +2,8 @@
 
 use std::{future::Future, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use alloy_primitives::{B256, U64};
-use futures::Stream;
+use alloy_primitives::B256;
+use futures::{Stream, future::join};
 use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
@@ -87,7 +87,7 @@ impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
         let genesis = verify(&config.rollup, &client).await?;
         let heads = match config.endpoint.subscribes() {
-            true => subscribed(client.subscribe("newHeads").await)?,
+            true => subscribed(client.new_heads().await)?,
             false => None,
         };
         let known = LruCache::new(REMEMBERED);
@@ -196,16 +196,14 @@ pub async fn probe_execution_client(rollup: &RollupConfig, client: &Client) -> R
 /// Checks chain id and genesis; the answer is the genesis block.
 pub(crate) async fn verify(rollup: &RollupConfig, client: &Client) -> Result<L2BlockRef, Fault> {
     let genesis = &rollup.genesis.l2;
-    let calls =
-        vec![("eth_chainId", json!([])), ("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]))];
-    let mut answers = client.batch(calls).await?.into_iter();
-    let mut answer = || answers.next().unwrap_or_else(|| Err(CallError::Decode("a call has no answer".into())));
-    let chain_id: U64 = decode(&answer()?)?;
-    if chain_id != U64::from(rollup.l2_chain_id) {
+    // As it comes: the headers of L2s have fields of their own, and may lack some of Ethereum's.
+    let header = client.call("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]));
+    let (chain_id, header) = join(client.chain_id(), header).await;
+    let (chain_id, header): (u64, Option<L2Header>) = (chain_id?, header?);
+    if chain_id != rollup.l2_chain_id {
         let (expected, found) = (rollup.l2_chain_id.to_string(), chain_id.to_string());
         return Err(Fault::WrongChain { what: "chain id", expected, found });
     }
-    let header: Option<L2Header> = decode(&answer()?)?;
     let header = header.ok_or_else(|| Fault::Missing(format!("genesis block {}", genesis.number)))?;
     let found = BlockId { hash: header.hash, number: header.number };
     if found != *genesis {

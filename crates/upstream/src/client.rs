@@ -2,9 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use alloy_json_rpc::{ErrorPayload, RpcError};
-use alloy_primitives::B256;
-use alloy_rpc_client::{ClientBuilder, RpcClient};
+use alloy_eips::BlockId;
+use alloy_json_rpc::{ErrorPayload, RpcError, RpcRecv, RpcSend};
+use alloy_primitives::Address;
+use alloy_provider::{GetSubscription, Provider, RootProvider};
+use alloy_rpc_client::{BatchRequest, ClientBuilder};
+use alloy_rpc_types_eth::{Block, EIP1186AccountProofResponse};
 use alloy_transport::{IntoBoxTransport, TransportError, TransportErrorKind};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,7 +21,7 @@ const SUBSCRIPTION_ITEMS: usize = 256;
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    rpc: RpcClient,
+    provider: RootProvider,
     cause: Cause,
 }
 
@@ -30,15 +33,31 @@ impl Client {
         let rpc = ClientBuilder::default().layer(layer).transport(transport, true);
         // Some servers take a request with the id 0 for one without an id.
         let _ = rpc.next_id();
-        if let Some(frontend) = rpc.pubsub_frontend() {
-            frontend.set_channel_size(SUBSCRIPTION_ITEMS);
-        }
-        Self { shared, rpc, cause }
+        Self { shared, provider: RootProvider::new(rpc), cause }
     }
 
     /// The limit of each call.
     pub fn timeout(&self) -> Duration {
         self.shared.options.timeout
+    }
+
+    /// The id of the endpoint's chain.
+    pub async fn chain_id(&self) -> Result<u64, CallError> {
+        self.provider.get_chain_id().await.map_err(|error| self.error("eth_chainId", error))
+    }
+
+    /// A block as Ethereum has them, with the hashes of its transactions; none if the endpoint does not have it.
+    ///
+    /// Blocks of other chains, of the future, and of endpoints that leave fields out are read by [`call`](Self::call).
+    pub async fn block(&self, block: BlockId) -> Result<Option<Block>, CallError> {
+        let method = if block.is_hash() { "eth_getBlockByHash" } else { "eth_getBlockByNumber" };
+        self.provider.get_block(block).await.map_err(|error| self.error(method, error))
+    }
+
+    /// The proof of an account, without its storage, in the state of a block.
+    pub async fn proof(&self, account: Address, block: BlockId) -> Result<EIP1186AccountProofResponse, CallError> {
+        let proof = self.provider.get_proof(account, Vec::new()).block_id(block).await;
+        proof.map_err(|error| self.error("eth_getProof", error))
     }
 
     /// Calls `method` and decodes its result. Ask for an `Option` where the result may be null.
@@ -49,7 +68,7 @@ impl Client {
     ) -> Result<R, CallError> {
         let params = encode(method, params)?;
         // As it came: what alloy cannot decode it takes for an error of the endpoint, if it looks like one.
-        let result: Result<Box<RawValue>, _> = self.rpc.request(method, params).await;
+        let result = self.provider.raw_request::<_, Box<RawValue>>(method.into(), params).await;
         self.decode(method, &result.map_err(|error| self.error(method, error))?)
     }
 
@@ -61,7 +80,7 @@ impl Client {
     ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
         let Some((what, _)) = calls.first() else { return Ok(Vec::new()) };
         let what = *what;
-        let mut batch = self.rpc.new_batch();
+        let mut batch = BatchRequest::new(self.provider.client());
         let mut asked = Vec::with_capacity(calls.len());
         for (method, params) in calls {
             let waiter = batch.add_call::<_, Box<RawValue>>(method, &encode(method, params)?);
@@ -75,10 +94,10 @@ impl Client {
         Ok(results)
     }
 
-    /// Subscribes by `eth_subscribe`. Drop all clones of the client to end it: a connection carries a subscription to
-    /// its end, and two of the same kind share their items.
-    pub async fn subscribe<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Subscription<T>, CallError> {
-        self.subscribe_by("eth_subscribe", kind, [kind]).await
+    /// Subscribes to new heads; the items are headers as they come. Drop all clones of the client to end it: a connection
+    /// carries a subscription to its end, and two of the same kind share their items.
+    pub async fn new_heads<T: DeserializeOwned>(&self) -> Result<Subscription<T>, CallError> {
+        self.subscribed("eth_subscribe", "newHeads", self.provider.subscribe_blocks()).await
     }
 
     /// Subscribes to `kind` by another method. What is told as an error in the place of an item is
@@ -89,13 +108,21 @@ impl Client {
         kind: &'static str,
         params: impl Serialize,
     ) -> Result<Subscription<T>, CallError> {
-        let frontend = self.rpc.pubsub_frontend().ok_or(CallError::NoSubscriptions)?;
-        let mut call = self.rpc.request(method, encode(method, params)?);
+        let mut call = self.provider.client().request(method, encode(method, params)?);
         call.set_is_subscription();
-        // alloy answers with an id of its own making, by which it knows the subscription.
-        let id: B256 = call.await.map_err(|error| self.error(method, error))?;
-        let raw = frontend.get_subscription(id).await.map_err(|error| self.error(method, error))?;
-        Ok(Subscription::new(self.clone(), kind, raw))
+        let asked = GetSubscription::<_, Box<RawValue>>::new(self.provider.weak_client(), call);
+        self.subscribed(method, kind, asked).await
+    }
+
+    async fn subscribed<T: DeserializeOwned, P: RpcSend + 'static, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        kind: &'static str,
+        asked: GetSubscription<P, R>,
+    ) -> Result<Subscription<T>, CallError> {
+        let items = asked.channel_size(SUBSCRIPTION_ITEMS).await.map_err(|error| self.error(method, error))?;
+        // As they come, with what alloy's types would drop.
+        Ok(Subscription::new(self.clone(), kind, items.into_raw()))
     }
 
     /// What ended the connection.
@@ -115,18 +142,22 @@ impl Client {
 
     /// `raw` as the type that the caller of `what` wants.
     pub(crate) fn decode<R: DeserializeOwned>(&self, what: &str, raw: &RawValue) -> Result<R, CallError> {
-        let undecodable = |error| CallError::Decode(self.shared.secrets.hide(&format!("{what}: {error}")));
-        serde_json::from_str(raw.get()).map_err(undecodable)
+        serde_json::from_str(raw.get()).map_err(|error| self.undecodable(what, &error))
     }
 
     fn error(&self, method: &'static str, error: TransportError) -> CallError {
-        if let RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) = error {
-            return CallError::no_answer(method);
+        match error {
+            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => CallError::no_answer(method),
+            RpcError::DeserError { err, .. } => self.undecodable(method, &err),
+            other => match CallError::from_transport(other, &self.shared.secrets) {
+                CallError::Closed => self.ended(),
+                other => other,
+            },
         }
-        match CallError::from_transport(error, &self.shared.secrets) {
-            CallError::Closed => self.ended(),
-            other => other,
-        }
+    }
+
+    fn undecodable(&self, what: &str, error: &serde_json::Error) -> CallError {
+        CallError::Decode(self.shared.secrets.hide(&format!("{what}: {error}")))
     }
 }
 

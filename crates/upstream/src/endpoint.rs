@@ -156,7 +156,7 @@ impl Endpoint {
         self.shared.kind
     }
 
-    /// Whether [`Client::subscribe`] can work here.
+    /// Whether subscriptions can work here.
     pub fn subscribes(&self) -> bool {
         matches!(self.reach, Reach::Connection(_))
     }

@@ -82,7 +82,7 @@ async fn subscribed(script: Vec<Do>, timeout: Duration) -> Subscribed {
     let (address, connections) = each(move |stream| serve(stream, script.clone())).await;
     let endpoint = Endpoint::parse(&format!("ws://{address}"), options(timeout)).unwrap();
     let client = endpoint.connect().await.unwrap();
-    let heads = client.subscribe("newHeads").await.unwrap();
+    let heads = client.new_heads().await.unwrap();
     assert_eq!(client.call("go", ()).await, Ok("0x7".to_owned()));
     Subscribed { client, heads, endpoint, connections }
 }
@@ -198,12 +198,12 @@ async fn an_error_without_id_costs_one_timeout_and_not_the_connection() {
 async fn a_subscription_that_is_refused_is_an_error() {
     let refusal = json!({"code": -32601, "message": "notifications not supported"});
     let client = answering(move |request| Some(json!({"id": request["id"], "error": refusal})), LONG).await;
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert_eq!(error, CallError::Rpc { code: -32601, message: "notifications not supported".into() });
     assert!(error.is_method_missing());
 
     let client = answering(|request| Some(json!({"id": request["id"], "result": {"no": "id"}})), LONG).await;
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert!(matches!(error, CallError::Decode(_)), "{error:?}");
 }
 
@@ -272,7 +272,7 @@ async fn a_peer_that_reads_nothing_cannot_hold_a_sender() {
     let error = client.call::<Value>("eth_call", ["x".repeat(16 << 20)]).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
     // The call's own timeout and that of the send are equally long: whichever came first, the connection ends.
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
 }
 
