@@ -286,7 +286,7 @@ pub(super) async fn block(client: &Client, label: &'static str) -> Option<(u64, 
 fn too_many(error: &CallError) -> bool {
     match error {
         CallError::Status { code, .. } => *code == 429,
-        CallError::Rpc { code, message } => {
+        CallError::Rpc { code, message, .. } => {
             let says = |words: &str| message.to_lowercase().contains(words);
             matches!(code, 429 | -32005 | -32029) || says("rate") || says("too many") || says("limit")
         }

@@ -33,9 +33,9 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
         match proof {
             Ok(_) => exam.ok("proofs", "outputs can be proven by eth_getProof"),
             Err(error) if rollup.isthmus_active(timestamp) => {
-                exam.ok("proofs", format!("outputs are those of the headers; eth_getProof: {error}"));
+                exam.ok("proofs", format!("outputs are those of the headers; {error}"));
             }
-            Err(error) => exam.warn("proofs", format!("outputs cannot be proven; eth_getProof: {error}"), FLAG),
+            Err(error) => exam.warn("proofs", format!("outputs cannot be proven; {error}"), FLAG),
         }
         exam.burst(&client, FLAG).await;
         if config.l2.nodes.is_empty() {

@@ -125,7 +125,7 @@ fn answer_to(ask: Ask, block: Option<L1BlockRef>) -> Result<Option<L1BlockRef>, 
 
 /// Whether it means that there is no such block: geth, and others after it, say that by an error.
 fn is_absent(error: &CallError) -> bool {
-    let CallError::Rpc { code, message } = error else { return false };
+    let CallError::Rpc { code, message, .. } = error else { return false };
     let message = message.to_lowercase();
     *code == -39001
         || ["block not found", "header not found", "unknown block"].iter().any(|words| message.contains(words))

@@ -15,8 +15,9 @@ use crate::{
     Config,
     cue::{Cue, Why},
     fault::Fault,
+    first_transaction::FirstTransactions,
     follow::{Source, follow},
-    labels::{self, Labels, decode},
+    labels::{self, Labels},
 };
 
 /// How many refs are remembered: a block seen as the tip comes back as safe and as finalized, minutes later.
@@ -54,6 +55,7 @@ struct ExecutionClient {
     /// Whether the tip has moved without a head.
     unannounced: bool,
     known: LruCache<B256, L2BlockRef>,
+    first: FirstTransactions,
 }
 
 impl Source for ExecutionClient {
@@ -99,6 +101,7 @@ impl ExecutionClient {
             tip: BlockId::default(),
             unannounced: false,
             known,
+            first: FirstTransactions::default(),
         })
     }
 
@@ -138,8 +141,7 @@ impl ExecutionClient {
         })
     }
 
-    /// The refs of these headers, from the first transaction of each block not seen before. It is asked for by hash,
-    /// so that it belongs to the header even if the label has moved.
+    /// The refs of these headers, from the first transaction of each block not seen before.
     async fn resolve(&mut self, headers: &Labels<L2Header>) -> Result<Labels<L2BlockRef>, Fault> {
         let mut unseen: Vec<L2Header> = Vec::new();
         for header in headers.iter() {
@@ -152,9 +154,8 @@ impl ExecutionClient {
         for header in genesis {
             self.learn(&header, None)?;
         }
-        let calls = later.iter().map(|header| ("eth_getTransactionByBlockHashAndIndex", json!([header.hash, "0x0"])));
-        for (header, answer) in later.iter().zip(self.client.batch(calls.collect()).await?) {
-            let first: Option<Transaction> = decode(&answer?)?;
+        let hashes: Vec<B256> = later.iter().map(|header| header.hash).collect();
+        for (header, first) in later.iter().zip(self.first.of(&self.client, &hashes).await?) {
             self.learn(header, first.as_ref())?;
         }
         let mut known = |header: &L2Header| {

@@ -8,7 +8,7 @@ use alloy_primitives::Address;
 use alloy_provider::{GetSubscription, Provider, RootProvider};
 use alloy_rpc_client::{BatchRequest, ClientBuilder};
 use alloy_rpc_types_eth::{Block, EIP1186AccountProofResponse};
-use alloy_transport::{IntoBoxTransport, TransportError, TransportErrorKind};
+use alloy_transport::{IntoBoxTransport, TransportError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -130,13 +130,13 @@ impl Client {
         self.cause.get().cloned().unwrap_or(CallError::Closed)
     }
 
-    /// An item of a subscription to `what`, unless it is an error.
-    pub(crate) fn item<R: DeserializeOwned>(&self, what: &str, raw: &RawValue) -> Result<R, CallError> {
+    /// An item of a subscription to `kind`, unless it is an error.
+    pub(crate) fn item<R: DeserializeOwned>(&self, kind: &'static str, raw: &RawValue) -> Result<R, CallError> {
         match told_error(raw) {
             Some(ErrorPayload { code, message, .. }) => {
-                Err(CallError::Rpc { code, message: self.shared.secrets.hide(&message) })
+                Err(CallError::Rpc { method: kind, code, message: self.shared.secrets.hide(&message) })
             }
-            None => self.decode(what, raw),
+            None => self.decode(kind, raw),
         }
     }
 
@@ -145,19 +145,19 @@ impl Client {
         serde_json::from_str(raw.get()).map_err(|error| self.undecodable(what, &error))
     }
 
-    fn error(&self, method: &'static str, error: TransportError) -> CallError {
-        match error {
-            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => CallError::no_answer(method),
-            RpcError::DeserError { err, .. } => self.undecodable(method, &err),
-            other => match CallError::from_transport(other, &self.shared.secrets) {
-                CallError::Closed => self.ended(),
-                other => other,
-            },
-        }
-    }
-
     fn undecodable(&self, what: &str, error: &serde_json::Error) -> CallError {
         CallError::Decode(self.shared.secrets.hide(&format!("{what}: {error}")))
+    }
+
+    fn error(&self, method: &'static str, error: TransportError) -> CallError {
+        // That of a transport is about a whole packet; this is about a result.
+        if let RpcError::DeserError { err, .. } = &error {
+            return self.undecodable(method, err);
+        }
+        match CallError::from_transport(method, error, &self.shared.secrets) {
+            CallError::Closed => self.ended(),
+            other => other,
+        }
     }
 }
 

@@ -174,7 +174,7 @@ impl Endpoint {
         let frontend = timeout(after, open(cause.clone()))
             .await
             .map_err(|_| CallError::Timeout { what: "connect", after })?
-            .map_err(|error| match CallError::from_transport(error, &self.shared.secrets) {
+            .map_err(|error| match CallError::from_transport("connect", error, &self.shared.secrets) {
                 CallError::Transport(why) => CallError::Transport(format!("cannot connect to {}: {why}", self.name())),
                 other => other,
             })?;

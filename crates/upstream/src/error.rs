@@ -60,8 +60,10 @@ pub enum CallError {
     )]
     Unauthorized,
     /// The endpoint understood the call and answered with an error.
-    #[error("JSON-RPC error {code}: {message}")]
+    #[error("{method}: JSON-RPC error {code}: {message}")]
     Rpc {
+        /// What was called; of a batch that is refused as a whole, its first method.
+        method: &'static str,
         /// The code, e.g. -32601 for a method that does not exist.
         code: i64,
         /// The endpoint's words, shortened to one line.
@@ -92,7 +94,7 @@ impl CallError {
     pub fn is_method_missing(&self) -> bool {
         const WORDS: [&str; 4] =
             ["method not found", "unsupported method", "method not supported", "does not exist/is not available"];
-        let Self::Rpc { code, message } = self else { return false };
+        let Self::Rpc { code, message, .. } = self else { return false };
         let message = message.to_lowercase();
         // -32004 is "method not supported" of EIP-1474.
         matches!(code, -32601 | -32004) || WORDS.iter().any(|words| message.contains(words))
@@ -106,17 +108,18 @@ impl CallError {
         }
     }
 
-    /// From alloy's error. One of ours that went through alloy's seam comes out as it went in.
-    pub(crate) fn from_transport(error: TransportError, secrets: &Secrets) -> Self {
+    /// From alloy's error when `method` was called. One of ours that went through alloy's seam comes out as it went in.
+    pub(crate) fn from_transport(method: &'static str, error: TransportError, secrets: &Secrets) -> Self {
         let kind = match error {
             RpcError::Transport(kind) => kind,
-            RpcError::ErrorResp(e) => return Self::Rpc { code: e.code, message: secrets.hide(&e.message) },
+            RpcError::ErrorResp(e) => return Self::Rpc { method, code: e.code, message: secrets.hide(&e.message) },
             RpcError::DeserError { err, .. } => return Self::Decode(secrets.hide(&err.to_string())),
             other => return Self::Transport(secrets.hide(&other.to_string())),
         };
         let retry_after = kind.retry_after();
         match kind {
             TransportErrorKind::BackendGone => Self::Closed,
+            TransportErrorKind::MissingBatchResponse(_) => Self::no_answer(method),
             TransportErrorKind::PubsubUnavailable => Self::NoSubscriptions,
             TransportErrorKind::Custom(e) | TransportErrorKind::NonRetryable(e) => match e.downcast::<Self>() {
                 Ok(ours) => *ours,
@@ -174,7 +177,7 @@ mod tests {
     fn a_missing_method_is_told_from_other_errors() {
         #[track_caller]
         fn check(code: i64, message: &str, expected: bool) {
-            let error = CallError::Rpc { code, message: message.into() };
+            let error = CallError::Rpc { method: "a", code, message: message.into() };
             assert_eq!(error.is_method_missing(), expected, "{error}");
         }
         check(-32601, "the method eth_getHeaderByNumber does not exist/is not available", true);

@@ -67,12 +67,12 @@ impl<T: Transport + Clone> Calls<T> {
         let (start, after) = (Instant::now(), self.shared.options.timeout);
         let answer = match timeout(after, self.transport.clone().oneshot(packet)).await {
             Ok(Ok(ResponsePacket::Single(answer))) if single => self.single(what, &asked, answer),
-            Ok(Ok(ResponsePacket::Single(answer))) => Err(self.refusal(answer)),
+            Ok(Ok(ResponsePacket::Single(answer))) => Err(self.refusal(what, answer)),
             Ok(Ok(ResponsePacket::Batch(_))) if single => {
                 Err(CallError::Decode(format!("{what}: an array as the answer to one call")))
             }
             Ok(Ok(ResponsePacket::Batch(answers))) => Ok(self.batch(answers)),
-            Ok(Err(error)) => Err(self.error(error)),
+            Ok(Err(error)) => Err(self.error(what, error)),
             Err(_) => Err(CallError::Timeout { what, after }),
         };
         let took = start.elapsed();
@@ -115,10 +115,12 @@ impl<T: Transport + Clone> Calls<T> {
     }
 
     /// The endpoint's words when it refuses a batch as a whole. alloy would find that each member has no answer.
-    fn refusal(&self, mut answer: Response) -> CallError {
+    fn refusal(&self, method: &'static str, mut answer: Response) -> CallError {
         self.hide(&mut answer);
         match answer.payload {
-            ResponsePayload::Failure(error) => CallError::Rpc { code: error.code, message: error.message.into() },
+            ResponsePayload::Failure(error) => {
+                CallError::Rpc { method, code: error.code, message: error.message.into() }
+            }
             ResponsePayload::Success(_) => CallError::Decode("one answer to a batch".into()),
         }
     }
@@ -131,8 +133,8 @@ impl<T: Transport + Clone> Calls<T> {
         }
     }
 
-    fn error(&self, error: TransportError) -> CallError {
-        match CallError::from_transport(error, &self.shared.secrets) {
+    fn error(&self, method: &'static str, error: TransportError) -> CallError {
+        match CallError::from_transport(method, error, &self.shared.secrets) {
             CallError::Closed => self.cause.get().cloned().unwrap_or(CallError::Closed),
             other => other,
         }
@@ -161,7 +163,7 @@ fn failure(asked: &Asked, answer: Option<&Response>) -> Option<CallError> {
     match answer.map(|answer| &answer.payload) {
         Some(ResponsePayload::Success(_)) => None,
         Some(ResponsePayload::Failure(error)) => {
-            Some(CallError::Rpc { code: error.code, message: error.message.to_string() })
+            Some(CallError::Rpc { method: asked.method, code: error.code, message: error.message.to_string() })
         }
         None => Some(CallError::no_answer(asked.method)),
     }

@@ -6,13 +6,13 @@ use alloy_rpc_types_eth::EIP1186AccountProofResponse;
 use futures::future::join;
 use rollup::{
     AccountProof, BlockId, L1InfoError, L2_TO_L1_MESSAGE_PASSER, L2Header, Output, OutputHeader, RollupConfig,
-    SyncStatus, Transaction, l2_block_ref,
+    SyncStatus, l2_block_ref,
 };
 use serde_json::{Value, json};
 use upstream::{CallError, Client};
 
 use super::setback::Setback;
-use crate::labels::decode;
+use crate::{first_transaction::FirstTransactions, labels::decode};
 
 /// Reads the output of block `number` to go with `status`, and says whether both are final.
 ///
@@ -33,17 +33,17 @@ pub(crate) async fn read(
     let isthmus = rollup.isthmus_active(header.block.timestamp);
 
     let proof = client.proof(L2_TO_L1_MESSAGE_PASSER, AtBlock::hash_canonical(block.hash));
-    let first = client.call("eth_getTransactionByBlockHashAndIndex", json!([block.hash, "0x0"]));
-    let (proof, first) = join(proof, first).await;
+    let mut transactions = FirstTransactions::default();
+    let (proof, first) = join(proof, transactions.of(client, std::slice::from_ref(&block.hash))).await;
     let proof = match proof {
         // Clients forget old states. Since Isthmus the header is enough.
         Err(CallError::Rpc { .. }) if isthmus => None,
         Err(error @ CallError::Rpc { .. }) if !error.is_method_missing() => {
-            return Err(Setback::Unsettled(format!("eth_getProof: {error}")));
+            return Err(Setback::Unsettled(error.to_string()));
         }
         proof => Some(account(proof?)),
     };
-    let first: Option<Transaction> = first?;
+    let first = first?.pop().flatten();
     let storage = header
         .withdrawal_storage_root(isthmus, proof.as_ref())
         .map_err(|error| Setback::Failed(format!("block {block}: {error}")))?;

@@ -111,7 +111,7 @@ async fn an_error_of_the_node_keeps_its_code() {
         ("status 400", reply("400 Bad Request", "", &missing(-32600)), -32600),
         ("status 500", reply("500 Internal Server Error", "", &missing(-32603)), -32603),
     ] {
-        let expected = CallError::Rpc { code, message: "no such thing".into() };
+        let expected = CallError::Rpc { method: "eth_chainId", code, message: "no such thing".into() };
         check(case, call(&script, Then::Hang, LONG).await, |error| *error == expected);
     }
 }
@@ -198,7 +198,7 @@ async fn a_batch_that_is_refused_as_a_whole_is_one_error() {
     let server = Scripted::start(ok(body), Then::Hang).await;
     let client = client(&server.url(), options(LONG)).await;
     let error = client.batch(vec![("a", json!([])), ("b", json!([]))]).await.unwrap_err();
-    assert_eq!(error, CallError::Rpc { code: -32600, message: "batch too large".into() });
+    assert_eq!(error, CallError::Rpc { method: "a", code: -32600, message: "batch too large".into() });
 }
 
 /// The request that reaches a server at `url`, where `{}` stands for its address.

@@ -108,7 +108,7 @@ async fn an_error_in_the_place_of_an_item_is_no_end() {
     let failed = Message::text(json!({"jsonrpc": "2.0", "method": "x_subscription", "params": params}).to_string());
     let mut s = subscribed(vec![Do::Send(head(1)), Do::Send(failed), Do::Send(head(2))], LONG).await;
     assert_eq!(s.heads.next().await, Ok(json!({"number": 1})));
-    assert_eq!(s.heads.next().await, Err(CallError::Rpc { code: -32002, message: "stale".into() }));
+    assert_eq!(s.heads.next().await, Err(CallError::Rpc { method: "newHeads", code: -32002, message: "stale".into() }));
     assert_eq!(s.heads.next().await, Ok(json!({"number": 2})));
 }
 
@@ -199,7 +199,10 @@ async fn a_subscription_that_is_refused_is_an_error() {
     let refusal = json!({"code": -32601, "message": "notifications not supported"});
     let client = answering(move |request| Some(json!({"id": request["id"], "error": refusal})), LONG).await;
     let error = client.new_heads::<Value>().await.unwrap_err();
-    assert_eq!(error, CallError::Rpc { code: -32601, message: "notifications not supported".into() });
+    assert_eq!(
+        error,
+        CallError::Rpc { method: "eth_subscribe", code: -32601, message: "notifications not supported".into() }
+    );
     assert!(error.is_method_missing());
 
     let client = answering(|request| Some(json!({"id": request["id"], "result": {"no": "id"}})), LONG).await;
