@@ -139,7 +139,10 @@ impl Exam<'_> {
         let calls = vec![("eth_chainId", json!([])), ("eth_blockNumber", json!([]))];
         let answers = client.batch(calls).await.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
         match answers {
-            Ok(_) => self.ok("batch", "it takes several calls in one request"),
+            Ok(_) => match client.max_batch() {
+                Some(1) => self.warn("batch", "it takes only one call in a request: a start takes longer", self.flag),
+                _ => self.ok("batch", "it takes several calls in one request"),
+            },
             Err(error) => {
                 self.fail("batch", format!("several calls in one request: {error}; a wss URL needs none"), self.flag);
                 return None;

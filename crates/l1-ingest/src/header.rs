@@ -31,7 +31,10 @@ pub enum HeaderError {
 fn newer(unknown: &[String]) -> String {
     match unknown {
         [] => String::new(),
-        fields => format!(" (it has fields newer than this program: {})", fields.join(", ")),
+        fields => format!(
+            " (it has fields that this program does not know: {}; --l1.trustrpc does without its hashes)",
+            fields.join(", ")
+        ),
     }
 }
 
@@ -164,7 +167,7 @@ mod tests {
         // Not part of the hash: ours is right, and nobody minds.
         check(block(json!({"futureRoot": "0x1", "requestsHash": null})), false, Ok(Some(7)));
         let hash = B256::repeat_byte(1);
-        let newer = "(it has fields newer than this program: futureRoot)";
+        let newer = "(it has fields that this program does not know: futureRoot; --l1.trustrpc";
         check(block(json!({"hash": hash, "futureRoot": "0x1", "requestsHash": null})), false, Err(newer));
         check(block(json!({"hash": hash})), false, Err(block(json!({}))["hash"].as_str().unwrap()));
     }

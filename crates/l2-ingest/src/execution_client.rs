@@ -9,7 +9,7 @@ use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfi
 use serde_json::json;
 use status::{Bound, Event, Health, L2View, Profile};
 use tokio::time::sleep;
-use upstream::{CallError, Client};
+use upstream::Client;
 
 use crate::{
     Config,
@@ -88,10 +88,7 @@ impl Source for ExecutionClient {
 impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
         let genesis = verify(&config.rollup, &client).await?;
-        let heads = match config.endpoint.subscribes() {
-            true => subscribed(client.new_heads().await)?,
-            false => None,
-        };
+        let heads = client.new_heads_if_served().await?;
         let known = LruCache::new(REMEMBERED);
         Ok(Self {
             cue: Cue::new(pace(&config, &genesis), heads),
@@ -212,13 +209,4 @@ pub(crate) async fn verify(rollup: &RollupConfig, client: &Client) -> Result<L2B
         return Err(Fault::WrongChain { what: "genesis", expected, found });
     }
     Ok(l2_block_ref(&header, None, rollup)?)
-}
-
-/// Where subscriptions are not offered the client is polled.
-fn subscribed<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
-    match answer {
-        Ok(subscription) => Ok(Some(subscription)),
-        Err(error) if error.is_method_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -12,10 +12,20 @@ use alloy_transport::{IntoBoxTransport, TransportError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{CallError, Subscription, endpoint::Shared, layer::CallLayer, socket::told_error, ws::Cause};
+use crate::{
+    CallError, Subscription,
+    batch_size::{self, BatchSize},
+    endpoint::Shared,
+    layer::CallLayer,
+    socket::told_error,
+    ws::Cause,
+};
 
 /// Items of a subscription that may wait to be read before the reader is told that it lags.
 const SUBSCRIPTION_ITEMS: usize = 256;
+
+/// So many calls of a batch that was refused are tried in smaller ones before it is given up.
+const IN_VAIN: usize = 4;
 
 /// A connection to an endpoint. Clones share it; it closes when the last clone and the last subscription are dropped.
 #[derive(Clone)]
@@ -23,6 +33,7 @@ pub struct Client {
     shared: Arc<Shared>,
     provider: RootProvider,
     cause: Cause,
+    batch_size: Option<BatchSize>,
 }
 
 impl Client {
@@ -33,12 +44,19 @@ impl Client {
         let rpc = ClientBuilder::default().layer(layer).transport(transport, true);
         // Some servers take a request with the id 0 for one without an id.
         let _ = rpc.next_id();
-        Self { shared, provider: RootProvider::new(rpc), cause }
+        // What goes over a frontend goes one by one, side by side.
+        let batch_size = rpc.pubsub_frontend().is_none().then(|| BatchSize::new(shared.options.max_batch));
+        Self { shared, provider: RootProvider::new(rpc), cause, batch_size }
     }
 
     /// The limit of each call.
     pub fn timeout(&self) -> Duration {
         self.shared.options.timeout
+    }
+
+    /// How many calls go in one batch at most, as far as is known by now.
+    pub fn max_batch(&self) -> Option<usize> {
+        self.batch_size.as_ref().map(BatchSize::get).filter(|size| *size != usize::MAX)
     }
 
     /// The id of the endpoint's chain.
@@ -72,20 +90,67 @@ impl Client {
         self.decode(method, &result.map_err(|error| self.error(method, error))?)
     }
 
-    /// Calls several methods at once: in one round trip on HTTP, side by side elsewhere. The results come in the order
-    /// asked. The outer error says that there is no answer at all, an inner one that this call has no result.
+    /// Calls several methods at once: in one round trip on HTTP, if the endpoint takes so many, and side by side elsewhere.
+    /// The results come in the order asked. The outer error says that there is no answer at all, an inner one that this
+    /// call has no result.
+    ///
+    /// A batch that is refused for its size is asked again in halves, and so are those that follow on this connection.
     pub async fn batch(
         &self,
         calls: Vec<(&'static str, serde_json::Value)>,
     ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
-        let Some((what, _)) = calls.first() else { return Ok(Vec::new()) };
-        let what = *what;
+        let Some(batch_size) = &self.batch_size else { return self.at_once(&calls).await };
+        let mut results = Vec::with_capacity(calls.len());
+        let mut refused = None;
+        let mut size = batch_size.get();
+        let mut rest = &calls[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            let answers = self.at_once(now).await;
+            match batch_size::refusal(&answers) {
+                Some(why) if now.len() > 1 => {
+                    size = now.len() / 2;
+                    refused = Some(why.clone());
+                }
+                _ => {
+                    results.extend(answers?);
+                    rest = later;
+                }
+            }
+            // It answers nothing else either: the reason was not the size.
+            if results.len() >= IN_VAIN
+                && results.iter().all(Result::is_err)
+                && let Some(why) = refused
+            {
+                return Err(why);
+            }
+        }
+        if let Some(why) = refused.filter(|_| results.iter().any(Result::is_ok)) {
+            tracing::info!(endpoint = self.shared.name, size, %why, "it takes no larger batches");
+            batch_size.lower(size);
+        }
+        Ok(results)
+    }
+
+    /// One round trip.
+    async fn at_once(
+        &self,
+        calls: &[(&'static str, serde_json::Value)],
+    ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
+        // Some take no array at all.
+        if let [(method, params)] = calls {
+            return match self.call(method, params).await {
+                Err(error @ CallError::Rpc { .. }) => Ok(vec![Err(error)]),
+                result => Ok(vec![Ok(result?)]),
+            };
+        }
         let mut batch = BatchRequest::new(self.provider.client());
         let mut asked = Vec::with_capacity(calls.len());
         for (method, params) in calls {
-            let waiter = batch.add_call::<_, Box<RawValue>>(method, &encode(method, params)?);
-            asked.push((method, waiter.map_err(|error| self.error(method, error))?));
+            let waiter = batch.add_call::<_, Box<RawValue>>(*method, &encode(method, params)?);
+            asked.push((*method, waiter.map_err(|error| self.error(method, error))?));
         }
+        let what = asked.first().map_or("an empty batch", |(method, _)| method);
         batch.send().await.map_err(|error| self.error(what, error))?;
         let mut results = Vec::with_capacity(asked.len());
         for (method, waiter) in asked {
@@ -98,6 +163,15 @@ impl Client {
     /// carries a subscription to its end, and two of the same kind share their items.
     pub async fn new_heads<T: DeserializeOwned>(&self) -> Result<Subscription<T>, CallError> {
         self.subscribed("eth_subscribe", "newHeads", self.provider.subscribe_blocks()).await
+    }
+
+    /// [`new_heads`](Self::new_heads), or none where the endpoint has no such thing and has to be polled.
+    pub async fn new_heads_if_served<T: DeserializeOwned>(&self) -> Result<Option<Subscription<T>>, CallError> {
+        match self.new_heads().await {
+            Err(CallError::NoSubscriptions) => Ok(None),
+            Err(error) if error.is_method_missing() => Ok(None),
+            heads => heads.map(Some),
+        }
     }
 
     /// Subscribes to `kind` by another method. What is told as an error in the place of an item is

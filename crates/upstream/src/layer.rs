@@ -68,6 +68,12 @@ impl<T: Transport + Clone> Calls<T> {
         let answer = match timeout(after, self.transport.clone().oneshot(packet)).await {
             Ok(Ok(ResponsePacket::Single(answer))) if single => self.single(what, &asked, answer),
             Ok(Ok(ResponsePacket::Single(answer))) => Err(self.refusal(what, answer)),
+            // geth's way to refuse a batch.
+            Ok(Ok(ResponsePacket::Batch(mut answers)))
+                if asked.len() > 1 && matches!(&answers[..], [answer] if answer.is_error()) =>
+            {
+                Err(self.refusal(what, answers.remove(0)))
+            }
             Ok(Ok(ResponsePacket::Batch(_))) if single => {
                 Err(CallError::Decode(format!("{what}: an array as the answer to one call")))
             }

@@ -29,6 +29,7 @@
 mod address;
 mod answer;
 mod backoff;
+mod batch_size;
 mod client;
 mod endpoint;
 mod error;

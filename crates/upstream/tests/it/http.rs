@@ -1,11 +1,15 @@
 //! HTTP, byte by byte.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use upstream::{CallError, Client, Endpoint, JwtSecret, Kind, Options};
 
-use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, refusing, reply};
+use crate::peer::{LONG, SHORT, Scripted, Then, each, listen, ok, options, read_request, refusing, reply};
 
 async fn client(url: &str, options: Options) -> Client {
     Endpoint::parse(url, options).unwrap().connect().await.unwrap()
@@ -194,11 +198,106 @@ async fn a_batch_is_one_round_trip_in_any_order() {
 
 #[tokio::test]
 async fn a_batch_that_is_refused_as_a_whole_is_one_error() {
-    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch too large"}}"#;
+    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"limit exceeded"}}"#;
     let server = Scripted::start(ok(body), Then::Hang).await;
     let client = client(&server.url(), options(LONG)).await;
     let error = client.batch(vec![("a", json!([])), ("b", json!([]))]).await.unwrap_err();
-    assert_eq!(error, CallError::Rpc { method: "a", code: -32600, message: "batch too large".into() });
+    assert_eq!(error, CallError::Rpc { method: "a", code: -32005, message: "limit exceeded".into() });
+    assert_eq!(server.requests.lock().unwrap().len(), 1, "who is asked too much is not asked more");
+}
+
+/// How a server refuses batches of more than `cap` calls.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Object,
+    Array,
+    EachMember,
+    TheRest,
+    Status(&'static str),
+}
+
+/// What the server answers to this body: numbers are the results.
+fn capped(body: &str, cap: usize, refusal: Refusal) -> String {
+    let error = |id: &Value| {
+        let case: Value = serde_json::from_str(include_str!("../cases/batch-refused-single-error.json")).unwrap();
+        json!({"jsonrpc": "2.0", "id": id, "error": case["error"]})
+    };
+    let answer = |call: &Value| json!({"jsonrpc": "2.0", "id": call["id"], "result": call["params"][0]});
+    let batch = match serde_json::from_str(body).unwrap() {
+        Value::Array(batch) => batch,
+        single => return ok(&answer(&single).to_string()),
+    };
+    if batch.len() <= cap && cap > 1 {
+        return ok(&json!(batch.iter().map(answer).collect::<Vec<_>>()).to_string());
+    }
+    match refusal {
+        Refusal::Object => ok(&error(&Value::Null).to_string()),
+        Refusal::Array => ok(&json!([error(&batch[0]["id"])]).to_string()),
+        Refusal::EachMember => ok(&json!(batch.iter().map(|call| error(&call["id"])).collect::<Vec<_>>()).to_string()),
+        Refusal::TheRest => {
+            let (first, rest) = batch.split_at(cap);
+            let rest = rest.iter().map(|call| error(&call["id"]));
+            ok(&json!(first.iter().map(answer).chain(rest).collect::<Vec<_>>()).to_string())
+        }
+        Refusal::Status(status) => reply(status, "", "no"),
+    }
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_the_endpoint_takes() {
+    let statuses = ["400 Bad Request", "413 Payload Too Large"].map(Refusal::Status);
+    let refusals = [Refusal::Object, Refusal::Array, Refusal::EachMember, Refusal::TheRest];
+    for (cap, refusal) in
+        [1, 2, 3, 10].into_iter().flat_map(|cap| refusals.iter().chain(&statuses).map(move |refusal| (cap, *refusal)))
+    {
+        let asked = Arc::<Mutex<Vec<usize>>>::default();
+        let seen = asked.clone();
+        let (address, _) = each(move |mut stream| {
+            let seen = seen.clone();
+            async move {
+                while let Some(request) = read_request(&mut stream).await {
+                    let (_, body) = request.split_once("\r\n\r\n").unwrap();
+                    seen.lock().unwrap().push(body.matches("\"method\"").count());
+                    if stream.write_all(capped(body, cap, refusal).as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+        .await;
+        let client = client(&format!("http://{address}"), options(LONG)).await;
+        for round in 0..2 {
+            let calls: Vec<_> = (0..40).map(|number| ("a", json!([number]))).collect();
+            let answers = client.batch(calls).await.unwrap();
+            let numbers: Vec<u64> = answers.into_iter().map(|a| a.unwrap().get().parse().unwrap()).collect();
+            assert!(numbers.into_iter().eq(0..40), "{cap} {refusal:?}");
+            let asked = std::mem::take(&mut *asked.lock().unwrap());
+            assert!(round == 0 || asked.iter().all(|size| *size <= cap), "remembered: {cap} {refusal:?} {asked:?}");
+            assert!(asked.len() <= 46, "{cap} {refusal:?} {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_the_operator_allows() {
+    let server = Scripted::start(ok("[]"), Then::Hang).await;
+    let max_batch = std::num::NonZeroUsize::new(20);
+    let client = client(&server.url(), Options { max_batch, ..options(LONG) }).await;
+    let answers = client.batch((0..50).map(|_| ("a", json!([]))).collect()).await.unwrap();
+    assert_eq!(answers.len(), 50);
+    let sizes: Vec<_> =
+        server.requests.lock().unwrap().iter().map(|request| request.matches("\"method\"").count()).collect();
+    assert_eq!(sizes, [20, 20, 10]);
+}
+
+#[tokio::test]
+async fn what_is_refused_one_by_one_too_is_given_up() {
+    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"database closed"}}"#;
+    let server = Scripted::start(ok(body), Then::Hang).await;
+    let client = client(&server.url(), options(LONG)).await;
+    let error = client.batch((0..500).map(|_| ("a", json!([]))).collect()).await.unwrap_err();
+    assert_eq!(error.to_string(), "a: JSON-RPC error -32000: database closed");
+    assert_eq!(server.requests.lock().unwrap().len(), 12, "eight halves, and four alone");
 }
 
 /// The request that reaches a server at `url`, where `{}` stands for its address.

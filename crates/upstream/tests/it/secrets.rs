@@ -30,7 +30,7 @@ async fn check_error(endpoint: &Endpoint) {
             match kind {
                 "raw" => client.call::<u64>("eth_chainId", ()).await,
                 "typed" => client.chain_id().await,
-                _ => client.batch(vec![("eth_chainId", json!([]))]).await?.remove(0).map(|_| 0),
+                _ => client.batch(vec![("eth_chainId", json!([])); 2]).await?.remove(0).map(|_| 0),
             }
         };
         let error = result.await.unwrap_err();
