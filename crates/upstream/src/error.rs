@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::secrets::Secrets;
 
+/// How long an endpoint is left alone that closed a connection for what we did, or asked to come later.
+const AFTER_DISMISSAL: Duration = Duration::from_secs(30);
+
 /// Why a text names no endpoint. The text itself is never shown, as it may hold credentials.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EndpointError {
@@ -42,6 +45,14 @@ pub enum CallError {
     /// The connection has ended; connect again.
     #[error("the connection was lost")]
     Closed,
+    /// The endpoint closed the WebSocket and said why.
+    #[error("the endpoint closed the connection with code {code}{}", said(reason))]
+    ClosedBy {
+        /// The close code.
+        code: u16,
+        /// The endpoint's words, shortened to one line; often none.
+        reason: String,
+    },
     /// The endpoint could not be reached, or broke the rules of its transport.
     #[error("{0}")]
     Transport(String),
@@ -53,7 +64,21 @@ pub enum CallError {
         /// How long the endpoint asks to be left alone, at most ten minutes.
         retry_after: Option<Duration>,
     },
-    /// HTTP status 401 or 403.
+    /// HTTP status 403.
+    #[error(
+        "HTTP status 403 Forbidden: check the API key of the URL, and whether the endpoint lets this address, host name \
+         and network in"
+    )]
+    Forbidden,
+    /// HTTP sends us elsewhere, which is not followed.
+    #[error("HTTP status {}: it redirects to {to}; name that in the URL", status(*code))]
+    Redirected {
+        /// The status code.
+        code: u16,
+        /// Scheme, host and port.
+        to: String,
+    },
+    /// HTTP status 401.
     #[error(
         "the endpoint refuses us as unauthorised: set the JWT secret if this is an engine port \
          (a wrong secret, or a clock more than a minute off, is refused too), else check user or API key of the URL"
@@ -104,6 +129,8 @@ impl CallError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            // Policy violation, as for too many requests, and "try again later".
+            Self::ClosedBy { code: 1008 | 1013, .. } => Some(AFTER_DISMISSAL),
             _ => None,
         }
     }
@@ -145,10 +172,15 @@ impl CallError {
     /// Of an HTTP reply, or a WebSocket handshake, that has no answer for us.
     pub(crate) fn from_status(code: u16, retry_after: Option<Duration>) -> Self {
         match code {
-            401 | 403 => Self::Unauthorized,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
             _ => Self::Status { code, retry_after },
         }
     }
+}
+
+fn said(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 fn status(code: u16) -> String {

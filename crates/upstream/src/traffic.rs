@@ -45,9 +45,11 @@ fn outcome(error: Option<&CallError>) -> String {
         None => "<nil>".into(),
         Some(CallError::Rpc { code, .. }) => format!("rpc_{code}"),
         Some(CallError::Status { code, .. }) => format!("http_{code}"),
+        Some(CallError::Redirected { code, .. }) => format!("http_{code}"),
         Some(CallError::Unauthorized) => "http_401".into(),
+        Some(CallError::Forbidden) => "http_403".into(),
         Some(CallError::Timeout { .. }) => "<timeout>".into(),
-        Some(CallError::Closed) => "<closed>".into(),
+        Some(CallError::Closed | CallError::ClosedBy { .. }) => "<closed>".into(),
         Some(_) => "<unknown>".into(),
     }
 }

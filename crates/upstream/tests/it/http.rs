@@ -1,7 +1,10 @@
 //! HTTP, byte by byte.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -74,10 +77,11 @@ async fn a_broken_connection_is_an_error_at_once() {
 #[tokio::test]
 async fn statuses_say_what_to_do() {
     let status = |code, seconds: Option<u64>| CallError::Status { code, retry_after: seconds.map(Duration::from_secs) };
+    let redirected = |to: &str| CallError::Redirected { code: 307, to: to.into() };
     let rpc = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"slow down"}}"#;
     for (case, script, expected) in [
         ("401", reply("401 Unauthorized", "", "missing token"), CallError::Unauthorized),
-        ("403", reply("403 Forbidden", "", rpc), CallError::Unauthorized),
+        ("403", reply("403 Forbidden", "", rpc), CallError::Forbidden),
         ("429", reply("429 Too Many Requests", "", rpc), status(429, None)),
         ("429 in seconds", reply("429 Too Many Requests", "Retry-After: 7\r\n", rpc), status(429, Some(7))),
         ("503 in the past", reply("503 X", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", ""), status(503, Some(0))),
@@ -85,7 +89,9 @@ async fn statuses_say_what_to_do() {
         ("503 nonsense", reply("503 X", "Retry-After: soon\r\n", ""), status(503, None)),
         ("502", reply("502 Bad Gateway", "", "<html><body>Bad Gateway</body></html>"), status(502, None)),
         ("404", reply("404 Not Found", "", ""), status(404, None)),
-        ("redirect", reply("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", ""), status(307, None)),
+        ("redirect", reply("307 X", "Location: https://127.0.0.1:1/key\r\n", ""), redirected("https://127.0.0.1:1")),
+        ("redirect of its own", reply("307 X", "Location: /v2/key\r\n", ""), redirected("another path")),
+        ("redirect to nowhere", reply("307 X", "", ""), status(307, None)),
         ("oversize error", reply("500 Oops", "", &"x".repeat(20_000)), status(500, None)),
     ] {
         let result = call(&script, Then::Hang, LONG).await;
@@ -141,6 +147,8 @@ async fn what_is_no_answer_is_undecodable() {
         let result = client(&server.url(), options(LONG)).await.call::<String>("eth_chainId", ()).await;
         check(case, result, |e| matches!(e, CallError::Decode(text) if text.contains(word) && text.len() < 300));
     }
+    let compressed = call(&reply("200 OK", "Content-Encoding: gzip\r\n", "\u{1f}"), Then::Hang, LONG).await;
+    check("compressed", compressed, |e| matches!(e, CallError::Decode(text) if text.contains("encoded as \"gzip\"")));
     let mut bytes = reply("200 OK", "", "abc").into_bytes();
     *bytes.last_mut().unwrap() = 0xff;
     let server = Scripted::start(bytes, Then::Hang).await;
@@ -298,6 +306,32 @@ async fn what_is_refused_one_by_one_too_is_given_up() {
     let error = client.batch((0..500).map(|_| ("a", json!([]))).collect()).await.unwrap_err();
     assert_eq!(error.to_string(), "a: JSON-RPC error -32000: database closed");
     assert_eq!(server.requests.lock().unwrap().len(), 12, "eight halves, and four alone");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_kept_alive_and_closed_costs_no_call() {
+    let connections = Arc::<AtomicUsize>::default();
+    let counter = connections.clone();
+    let (address, _) = each(move |mut stream| {
+        let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            for id in if first { 1..=1 } else { 2..=3 } {
+                if read_request(&mut stream).await.is_none() {
+                    return;
+                }
+                let answer = ok(&json!({"id": id, "result": "0x1"}).to_string());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            // The next request is read, and the connection closed.
+            read_request(&mut stream).await;
+        }
+    })
+    .await;
+    let client = client(&format!("http://{address}"), options(LONG)).await;
+    for _ in 0..2 {
+        assert_eq!(client.call::<String>("eth_chainId", ()).await, Ok("0x1".into()));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
 /// The request that reaches a server at `url`, where `{}` stands for its address.

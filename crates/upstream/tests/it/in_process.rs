@@ -270,7 +270,8 @@ async fn errors_of_a_foreign_transport_keep_their_meaning() {
         CallError::Status { code: 429, retry_after: later },
     );
     check(TransportErrorKind::http_error(502, busy), CallError::Status { code: 502, retry_after: None });
-    check(TransportErrorKind::http_error(403, String::new()), CallError::Unauthorized);
+    check(TransportErrorKind::http_error(401, String::new()), CallError::Unauthorized);
+    check(TransportErrorKind::http_error(403, String::new()), CallError::Forbidden);
     check(TransportErrorKind::backend_gone(), CallError::Closed);
     check(TransportErrorKind::pubsub_unavailable(), CallError::NoSubscriptions);
     check(TransportErrorKind::custom_str("on\nfire"), CallError::Transport("on fire".into()));
