@@ -337,7 +337,8 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 }
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
-    let options = Options { rate_limit: (args.rate_limit > 0.0).then_some(args.rate_limit), ..options.clone() };
+    let rate_limit = (args.rate_limit > 0.0).then_some(args.rate_limit);
+    let options = Options { rate_limit, max_batch: args.max_batch_size, ..options.clone() };
     Ok(L1Config {
         endpoints: endpoints("--l1", &args.urls, &options)?,
         trust_rpc: args.trust_rpc,

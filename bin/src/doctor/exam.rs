@@ -143,7 +143,10 @@ impl Exam<'_> {
         let calls = vec![("eth_chainId", json!([])), ("eth_blockNumber", json!([]))];
         let answers = client.batch(calls).await.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
         match answers {
-            Ok(_) => self.ok("batch", "it takes several calls in one request"),
+            Ok(_) => match client.max_batch() {
+                Some(1) => self.warn("batch", "it takes only one call in a request: a start takes longer", self.flag),
+                _ => self.ok("batch", "it takes several calls in one request"),
+            },
             Err(error) => {
                 self.fail("batch", format!("several calls in one request: {error}; a wss URL needs none"), self.flag);
                 return None;
@@ -236,7 +239,7 @@ impl Exam<'_> {
             return self
                 .ok("newHeads", "it is polled when a block is due; by a ws or wss URL blocks are heard of at once");
         }
-        let mut heads = match client.subscribe::<Value>("newHeads").await {
+        let mut heads = match client.new_heads::<Value>().await {
             Ok(heads) => heads,
             Err(error) => return self.fail("newHeads", format!("it cannot be subscribed to: {error}"), self.flag),
         };
@@ -294,7 +297,7 @@ pub(super) async fn block(client: &Client, label: &str) -> Option<(u64, u64)> {
 fn too_many(error: &CallError) -> bool {
     match error {
         CallError::Status { code, .. } => *code == 429,
-        CallError::Rpc { code, message } => {
+        CallError::Rpc { code, message, .. } => {
             let says = |words: &str| message.to_lowercase().contains(words);
             matches!(code, 429 | -32005 | -32029) || says("rate") || says("too many") || says("limit")
         }

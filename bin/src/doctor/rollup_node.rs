@@ -25,7 +25,7 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
         let status: SyncStatus = match client.call("optimism_syncStatus", ()).await {
             Ok(status) => status,
             Err(error) => {
-                exam.fail("status", format!("optimism_syncStatus: {error}"), flag);
+                exam.fail("status", error.to_string(), flag);
                 return None;
             }
         };
@@ -107,9 +107,7 @@ async fn outputs(exam: &mut Exam<'_>, client: &Client, status: &SyncStatus, flag
     let number = format!("{:#x}", status.safe_l2.number);
     match client.call::<Value>("optimism_outputAtBlock", [number]).await {
         Ok(_) => exam.ok("outputs", "optimism_outputAtBlock answers for its safe head"),
-        Err(error) => {
-            exam.warn("outputs", format!("it cannot be compared with others; optimism_outputAtBlock: {error}"), flag)
-        }
+        Err(error) => exam.warn("outputs", format!("it cannot be compared with others; {error}"), flag),
     }
 }
 

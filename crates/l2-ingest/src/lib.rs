@@ -23,6 +23,7 @@ mod cue;
 mod evidence;
 mod execution_client;
 mod fault;
+mod first_transaction;
 mod follow;
 mod labels;
 mod op_status;

@@ -262,7 +262,7 @@ async fn what_is_no_status_is_an_error() {
     )
     .await;
     let stale = || RpcError { code: -32002, message: "head_l1 is 130 s old, the limit is 120 s".into() };
-    refused(move |_| Err(stale()), "JSON-RPC error -32002: head_l1 is 130 s old").await;
+    refused(move |_| Err(stale()), "optimism_syncStatus: JSON-RPC error -32002: head_l1 is 130 s old").await;
 }
 
 #[tokio::test(start_paused = true)]
