@@ -364,6 +364,17 @@ async fn one_that_derives_again_begins_anew_and_one_that_goes_with_the_l1_does_n
     rig.check((113, 55), 0, &[]).await;
     rig.check((126, 66), 3, &RECORDS[1..]).await;
     rig.check((127, 66), 0, &RECORDS[1..]).await;
+    // Its word was not complete for so long that nobody knows what its database is.
+    for (seconds, asks, known) in [(59, 3, &RECORDS[1..]), (60, 4, &RECORDS[3..])] {
+        let mut rig = begun().await;
+        rig.node.edit(|faults| faults.requests = Requests::Refuse);
+        tokio::time::advance(Duration::from_secs(seconds - 1)).await;
+        assert_eq!(rig.known(120, 60).await, []);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        rig.check((113, 55), 0, &[]).await;
+        rig.node.edit(|faults| faults.requests = Requests::Up);
+        rig.check((126, 66), asks, known).await;
+    }
     // It has not, or nothing at all: what it writes from now on is known.
     for (records, asks, known) in [
         (&[(90, 50), (125, 66)][..], 2, &[(125, 66)][..]),
@@ -434,6 +445,15 @@ async fn there_is_an_end_to_questions_and_to_what_is_kept() {
         let expected = if taken { records(1 + new)[1..].to_vec() } else { Vec::new() };
         rig.check((101 + new, 100 + new), 64, &expected).await;
         rig.check((101 + new, 100 + new), 0, &expected).await;
+    }
+    for (new, joins) in [(63, true), (64, false)] {
+        let mut rig = Rig::new(&records(1 + new)).await;
+        rig.check((101, 100), 0, &[]).await;
+        rig.edit(|story| story.recorded = Some(record(ONE_L1, (100, 100), 0)));
+        rig.reset().await;
+        let expected = if joins { records(1 + new) } else { Vec::new() };
+        rig.check((101 + new, 100 + new), 64, &expected).await;
+        rig.check((102 + new, 100 + new), 0, &expected).await;
     }
     let mut rig = Rig::new(&records(700)).await;
     rig.check((101, 100), 0, &[]).await;
@@ -532,6 +552,14 @@ async fn a_node_is_joined_to_what_another_has_said() {
     rig.check((224, 224), 2, &[]).await;
     rig.check((225, 224), 0, &[]).await;
     rig.check((226, 225), 2, &records[4..]).await;
+    // Its database has kept what an L1 reorg orphaned.
+    let mut rig = Rig::new(&records).await;
+    rig.check((170, 221), 0, &[]).await;
+    ours(&rig, records[1]);
+    rig.reset().await;
+    rig.edit(|story| story.lies = vec![(224, Some(record((221, 1), (221, 224), 0)))]);
+    rig.check((226, 225), 2, &[]).await;
+    rig.check((227, 225), 0, &[]).await;
     // An L1 reorg has orphaned ours, which our database does not know yet.
     let mut rig = Rig::new(&records).await;
     rig.check((170, 221), 0, &[]).await;
