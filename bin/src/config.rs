@@ -1,6 +1,6 @@
 //! What was typed, validated and made ready to use. Nothing below this module sees a flag.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use l2_ingest::{Believed, CurrentL1};
 use rollup::RollupConfig;
@@ -267,7 +267,7 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
     let rate_limit = (args.rate_limit > 0.0).then_some(args.rate_limit);
-    let options = Options { rate_limit, max_batch: args.max_batch_size, ..options.clone() };
+    let options = Options { rate_limit, max_batch: NonZeroUsize::new(args.max_batch_size), ..options.clone() };
     Ok(L1Config {
         endpoints: endpoints("--l1", &args.urls, &options)?,
         trust_rpc: args.trust_rpc,
