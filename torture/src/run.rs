@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         if now.is_multiple_of(1000) {
             self.act(now / 1000)?;
         }
-        self.oracle.note(&self.rig, now);
+        self.oracle.note(&self.rig, self.server.is_some(), now);
         if self.server.is_none() && self.starts.0 <= now / 1000 {
             self.launch(now)?;
         }

@@ -25,7 +25,7 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
             exam.fail("labels", "it has no newest block: is it still syncing?", FLAG);
             return None;
         };
-        exam.clock(timestamp, LATE, Duration::ZERO, FLAG);
+        exam.clock(timestamp, LATE, None, FLAG);
         exam.pace(&rollup.pace(), (number, timestamp), async || block(&client, "latest").await).await;
         exam.labels(&client, "no rollup node drives it: the status stays incomplete").await;
         exam.new_heads(&client, Duration::from_secs(rollup.block_time.max(2))).await;

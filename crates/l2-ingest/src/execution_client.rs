@@ -127,6 +127,7 @@ impl ExecutionClient {
             head_l1: 0,
             profile: Profile::ExecutionClient,
             votes: false,
+            found_out: false,
             bound: Bound::Untold,
             borne_out: None,
             at_safe: None,

@@ -38,7 +38,7 @@ mod told;
 pub use config::{Config, Ours};
 pub use execution_client::{probe_execution_client, watch_execution_client};
 pub use outputs::{OutputError, Outputs, OutputsConfig};
-pub use rollup_node::{CurrentL1, Node, probe_rollup_node, watch_rollup_node};
+pub use rollup_node::{CurrentL1, Node, NodeStatus, probe_rollup_node, watch_rollup_node};
 pub use safe_heads::Recorded;
 pub use sequencers::{SequencerError, Sequencers};
 pub use told::{Believed, Told, UntoldError};

@@ -198,6 +198,16 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
     if text.contains("UnknownIssuer") {
         text.push_str(" (its certificate authority is not trusted here; name it in the CA file)");
     }
+    // What is longer than this is cut off.
+    if text.contains("CaUsedAsEndEntity") {
+        text = "the server's certificate is its own authority and not trusted here; name this very one in the CA file"
+            .into();
+    }
+    if text.contains("not valid for any names") {
+        text = "the server's certificate names no host; make it with openssl req -x509 .. -addext subjectAltName=DNS:HOST \
+                (or IP:ADDRESS)"
+            .into();
+    }
     text
 }
 

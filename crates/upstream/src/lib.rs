@@ -40,6 +40,7 @@ mod once;
 mod options;
 mod pace;
 mod secrets;
+mod self_signed;
 mod socket;
 mod subscription;
 mod tls;

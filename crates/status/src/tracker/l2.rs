@@ -36,6 +36,10 @@ pub(super) enum Verdict {
 impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
         normalise(&mut view, &self.rules);
+        self.note_ahead(&view);
+        if self.is_ahead(&view) {
+            view.stand_on_origin();
+        }
         if self.l1_reason == Some(Reason::L1FinalizedConflict) {
             // It was looked up on another L1 than the one served.
             view.old_l1.clear();
@@ -101,7 +105,7 @@ impl StatusTracker {
         if view.is_set() && self.untrue_but_for(view, false).is_none() {
             let others = self.nodes.heard_within(self.rules.fresh_for).filter(|known| known.source != view.source);
             let speaking = others.count() + 1;
-            self.pace.note(view, self.rules.voters, speaking);
+            self.pace.note(view, self.rules.voters.saturating_sub(self.nodes.origins()), speaking);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rollup::L1BlockRef;
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::MAX_DRIFT};
@@ -28,6 +27,20 @@ pub(super) struct Chase {
     /// When it is late, if it has spoken so often by then.
     due: Instant,
     words: u32,
+    /// Whether it was late before: until it has reached a tip in time it stays so, for a node without peers reaches each
+    /// tip when it is safe.
+    late: bool,
+}
+
+impl Chase {
+    fn new(source: &SourceName, leader: &SourceName, tip: u64, now: Instant) -> Self {
+        let (source, leader) = (source.clone(), leader.clone());
+        Self { source, leader, tip, due: now + REACHES_WITHIN, words: REACHES_IN, late: false }
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        self.late || self.words == 0 && now >= self.due
+    }
 }
 
 impl StatusTracker {
@@ -36,10 +49,10 @@ impl StatusTracker {
         let Some(now) = self.nodes.now() else { return };
         let tip = view.tip.unsafe_l2.number;
         if view.is_set() {
-            for chase in self.chases.iter_mut().filter(|chase| chase.source == view.source) {
-                chase.words = chase.words.saturating_sub(1);
-            }
-            self.chases.retain(|chase| chase.source != view.source || chase.tip > tip);
+            let chases = std::mem::take(&mut self.chases);
+            let (own, others) = chases.into_iter().partition::<Vec<_>, _>(|chase| chase.source == view.source);
+            let own = own.into_iter().filter_map(|chase| self.go_on(chase, tip, now));
+            self.chases = others.into_iter().chain(own).collect();
             self.note_fall(view, now);
         }
         if !self.leads(view) {
@@ -50,10 +63,22 @@ impl StatusTracker {
         };
         for other in self.nodes.heard_within(self.rules.fresh_for).filter(behind) {
             if !self.chases.iter().any(|chase| chase.source == other.source && chase.leader == view.source) {
-                let (source, leader) = (other.source.clone(), view.source.clone());
-                self.chases.push(Chase { source, leader, tip, due: now + REACHES_WITHIN, words: REACHES_IN });
+                self.chases.push(Chase::new(&other.source, &view.source, tip, now));
             }
         }
+    }
+
+    /// The chase of a source that has come to this tip, if it goes on.
+    fn go_on(&self, chase: Chase, tip: u64, now: Instant) -> Option<Chase> {
+        let is_late = chase.is_late(now);
+        if tip < chase.tip {
+            return Some(Chase { words: chase.words.saturating_sub(1), late: is_late, ..chase });
+        }
+        // Reached in time, or too late: then it has to reach in time what the leader has told of since.
+        let leader = self.nodes.newest(&chase.leader).map(|leader| leader.tip.unsafe_l2.number);
+        let in_time = chase.words > 0 || now < chase.due;
+        let further = leader.filter(|leader| is_late && !in_time && *leader > tip)?;
+        Some(Chase { late: true, ..Chase::new(&chase.source, &chase.leader, further, now) })
     }
 
     /// A source whose tip falls below what another says has lost its peers: it had been there.
@@ -67,11 +92,8 @@ impl StatusTracker {
         };
         let others = self.nodes.heard_within(self.rules.fresh_for).filter(above).filter(|other| self.leads(other));
         let fallen = others.map(|other| Chase {
-            source: view.source.clone(),
-            leader: other.source.clone(),
-            tip: other.tip.unsafe_l2.number,
-            due: now,
-            words: 0,
+            late: true,
+            ..Chase::new(&view.source, &other.source, other.tip.unsafe_l2.number, now)
         });
         let fallen: Vec<_> = fallen.collect();
         self.chases.retain(|chase| chase.source != view.source);
@@ -95,9 +117,8 @@ impl StatusTracker {
             let leader = peers.iter().find(|peer| peer.source == chase.leader);
             leader.is_some_and(|leader| leader.tip.unsafe_l2.number >= chase.tip && self.leads(leader))
         };
-        let late = |chase: &&Chase| {
-            chase.source == view.source && chase.words == 0 && now.is_some_and(|now| now >= chase.due) && leads(chase)
-        };
+        let late =
+            |chase: &&Chase| chase.source == view.source && now.is_some_and(|now| chase.is_late(now)) && leads(chase);
         let trails = self.chases.iter().any(|chase| late(&chase)) && !Bug::LonelyVoice.bites();
         let orphaned = |view: &L2View| self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip.unsafe_l2));
         let alone = |is: &dyn Fn(&L2View) -> bool| is(view) && !peers.iter().all(|peer| is(peer));
@@ -114,15 +135,20 @@ impl StatusTracker {
         trails(|view| view.derived.current_l1.number) || trails(|view| view.derived.safe.l1_origin.number)
     }
 
-    /// The seconds between two heights of our L1; with an unknown lower one at least those that the refs tell.
+    /// The seconds between two heights of our L1; with an unknown lower one at least those that the refs tell, and none
+    /// above our head.
     fn l1_seconds(&self, from: u64, to: u64, view: &L2View) -> u64 {
         let Some(l1) = self.l1.as_ref().filter(|_| from < to) else { return 0 };
         let known = |number| {
             let old = view.old_l1.iter().find(|block| block.number == number).copied();
             l1.refs.at(number).or(old)
         };
-        let time = |block: Option<L1BlockRef>, or: L1BlockRef| block.unwrap_or(or).timestamp;
-        time(known(to), l1.head()).saturating_sub(time(known(from), l1.refs.first()))
+        let time = |number: u64| match known(number) {
+            Some(block) => block.timestamp,
+            None if number > l1.head().number => l1.head().timestamp,
+            None => l1.refs.first().timestamp,
+        };
+        time(to).saturating_sub(time(from))
     }
 
     /// Names who answers and holds the others back: the derivers without whom `current_l1` would be further.

@@ -38,6 +38,42 @@ fn a_node_without_peers_loses_its_voice() {
     assert_eq!(fold.sources().1, Some("sequencer"));
 }
 
+/// A verifier without peers goes on, two blocks every four seconds, and never reaches the sequencer. It does not get the voice
+/// back each time it has come to where the sequencer was, nor does the tip stand still or fall meanwhile.
+#[test]
+fn a_node_that_trails_for_ever_never_speaks_again() {
+    for (millis, skew) in [(2000, 0), (2000, 1), (200, 0), (200, 1)] {
+        let mut fold = two();
+        let mut changes = Vec::new();
+        let mut last = (None, 0);
+        for half in 0..600_u64 {
+            let second = half / 2;
+            let made = second * 1000 / millis;
+            // A batch every four seconds; both derive it from the same L1 block, and one may be asked in the moment between.
+            let batched = |second: u64| second / 4 * 4 * 1000 / millis;
+            let (safe, current_l1) = (198 + batched(second), 104 + batched(second + skew) / 2);
+            if half % 8 == 0 {
+                fold.tracker.on_event(Event::L1(l1_view(0, 130 + made / 2, fold.now)));
+            }
+            match half % 2 {
+                0 => fold.said("a verifier", view(0, 104 + batched(second) / 2, 150, safe, safe), HALF),
+                _ => fold.said("sequencer", view(0, current_l1, 150, safe, 203 + made), HALF),
+            }
+            let now = (fold.sources().1.map(str::to_owned), fold.last.status.unsafe_l2.number);
+            if second > 6 {
+                assert!(now.1 >= last.1, "{millis} {skew}: the tip falls to {} after {second} s", now.1);
+                if now.0 != last.0 {
+                    changes.push((second, now.0.clone()));
+                }
+                let said = 203 + (second - 1) * 1000 / millis;
+                assert!(now.1 >= said, "{millis} {skew}: it is {} after {second} s, not {said}", now.1);
+            }
+            last = now;
+        }
+        assert_eq!(changes, [], "{millis} {skew}");
+    }
+}
+
 /// One whose tip falls had its peers before: what is served does not fall with it.
 #[test]
 fn a_node_that_loses_its_peers_loses_its_voice_at_once() {
@@ -95,6 +131,21 @@ fn a_lead_that_was_taken_back_is_none() {
         fold.said("b", view(0, 104, 150, 198, 211 + second / 4), HALF);
     }
     assert_eq!(fold.sources().1, Some("a"));
+}
+
+/// A node whose L1 is ahead of ours, and that has derived a block more of it than another, leaves nobody behind.
+#[test]
+fn what_is_above_our_head_is_no_time() {
+    let mut fold = two();
+    fold.said("a", view(0, 128, 150, 240, 250), HALF);
+    fold.said("b", view(0, 128, 150, 240, 250), HALF);
+    assert_eq!(fold.sources().0, Some("a"));
+    fold.said("a", view(0, 131, 150, 246, 256), HALF);
+    fold.said("b", view(0, 132, 150, 248, 256), HALF);
+    fold.said("a", view(0, 131, 150, 246, 256), HALF);
+    assert!(fold.last.held_back.is_empty());
+    fold.tracker.on_event(Event::L1(l1_view(0, 131, fold.now)));
+    assert_eq!(fold.tracker.decide().provenance.derived.as_deref(), Some("a"));
 }
 
 /// Of two derivers one stands still: what is served waits for it, and it is named.
