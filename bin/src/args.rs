@@ -2,7 +2,6 @@
 
 use std::{
     net::IpAddr,
-    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -201,9 +200,14 @@ pub struct L1Args {
     /// Most requests a second to each L1 endpoint, members of a batch counted singly; 0 is no limit.
     #[arg(long = "l1.rpc-rate-limit", env = "OP_STATUS_L1_RPC_RATE_LIMIT", value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub rate_limit: f64,
-    /// Most calls in one batch to an http L1 endpoint; as many as it takes if left out, which is found out.
-    #[arg(long = "l1.rpc-max-batch-size", env = "OP_STATUS_L1_RPC_MAX_BATCH_SIZE", value_name = "COUNT")]
-    pub max_batch_size: Option<NonZeroUsize>,
+    /// Most calls in one batch to an http L1 endpoint; 0 is as many as it takes, which is found out.
+    #[arg(
+        long = "l1.rpc-max-batch-size",
+        env = "OP_STATUS_L1_RPC_MAX_BATCH_SIZE",
+        value_name = "COUNT",
+        default_value_t = 0
+    )]
+    pub max_batch_size: usize,
     /// Poll an http endpoint at this interval instead of when the next block is due; at least every 24 s it is asked.
     #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub http_poll_interval: Option<Duration>,

@@ -6,6 +6,7 @@ use std::{
         ErrorKind::{InvalidData, IsADirectory, PermissionDenied},
     },
     net::SocketAddr,
+    num::NonZeroUsize,
     sync::Arc,
     time::Duration,
 };
@@ -338,7 +339,7 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
     let rate_limit = (args.rate_limit > 0.0).then_some(args.rate_limit);
-    let options = Options { rate_limit, max_batch: args.max_batch_size, ..options.clone() };
+    let options = Options { rate_limit, max_batch: NonZeroUsize::new(args.max_batch_size), ..options.clone() };
     Ok(L1Config {
         endpoints: endpoints("--l1", &args.urls, &options)?,
         trust_rpc: args.trust_rpc,

@@ -52,11 +52,14 @@ fn may_be_for_its_size(error: &CallError) -> bool {
     }
 }
 
-/// Of one call: geth's words are "batch too large" and "response too large".
+/// Of one call: geth's words are "batch too large" and "response too large". A rollup node may speak of batches of its own.
 fn speaks_of_size(error: &CallError) -> bool {
+    const REFUSED: [&str; 10] =
+        ["large", "limit", "size", "exceed", "many", "maximum", "disabled", "supported", "allowed", "enabled"];
     let CallError::Rpc { message, .. } = error else { return false };
     let message = message.to_lowercase();
-    message.contains("batch") || message.contains("response too large")
+    let says = |words: &str| message.contains(words);
+    says("response too large") || says("batch") && REFUSED.iter().any(|word| says(word))
 }
 
 #[cfg(test)]
@@ -77,7 +80,9 @@ mod tests {
         check(-32005, "Batched requests are not supported by this server", true, true);
         check(-32005, "batch limit exceeded", true, true);
         check(-32003, "response too large", true, true);
+        check(-32600, "Too many requests in one batch", true, true);
         check(-32600, "Invalid Request", true, false);
+        check(-32000, "no batch was found for this block", true, false);
         check(-32700, "parse error", true, false);
         check(-32005, "limit exceeded", false, false);
         check(429, "slow down", false, false);
