@@ -1,22 +1,16 @@
 //! Several sources, one voice: who speaks.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{StatusTracker, l2::Verdict, shape::place};
 use crate::{Bug, Derived, L1View, L2View, Profile, Reason, SourceName};
 
-/// How old what is served of a source may be, or what waits, while its newest view is outvoted.
-const MAX_WAIT: Duration = Duration::from_secs(120);
-
 /// What makes a source the one that speaks, in the order in which it counts.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    servable: bool,
+    served: bool,
     derives: bool,
     tip: bool,
-    served: bool,
     by_word: bool,
     speaks: bool,
     current_l1: u64,
@@ -39,21 +33,26 @@ impl StatusTracker {
         };
         let reached = self.reached();
         let floor = self.floor().copied().unwrap_or_default();
-        let may_be_served = |view: &L2View| {
+        let holds_up = |view: &L2View| {
             (self.overruled || !view.derived.is_below(&floor))
                 && self.derived_by(view).is_ok()
                 // With nothing served yet there is no finality to hold.
                 && (self.served.is_some() || self.first_finalized(view).is_some())
         };
+        let may_be_served = |view: &L2View| !view.is_outvoted(reached) && holds_up(view);
+        let eligible: Vec<_> = peers.iter().filter(of_one_mind).copied().filter(|view| may_be_served(view)).collect();
+        // Who is a poll ahead of the vote does not hand the voice to a node that has lost its peers.
+        let all_trail = !eligible.is_empty() && eligible.iter().all(|view| self.is_tip_behind(view, &peers));
+        let all_trail = all_trail && !Bug::VoiceFlaps.bites();
+        let ahead_of_vote =
+            |view: &L2View| all_trail && holds_up(view) && self.has_earlier(view, &eligible, &may_be_served);
         let rank = |view: &&&L2View| {
-            let may_be_served = may_be_served(view);
-            let served = may_be_served && !view.is_outvoted(reached);
+            let served = may_be_served(view) || ahead_of_vote(view);
             let current_l1 = view.derived.current_l1.number;
             Rank {
-                servable: served || may_be_served && self.has_turn(&view.source, reached),
+                served,
                 derives: !self.is_derived_behind(view, &peers),
                 tip: !self.is_tip_behind(view, &peers),
-                served,
                 // What a node says itself is more than the lower bound that stands for another's current_l1.
                 by_word: view.counts(),
                 speaks: self.speaker.as_ref() == Some(&view.source),
@@ -63,23 +62,6 @@ impl StatusTracker {
         };
         // Of equals the first by name.
         peers.iter().rev().filter(of_one_mind).max_by_key(rank).map(|view| view.source.clone())
-    }
-
-    /// Whether a source whose newest view is beyond what enough derivers have reached has one that is not: what is served, or
-    /// one that waits. It speaks rather than one whose tip trails and who derives a moment later.
-    fn has_turn(&self, source: &SourceName, reached: Option<u64>) -> bool {
-        let Some(now) = self.nodes.now() else { return false };
-        let recent = |said: Instant| now < said + MAX_WAIT;
-        let speaks = self.served.as_ref().filter(|_| !self.orphaned).map(|served| &served.view);
-        let floor = self.floor().copied().unwrap_or_default();
-        let waits = |view: &&L2View| {
-            view.source == *source
-                && !view.is_outvoted(reached)
-                && !view.derived.is_below(&floor)
-                && recent(view.confirmed)
-        };
-        speaks.is_some_and(|view| view.source == *source && recent(view.confirmed))
-            || self.waiting.iter().any(|view| waits(&view))
     }
 
     /// The views that are recent, complete and true on our L1.
