@@ -1,5 +1,6 @@
 //! The real wiring against real nodes, over sockets on ports of the system's choice.
 
+mod backfill;
 mod chain;
 mod clients;
 mod deploy;

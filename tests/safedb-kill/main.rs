@@ -2,20 +2,25 @@
 //! 1000`.
 //!
 //! ```text
-//!  child: story ─▶ safe_db::publish ─▶ readers ─▶ "7" on standard output, once step 7 is published
+//!  child: story ─▶ safe_db::publish ─▶ readers ─▶ fill ─▶ "7" on standard output, once step 7 is published
 //!                        │                                      │
 //!  parent:  SIGKILL at a random moment, then opens the file ◀───┘ and compares it with the model after step 7 or 8
 //! ```
 //!
-//! What is published has to be there, and nothing but what is true. The file must be exactly as after the last step
-//! published, or after the one in flight: a transaction is there or it is not. Of a step that lowers `current_l1`, what
-//! it forgets may be there still; the next start has to find that out.
+//! What is published has to be there, and nothing but what is true. The file must be as after the last step published, or
+//! after the one in flight: a transaction is there or it is not. Of a step that lowers `current_l1`, what it forgets may be
+//! there still; the next start has to find that out.
+//!
+//! After each step a record is filled into the highest gap, as the backfill does. How far that has come is left open: what
+//! the model does not know is unknown or true, and once known it stays. At the end what is left of the gaps is filled, and
+//! all has to be there.
 
 #[path = "../../crates/safe-db/tests/it/model.rs"]
 mod model;
 mod story;
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -27,15 +32,18 @@ use std::{
 use clap::Parser;
 use eyre::{OptionExt, bail, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use rollup::BlockId;
-use safe_db::{Cut, LookupError, RollupId, SafeDb, publish};
+use rollup::{BlockId, SafeHead};
+use safe_db::{Cut, Filled, LookupError, Reached, RollupId, SafeDb, WriteError, publish};
 use status::{Clock, InstanceId, Snapshot};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
 
-use self::{model::Model, story::Story};
+use self::{
+    model::Model,
+    story::{L2_BLOCKS, Records, Story},
+};
 
 /// Longest life of a child, once it has published.
 const LIFE: Duration = Duration::from_millis(40);
@@ -94,11 +102,24 @@ async fn child(folder: &Path, seed: u64, step: u64) -> eyre::Result<()> {
     loop {
         decided.send(story.snapshot()).await?;
         published.changed().await?;
+        fill(&db, &story)?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", story.step)?;
         out.flush()?;
         story.next();
     }
+}
+
+/// Fills a record into the highest gap, if the node has one for it: what is not on the L1 of the story is left alone.
+/// Whether there was one.
+fn fill(db: &SafeDb, story: &Story) -> eyre::Result<bool> {
+    let Some(gap) = db.gap(u64::MAX)? else { return Ok(false) };
+    let edge = gap.above.l1_block;
+    let told = edge.number.checked_sub(1).and_then(|last| story.records.at(last));
+    let Some(told) = told.filter(|told| story.has(edge) && story.has(told.l1_block)) else { return Ok(false) };
+    let (filled, _) = db.fill(&gap, &told)?;
+    ensure!(filled != Filled::Contradicts, "{told:?} happened, and contradicts what is recorded below {edge}");
+    Ok(true)
 }
 
 /// What the kills met.
@@ -111,6 +132,8 @@ struct Tally {
     in_flight: u64,
     /// What the next step forgets was still there, and the next start had to find that out.
     orphaned: u64,
+    /// L1 blocks that are known by what was filled in alone.
+    filled: u64,
 }
 
 fn parent(args: &Args) -> eyre::Result<()> {
@@ -147,11 +170,15 @@ fn parent(args: &Args) -> eyre::Result<()> {
             }
         };
         let from = if cycle + 1 == args.cycles { 0 } else { story.current_l1.saturating_sub(COMPARED) };
+        let end_of_all = story.current_l1 + 20;
+        let at = |number| db.safe_head_at(number).ok();
         let differs = |file: &File| {
-            let end = story.current_l1 + 20;
-            let at = |number| db.safe_head_at(number).ok() != file.model.at(number);
-            let reached = |number| db.l1_at_safe_head(number, end).ok() != file.model.reached(number, end);
-            (from..end).find(|number| at(*number) || reached(number * 6))
+            let reached = |number: u64| {
+                let found = db.l1_at_safe_head(number * L2_BLOCKS, end_of_all).ok();
+                let recorded = file.model.reached(number * L2_BLOCKS, end_of_all);
+                found == recorded || recorded.is_none() && found == file.truth.from(number).map(Reached::At)
+            };
+            (from..end_of_all).find(|number| !file.allows(*number, at(*number)) || !reached(*number))
         };
         let Some(found) = allowed.iter().position(|file| differs(file).is_none()) else {
             let differ: Vec<_> = allowed.iter().map(differs).collect();
@@ -163,23 +190,57 @@ fn parent(args: &Args) -> eyre::Result<()> {
         file = File { end, ..allowed.swap_remove(found) };
         tally.starting += u64::from(published.is_none());
         tally.in_flight += u64::from(published.is_some() && found == 1);
+        let known = file.filled.len();
+        for number in (from..end_of_all).filter(|number| file.model.at(*number).is_none()) {
+            file.filled.extend(at(number).map(|record| (number, record)));
+        }
+        tally.filled += file.filled.len().saturating_sub(known) as u64;
         tally.orphaned += u64::from(end.is_some_and(|end| !story.has(end)));
     }
+    fill_up(&SafeDb::open(folder.path(), &RollupId::default())?, &story)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "killed {} times over {} steps and {} L1 blocks: no record wrong, none lost ({} while starting, {} with an unpublished \
-         step durable, {} with records that the start had to forget)",
-        args.cycles, tally.steps, story.current_l1, tally.starting, tally.in_flight, tally.orphaned
+         step durable, {} with records that the start had to forget); {} L1 blocks known by what was filled in",
+        args.cycles, tally.steps, story.current_l1, tally.starting, tally.in_flight, tally.orphaned, tally.filled
     )?;
-    ensure!(tally.steps > args.cycles, "the children hardly lived: {tally:?}");
+    ensure!(tally.steps > args.cycles && tally.filled > 0, "the children hardly lived: {tally:?}");
     Ok(())
+}
+
+/// Fills what is left of the gaps: then all is known since the first record.
+fn fill_up(db: &SafeDb, story: &Story) -> eyre::Result<()> {
+    let canonical = canonical_end(db, story)?;
+    db.write(canonical.map_or(Cut::Everything, Cut::Above), None)?;
+    while fill(db, story)? {}
+    let known = canonical.map_or(0, |end| end.number + 1);
+    let differs = (0..known).find(|number| db.safe_head_at(*number).ok() != story.records.at(*number));
+    ensure!(differs.is_none(), "filled up to {canonical:?}, and wrong or unknown at {differs:?}");
+    Ok(())
+}
+
+/// The highest block whose hash is stored and that is on the L1 of the story.
+fn canonical_end(db: &SafeDb, story: &Story) -> Result<Option<BlockId>, WriteError> {
+    let mut below = Some(u64::MAX);
+    while let Some(block) = below.map(|below| db.stored(below)).transpose()?.flatten() {
+        if story.has(block) {
+            return Ok(Some(block));
+        }
+        below = block.number.checked_sub(1);
+    }
+    Ok(None)
 }
 
 /// What may be in the file.
 #[derive(Clone, Default)]
 struct File {
+    /// What was recorded.
     model: Model,
+    /// By L1 block, what was found beyond that: it was filled in.
+    filled: BTreeMap<u64, SafeHead>,
+    /// What happened: as much may be filled in.
+    truth: Records,
     /// The highest block it holds the hash of.
     end: Option<BlockId>,
     /// The common ancestor of the L1 it is true on and that of the story, if it was not cut yet.
@@ -187,6 +248,14 @@ struct File {
 }
 
 impl File {
+    /// Whether this may be found at an L1 block: what is known of it, or else what happened, or nothing.
+    fn allows(&self, number: u64, found: Option<SafeHead>) -> bool {
+        match self.model.at(number).or_else(|| self.filled.get(&number).copied()) {
+            Some(known) => found == Some(known),
+            None => found.is_none() || found == self.truth.at(number),
+        }
+    }
+
     /// After the comparison with the L1 of the story.
     fn checked(&self, story: &Story) -> Self {
         let mut checked = self.clone();
@@ -194,8 +263,12 @@ impl File {
             && !story.has(end)
         {
             checked.model.cut(checked.model.stored(ancestor));
+            // No lower than to the last record.
+            let kept = checked.truth.at(ancestor).map(|record| record.l1_block.number);
+            checked.filled.retain(|number, _| kept.is_some_and(|kept| *number <= kept));
         }
         checked.ancestor = None;
+        checked.truth = story.records.clone();
         checked
     }
 
@@ -203,6 +276,10 @@ impl File {
     fn written(&self, cut: Cut, story: &Story) -> Self {
         let mut written = self.clone();
         written.model.write(cut, Some(&story.claim()));
+        if let Cut::Above(ancestor) = cut {
+            written.filled.retain(|number, _| *number <= ancestor.number);
+        }
+        written.truth = story.records.clone();
         written
     }
 

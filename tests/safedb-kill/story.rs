@@ -17,14 +17,33 @@ const CLAIMED: usize = 40;
 /// How many L1 blocks there are above `current_l1`.
 const AHEAD: u64 = 3;
 
+/// How many L2 blocks belong to an L1 block.
+pub(crate) const L2_BLOCKS: u64 = 6;
+
+/// The record of each L1 block that is derived, where it made a block safe.
+#[derive(Clone, Default)]
+pub(crate) struct Records(Vec<Option<SafeHead>>);
+
+impl Records {
+    /// What was safe at an L1 block.
+    pub(crate) fn at(&self, number: u64) -> Option<SafeHead> {
+        self.0.get(..=number as usize)?.iter().rev().flatten().next().copied()
+    }
+
+    /// The record of an L1 block, or of the first one above it that has one.
+    pub(crate) fn from(&self, number: u64) -> Option<SafeHead> {
+        self.0.get(number as usize..)?.iter().flatten().next().copied()
+    }
+}
+
 /// The state after a number of steps; equal seeds give equal stories.
 pub(crate) struct Story {
     rng: StdRng,
     pub(crate) step: u64,
     /// Hash of each L1 block, up to the head.
     l1: Vec<B256>,
-    /// The record of each L1 block that is derived.
-    records: Vec<Option<SafeHead>>,
+    /// Whether the node spoke of them or not.
+    pub(crate) records: Records,
     /// Since when the node has been watched with its database on.
     since: u64,
     /// Whether it has one now.
@@ -40,7 +59,7 @@ impl Story {
             rng: StdRng::seed_from_u64(seed),
             step: 0,
             l1: Vec::new(),
-            records: Vec::new(),
+            records: Records::default(),
             since: 0,
             speaks: true,
             current_l1: 0,
@@ -87,7 +106,7 @@ impl Story {
         let length = self.l1.len();
         self.l1.truncate(ancestor as usize + 1);
         self.grow(length);
-        self.records.truncate(ancestor as usize + 1);
+        self.records.0.truncate(ancestor as usize + 1);
         self.derive(ancestor + 1);
     }
 
@@ -95,14 +114,14 @@ impl Story {
     fn derive(&mut self, current_l1: u64) {
         self.current_l1 = current_l1;
         self.grow((current_l1 + AHEAD) as usize + 1);
-        while (self.records.len() as u64) < current_l1 {
-            let number = self.records.len() as u64;
+        while (self.records.0.len() as u64) < current_l1 {
+            let number = self.records.0.len() as u64;
             let l1_block = self.block(number).id();
-            let batch = SafeHead { l1_block, safe_head: BlockId { hash: !l1_block.hash, number: number * 6 } };
+            let batch = SafeHead { l1_block, safe_head: BlockId { hash: !l1_block.hash, number: number * L2_BLOCKS } };
             let included = self.rng.random_ratio(1, 3);
-            self.records.push(included.then_some(batch));
+            self.records.0.push(included.then_some(batch));
         }
-        self.records.truncate(current_l1 as usize);
+        self.records.0.truncate(current_l1 as usize);
     }
 
     fn grow(&mut self, length: usize) {
@@ -128,7 +147,7 @@ impl Story {
 
     /// What the node says.
     pub(crate) fn claim(&self) -> Claim {
-        let known = self.records.iter().skip(self.since as usize).flatten().filter(|_| self.speaks);
+        let known = self.records.0.iter().skip(self.since as usize).flatten().filter(|_| self.speaks);
         let mut records: Vec<_> = known.rev().take(CLAIMED).copied().collect();
         records.reverse();
         Claim { records: records.into(), to: self.block(self.current_l1 - 1).id() }

@@ -11,10 +11,13 @@ use status::Clock;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::{Filled, Gap, SafeDb};
+use crate::{Filled, Gap, LookupError, SafeDb};
 
 /// Between two questions; with it a week of records takes some minutes.
 const PACE: Duration = Duration::from_millis(100);
+
+/// How often is looked whether there is something yet that can be extended.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long is waited after what may pass, and before new gaps are looked for.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -58,6 +61,10 @@ where
     loop {
         match walk.step(below).await {
             Step::On => sleep(PACE).await,
+            Step::Wait => {
+                walk.note(|backfill| backfill.done = false);
+                sleep(LOOK).await;
+            }
             Step::Skip(gap, why) => {
                 walk.tell(&mut problem, why);
                 below = gap.above.l1_block.number;
@@ -84,6 +91,8 @@ where
 /// What came of one question.
 enum Step {
     On,
+    /// Nothing is known yet: there is no record, or they are being compared with our L1.
+    Wait,
     /// This gap cannot be closed.
     Skip(Gap, String),
     /// It may be later.
@@ -110,7 +119,9 @@ where
     async fn step(&self, below: u64) -> Step {
         let gap = match self.db.ask(move |db| db.gap(below)).await {
             Ok(Some(gap)) => gap,
+            Ok(None) if self.db.newest().is_none() => return Step::Wait,
             Ok(None) => return Step::End,
+            Err(LookupError::Unchecked) => return Step::Wait,
             Err(error) => return Step::Pause(error.to_string()),
         };
         let edge = gap.above.l1_block;

@@ -9,7 +9,7 @@ use std::{
 use rollup::{L1BlockRef, SafeHead};
 use safe_db::{Backfill, Claim, Cut, LookupError, Reached, RollupId, SafeDb, Untold, backfill};
 use status::Clock;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{l1, record};
 
@@ -75,6 +75,24 @@ async fn records_are_walked_down_once_each() {
     let expected = Backfill { records: 13, l1_blocks: 16 + 21, down_to: Some(0), done: true, problem: None };
     assert_eq!(said, expected);
     assert_eq!(db.l1_at_safe_head(241, 51), Ok(Reached::At(truth(27))), "across what was a gap");
+}
+
+/// At a first start there is nothing, and at any other it is compared with L1 first. That is no problem, and not the end.
+#[tokio::test(start_paused = true)]
+async fn it_begins_as_soon_as_something_is_known() {
+    let db = SafeDb::in_memory(&RollupId::default());
+    let (asked, said) = close(&db, 1000, |number| Ok(truth(number))).await;
+    assert_eq!((asked, said), (vec![], Backfill::default()), "unchecked");
+    db.write(Cut::Nothing, None).unwrap();
+    let (asked, said) = close(&db, 1000, |number| Ok(truth(number))).await;
+    assert_eq!((asked, said), (vec![], Backfill::default()), "empty");
+    let first_record = async {
+        sleep(Duration::from_secs(10)).await;
+        recorded(&db);
+    };
+    let ((_, said), ()) = tokio::join!(close(&db, 1000, |number| Ok(truth(number))), first_record);
+    assert!(said.done, "{said:?}");
+    check(&db, &[(0, 50)]);
 }
 
 #[tokio::test(start_paused = true)]
