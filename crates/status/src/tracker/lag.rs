@@ -16,10 +16,14 @@ const MAX_L1_LAG: u64 = 120;
 const REACHES_WITHIN: Duration = Duration::from_secs(2);
 const REACHES_IN: u32 = 2;
 
+/// For how long a source that was late has to reach each tip in time before it may speak again: the tip of a node without
+/// peers comes to the others' with each batch.
+const KEEPS_UP: Duration = Duration::from_secs(60);
+
 /// How many seconds a tip may be ahead of the clock to be a lead.
 const AHEAD: u64 = 2;
 
-/// A source that has not reached yet what another said.
+/// A source that has not reached yet what another said, or has been late with that.
 #[derive(Clone, Debug)]
 pub(super) struct Chase {
     source: SourceName,
@@ -31,11 +35,24 @@ pub(super) struct Chase {
     words: u32,
     /// Whether what the leader said last is a lead.
     counts: bool,
+    /// Whether it is still to be reached.
+    runs: bool,
+    /// When it was last late.
+    late: Option<Instant>,
 }
 
 impl Chase {
+    fn new(source: &SourceName, leader: &SourceName, tip: u64, now: Instant) -> Self {
+        let (source, leader) = (source.clone(), leader.clone());
+        Self { source, leader, tip, due: now + REACHES_WITHIN, words: REACHES_IN, counts: true, runs: true, late: None }
+    }
+
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.runs && self.words == 0 && now >= self.due
+    }
+
     fn is_late(&self, now: Instant) -> bool {
-        self.words == 0 && now >= self.due
+        self.is_overdue(now) || self.late.is_some_and(|late| now < late + KEEPS_UP)
     }
 }
 
@@ -59,27 +76,34 @@ impl StatusTracker {
             other.source != view.source && other.profile == view.profile && other.tip.unsafe_l2.number < tip
         };
         for other in self.nodes.heard_within(self.rules.fresh_for).filter(behind) {
-            if !self.chases.iter().any(|chase| chase.source == other.source && chase.leader == view.source) {
-                let (source, leader) = (other.source.clone(), view.source.clone());
-                let due = now + REACHES_WITHIN;
-                self.chases.push(Chase { source, leader, tip, due, words: REACHES_IN, counts: true });
+            let chase = Chase::new(&other.source, &view.source, tip, now);
+            let same = |known: &&mut Chase| known.source == chase.source && known.leader == chase.leader;
+            match self.chases.iter_mut().find(same) {
+                Some(known) if known.runs => {}
+                Some(known) => *known = Chase { late: known.late, ..chase },
+                None => self.chases.push(chase),
             }
         }
     }
 
-    /// Ends what this view has reached. One that is late is so until it reaches what its leader said a word ago: a tip that
-    /// trails for ever passes each older one in time.
+    /// Ends what this view has reached. One that is late has to reach what its leader said a word ago.
     fn note_reached(&mut self, view: &L2View, now: Instant) {
         let (nodes, tip) = (&self.nodes, view.tip.unsafe_l2.number);
         self.chases.retain_mut(|chase| {
             if chase.source != view.source {
                 return true;
             }
-            chase.words = chase.words.saturating_sub(1);
-            if chase.tip > tip && chase.is_late(now) {
-                chase.tip = nodes.newest(&chase.leader).map_or(chase.tip, |leader| leader.tip.unsafe_l2.number);
+            let leader = nodes.newest(&chase.leader).map_or(chase.tip, |leader| leader.tip.unsafe_l2.number);
+            if leader < chase.tip {
+                // The lead was taken back.
+                return false;
             }
-            chase.tip > tip
+            chase.words = chase.words.saturating_sub(1);
+            if chase.tip > tip && chase.is_overdue(now) {
+                (chase.late, chase.tip) = (Some(now), leader);
+            }
+            chase.runs = chase.tip > tip;
+            chase.runs || chase.is_late(now)
         });
     }
 
@@ -94,12 +118,8 @@ impl StatusTracker {
         };
         let others = self.nodes.heard_within(self.rules.fresh_for).filter(above).filter(|other| self.leads(other));
         let fallen = others.map(|other| Chase {
-            source: view.source.clone(),
-            leader: other.source.clone(),
-            tip: other.tip.unsafe_l2.number,
-            due: now,
-            words: 0,
-            counts: true,
+            late: Some(now),
+            ..Chase::new(&view.source, &other.source, other.tip.unsafe_l2.number, now)
         });
         let fallen: Vec<_> = fallen.collect();
         self.chases.retain(|chase| chase.source != view.source);

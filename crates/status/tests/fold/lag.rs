@@ -46,13 +46,15 @@ struct Pair {
     slot: u64,
     /// How many L1 blocks the verifier derives later than the sequencer.
     late: u64,
+    /// How many milliseconds before its L1 block a batch ends.
+    ends: u64,
     /// Milliseconds since the start.
     now: u64,
 }
 
 impl Pair {
-    fn new(block: u64, slot: u64, late: u64) -> Self {
-        Self { fold: two(), block, slot, late, now: 60_000 }
+    fn new(block: u64, slot: u64, late: u64, ends: u64) -> Self {
+        Self { fold: two(), block, slot, late, ends, now: 60_000 }
     }
 
     /// Our L1 comes to what nodes can have derived by now.
@@ -82,11 +84,11 @@ impl Pair {
         L2View { tip: Tip { unsafe_l2: tip, cross_unsafe: tip }, at_safe, old_l1, ..view }
     }
 
-    /// What a node says now that is so many L1 blocks late: the batch in each second L1 block ends four seconds before it.
+    /// What a node says now that is so many L1 blocks late; each second L1 block has a batch.
     fn says(&mut self, source: &str, late: u64, tip: Option<u64>) {
         self.grow();
         let derived = (self.now / self.slot).saturating_sub(late);
-        let batched = (derived / 2 * 2 * self.slot).saturating_sub(4000);
+        let batched = (derived / 2 * 2 * self.slot).saturating_sub(self.ends);
         let safe = 300 + batched / self.block;
         let view = self.view(150 + derived, safe, tip.unwrap_or(safe));
         self.fold.said(source, view, HALF);
@@ -108,24 +110,28 @@ impl Pair {
 #[test]
 fn a_node_without_peers_takes_no_turns() {
     // 2 s and 200 ms blocks on an L1 of one block, of 2 s and of 12 s, beside a verifier that derives at once or 4 blocks later.
-    for (block, slot, late) in [
-        (2000, 1_000_000, 0),
-        (2000, 2000, 0),
-        (2000, 12_000, 0),
-        (2000, 2000, 4),
-        (200, 1_000_000, 0),
-        (200, 2000, 0),
-        (200, 12_000, 0),
-        (200, 2000, 4),
-        (200, 250, 0),
+    for (block, slot, late, ends) in [
+        (2000, 1_000_000, 0, 4000),
+        (2000, 2000, 0, 4000),
+        // Each batch brings the verifier to the tip.
+        (2000, 3000, 0, 0),
+        (2000, 4000, 0, 500),
+        (2000, 12_000, 0, 4000),
+        (2000, 2000, 4, 4000),
+        (200, 1_000_000, 0, 4000),
+        (200, 2000, 0, 4000),
+        (200, 3000, 0, 0),
+        (200, 12_000, 0, 4000),
+        (200, 2000, 4, 4000),
+        (200, 250, 0, 4000),
     ] {
-        let mut pair = Pair::new(block, slot, late);
+        let mut pair = Pair::new(block, slot, late, ends);
         // Until it is late it may speak.
         for _ in 0..10 {
             pair.second(false);
         }
         for second in 0..300 {
-            assert_eq!(pair.second(false), Some("sequencer"), "{block} {slot} {late}, second {second}");
+            assert_eq!(pair.second(false), Some("sequencer"), "{block} {slot} {late} {ends}, second {second}");
         }
         let status = &pair.fold.last.status;
         assert!(status.unsafe_l2.number + 1000 / block + 1 >= pair.tip(), "{block} {slot} {late}: the tip is followed");
@@ -139,13 +145,14 @@ fn a_node_without_peers_takes_no_turns() {
 #[test]
 fn a_node_whose_peers_come_back_may_speak_again() {
     for block in [2000, 200] {
-        let mut pair = Pair::new(block, 1_000_000, 0);
+        let mut pair = Pair::new(block, 1_000_000, 0, 4000);
         for _ in 0..20 {
             pair.second(false);
         }
         assert_eq!(pair.second(false), Some("sequencer"));
-        pair.second(true);
-        assert_eq!(pair.second(true), Some("sequencer"), "it does not take its voice back by catching up");
+        for _ in 0..62 {
+            assert_eq!(pair.second(true), Some("sequencer"), "it does not take its voice back by catching up");
+        }
         let tip = pair.tip();
         let ahead = pair.view(151, 300, tip);
         pair.fold.said("sequencer", ahead, HALF);
@@ -156,7 +163,7 @@ fn a_node_whose_peers_come_back_may_speak_again() {
 /// Beside a verifier that stands still the sequencer goes on speaking, and what the verifier still says grows no older.
 #[test]
 fn what_another_still_says_does_not_age_while_the_speaker_is_outvoted() {
-    let mut pair = Pair::new(2000, 2000, 0);
+    let mut pair = Pair::new(2000, 2000, 0, 4000);
     for _ in 0..20 {
         pair.second(false);
     }
