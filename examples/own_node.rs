@@ -98,6 +98,7 @@ fn heads(rollup: &RollupConfig, clock: Clock) -> L2View {
         head_l1: 0,
         profile: Profile::Deriver,
         votes: true,
+        found_out: false,
         bound: Bound::CurrentL1,
         borne_out: None,
         at_safe: None,

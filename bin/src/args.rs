@@ -13,6 +13,7 @@ use clap::{
 
 mod client;
 mod decode;
+mod environment;
 mod file;
 mod parse;
 
@@ -150,10 +151,27 @@ pub struct ServeArgs {
 /// Which rollup.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rollup")]
-#[group(required = true, multiple = false)]
 pub struct RollupArgs {
-    /// The rollup's configuration, as op-node's rollup.json. Served as it is by optimism_rollupConfig.
-    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE")]
+    /// What says so.
+    #[command(flatten)]
+    pub source: RollupSource,
+    /// The chain id that the rollup must have. --rollup.config node needs it.
+    #[arg(long = "chain-id", env = "OP_STATUS_CHAIN_ID", value_name = "ID")]
+    pub chain_id: Option<u64>,
+    /// The chain id that the L1 must have. A file of the superchain registry names none: without this it is that of
+    /// superchain.toml beside it.
+    #[arg(long = "l1.chain-id", env = "OP_STATUS_L1_CHAIN_ID", value_name = "ID")]
+    pub l1_chain_id: Option<u64>,
+}
+
+/// What says which rollup it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct RollupSource {
+    /// The rollup's configuration: op-node's rollup.json, served as it is by optimism_rollupConfig; a chain's TOML file of
+    /// the superchain registry; or the word node for what the rollup nodes say of themselves, which --chain-id has to
+    /// confirm.
+    #[arg(long = "rollup.config", env = "OP_STATUS_ROLLUP_CONFIG", value_name = "FILE|node")]
     pub config: Option<PathBuf>,
     /// A chain whose configuration is built in.
     #[arg(long = "network", env = "OP_STATUS_NETWORK", value_name = "NAME",
@@ -182,6 +200,14 @@ pub struct L1Args {
     /// Most requests a second to each L1 endpoint, members of a batch counted singly; 0 is no limit.
     #[arg(long = "l1.rpc-rate-limit", env = "OP_STATUS_L1_RPC_RATE_LIMIT", value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub rate_limit: f64,
+    /// Most calls in one batch to an http L1 endpoint; 0 is as many as it takes, which is found out.
+    #[arg(
+        long = "l1.rpc-max-batch-size",
+        env = "OP_STATUS_L1_RPC_MAX_BATCH_SIZE",
+        value_name = "COUNT",
+        default_value_t = 0
+    )]
+    pub max_batch_size: usize,
     /// Poll an http endpoint at this interval instead of when the next block is due; at least every 24 s it is asked.
     #[arg(long = "l1.http-poll-interval", env = "OP_STATUS_L1_HTTP_POLL_INTERVAL", value_name = "TIME", value_parser = interval)]
     pub http_poll_interval: Option<Duration>,
@@ -243,15 +269,17 @@ pub struct L2Args {
     )]
     pub followers: Vec<String>,
     /// What stands for a node's current_l1: what it says (node), or the L1 origin of its safe head (origin), which
-    /// kona-node needs because it reports its L1 head there. NAME=origin sets it for one node. With origin an L1 reorg that
-    /// may have taken away the batch of the safe head puts that head in doubt, until the node shows that it has followed;
-    /// meanwhile an older safe head that is known to be true is served.
+    /// kona-node needs because it reports its L1 head there. By default (auto) a node whose status lacks pending_safe_l2, as
+    /// kona-node's does, is origin, and so is one that another deriver shows to run ahead; it is decided anew on each
+    /// connection. NAME=node sets it for one node: base-consensus lacks the field and is right about its current_l1.
+    /// With origin an L1 reorg that may have taken away the batch of the safe head puts that head in doubt, until the node
+    /// shows that it has followed; meanwhile an older safe head that is known to be true is served.
     #[arg(
         long = "rollup.current-l1",
         env = "OP_STATUS_ROLLUP_CURRENT_L1",
-        value_name = "[NAME=]node|origin",
+        value_name = "[NAME=]auto|node|origin",
         value_delimiter = ',',
-        default_value = "node"
+        default_value = "auto"
     )]
     pub current_l1: Vec<String>,
     /// How often a rollup node is asked for its status.
@@ -320,7 +348,8 @@ pub struct UpstreamArgs {
     /// Limit of each upstream call.
     #[arg(long = "upstream.timeout", env = "OP_STATUS_UPSTREAM_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub timeout: Duration,
-    /// Certificates to trust for https and wss beside the system's, as PEM.
+    /// Certificates to trust for https and wss beside the system's, as PEM: an authority's, or a server's own that is
+    /// self-signed.
     #[arg(long = "upstream.ca-file", env = "OP_STATUS_UPSTREAM_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 }
@@ -335,9 +364,10 @@ pub struct StatusArgs {
     /// Answer with an error once the derived half has been held for this long.
     #[arg(long = "status.max-hold", env = "OP_STATUS_STATUS_MAX_HOLD", value_name = "TIME", default_value = "30m", value_parser = interval)]
     pub max_hold: Duration,
-    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off.
-    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
-    pub max_head_age: Duration,
+    /// Answer with an error once the L1 head's timestamp is this old; 0s turns this off. Unless given it is 5m, or 25 block
+    /// times of the L1 if that is longer.
+    #[arg(long = "status.max-head-age", env = "OP_STATUS_STATUS_MAX_HEAD_AGE", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub max_head_age: Option<Duration>,
     /// Let /readyz say no once a source that answers has held the others back for this long; 0s turns this off. What is
     /// served stays true, so optimism_syncStatus goes on.
     #[arg(long = "status.max-lag", env = "OP_STATUS_STATUS_MAX_LAG", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
@@ -375,6 +405,10 @@ pub struct RpcArgs {
         default_value_t = 256
     )]
     pub max_websockets: u32,
+    /// How long a connection may be idle: longer than a proxy or load balancer in front keeps one for the next request, or
+    /// that request is lost. WebSockets are pinged instead.
+    #[arg(long = "rpc.idle-timeout", env = "OP_STATUS_RPC_IDLE_TIMEOUT", value_name = "TIME", default_value = "620s", value_parser = interval)]
+    pub idle_timeout: Duration,
     /// How many calls a batch may hold.
     #[arg(long = "rpc.max-batch", env = "OP_STATUS_RPC_MAX_BATCH", value_name = "COUNT", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -416,7 +450,14 @@ pub struct MetricsArgs {
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
     /// The least severe messages to print.
-    #[arg(long = "log.level", env = "OP_STATUS_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_enum)]
+    #[arg(
+        long = "log.level",
+        env = "OP_STATUS_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info",
+        value_enum,
+        ignore_case = true
+    )]
     pub level: Level,
     /// How to print them, on standard error.
     #[arg(
@@ -424,7 +465,8 @@ pub struct LogArgs {
         env = "OP_STATUS_LOG_FORMAT",
         value_name = "FORMAT",
         default_value = "text",
-        value_enum
+        value_enum,
+        ignore_case = true
     )]
     pub format: Format,
 }
@@ -449,14 +491,18 @@ pub struct WorldArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// Everything.
+    #[value(alias = "trce")]
     Trace,
     /// Every event and call.
+    #[value(alias = "dbug")]
     Debug,
     /// Changes of state.
     Info,
     /// What an operator should look at.
+    #[value(alias = "warning")]
     Warn,
     /// What needs an operator.
+    #[value(aliases = ["eror", "crit"])]
     Error,
 }
 

@@ -1,19 +1,27 @@
 //! What was typed, validated and made ready to use. Nothing below this module sees a flag.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{
+        self,
+        ErrorKind::{InvalidData, IsADirectory, PermissionDenied},
+    },
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
 
 use l2_ingest::{Believed, CurrentL1};
 use rollup::RollupConfig;
-use safe_db::{RollupId, SafeDb};
+use safe_db::{OpenError, RollupId, SafeDb};
 use status::{Clock, Limits};
 use thiserror::Error;
 use upstream::{Endpoint, EndpointError, JwtError, JwtSecret, Options, TlsError, tls_config};
 
 use crate::{
-    args::{
-        BackfillFrom, L1Args, L2Args, MetricsArgs, RollupArgs, RpcArgs, RunArgs, SafeDbArgs, StatusArgs, UpstreamArgs,
-    },
+    args::{BackfillFrom, L1Args, L2Args, MetricsArgs, RpcArgs, RunArgs, SafeDbArgs, StatusArgs, UpstreamArgs},
     nodes::{distinct, endpoints, nodes},
+    which_rollup::rollup,
 };
 
 /// Everything a server needs.
@@ -97,6 +105,8 @@ pub struct ServerConfig {
     pub max_connections_per_address: Option<usize>,
     /// Open WebSockets.
     pub max_websockets: usize,
+    /// How long a connection may be idle.
+    pub idle_timeout: Duration,
     /// Calls in a batch.
     pub max_batch: u32,
 }
@@ -114,7 +124,7 @@ pub struct MetricsConfig {
 #[derive(Debug, Error)]
 pub enum UsageError {
     /// A file cannot be read.
-    #[error("{flag}: cannot read {path}: {error}")]
+    #[error("{flag}: cannot read {path}: {error}{}", hint(.error))]
     Unreadable {
         /// The flag that names it.
         flag: &'static str,
@@ -124,8 +134,55 @@ pub enum UsageError {
         error: std::io::Error,
     },
     /// The rollup configuration is not usable.
-    #[error("--rollup.config: {0}")]
-    Rollup(#[from] rollup::ConfigError),
+    #[error("--rollup.config: {path}: {error}")]
+    Rollup {
+        /// The file.
+        path: String,
+        /// Why.
+        error: rollup::ConfigError,
+    },
+    /// A file of the superchain registry, and nothing says which L1 it means.
+    #[error(
+        "--rollup.config: {path}: a file of the superchain registry does not name its L1; put {} beside it, or \
+         give --l1.chain-id (1 for Ethereum, 11155111 for Sepolia)",
+        crate::which_rollup::SUPERCHAIN
+    )]
+    NoL1 {
+        /// The file.
+        path: String,
+    },
+    /// The rollup is not the one that is wanted.
+    #[error("{flag} {wanted}: the rollup configuration says {found}; correct one of them")]
+    OtherChain {
+        /// The flag that says which is.
+        flag: &'static str,
+        /// The chain id that it gives.
+        wanted: u64,
+        /// The chain id that was found.
+        found: u64,
+    },
+    /// The rollup nodes' word is to be taken without saying for which chain.
+    #[error("--rollup.config node: --chain-id must say which chain the nodes are to be of")]
+    NotPinned,
+    /// There are no nodes to take the word of.
+    #[error("--rollup.config node: there is no rollup node to ask; give --rollup or --rollup.follower")]
+    NoNodes,
+    /// Two nodes have different configurations.
+    #[error(
+        "--rollup.config node: {one} and {other} are configured differently, and nobody here can say which is right: of \
+         {other}, {why}; take the wrong one out of --rollup, or give a file"
+    )]
+    NodesDiffer {
+        /// One node.
+        one: String,
+        /// The other one.
+        other: String,
+        /// What it has that the first has not.
+        why: String,
+    },
+    /// No node has told its configuration, which may be so for a moment.
+    #[error("--rollup.config node: no rollup node has told its configuration ({0})")]
+    Untold(String),
     /// A URL names no endpoint.
     #[error("{flag}: {error}")]
     Endpoint {
@@ -153,7 +210,7 @@ pub enum UsageError {
     NoSafeDb,
     /// The database of safe heads is not usable.
     #[error("--safedb.path: {0}")]
-    SafeDb(safe_db::OpenError),
+    SafeDb(OpenError),
     /// Two endpoints of one kind that cannot be told apart.
     #[error("{flag}: two endpoints are shown as {name}; tell them apart by a name, NAME=URL")]
     Twice {
@@ -175,6 +232,31 @@ pub enum UsageError {
     },
 }
 
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        IsADirectory => "; docker makes a folder where the file that is to be mounted does not exist",
+        InvalidData => "; save it as UTF-8",
+        _ => "",
+    }
+}
+
+impl UsageError {
+    /// Whether the same start may succeed later: when a volume is mounted, a disk has room, another process has ended.
+    pub fn may_mend(&self) -> bool {
+        let file = |error: &io::Error| !matches!(error.kind(), PermissionDenied | IsADirectory | InvalidData);
+        match self {
+            Self::Unreadable { error, .. } | Self::Jwt(JwtError::Read { source: error, .. }) => file(error),
+            Self::Tls { error, .. } => error.io_error().is_some_and(file),
+            // What is there before the volume may be read-only or somebody else's.
+            Self::SafeDb(error) => {
+                matches!(error, OpenError::Folder { .. } | OpenError::InUse { .. } | OpenError::Unwritable { .. })
+            }
+            Self::Untold(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Config {
     /// Opens the database of safe heads that the flags name, which is then this process's alone.
     pub fn with_safe_db(self, args: &RunArgs) -> Result<Self, UsageError> {
@@ -183,19 +265,21 @@ impl Config {
         Ok(Self { safe_db, ..self })
     }
 
-    /// Reads the files that flags name and parses what they hold, but for the database of safe heads.
-    pub fn from_args(args: &RunArgs) -> Result<Self, UsageError> {
+    /// Reads the files that flags name and parses what they hold, but for the database of safe heads. The rollup nodes are
+    /// asked once, within the limit of a call, where the configuration is to be theirs.
+    pub async fn from_args(args: &RunArgs) -> Result<Self, UsageError> {
         let options = options(&args.upstream)?;
         let l2 = l2(&args.l2, &options)?;
         if args.safe_db.path().is_some() && !l2.nodes.iter().any(RollupNode::knows_safe_heads) {
             return Err(UsageError::NoSafeHeads);
         }
         let backfill = backfill(&args.safe_db, &l2)?;
+        let l1 = l1(&args.l1, &options)?;
         Ok(Self {
             safe_db: None,
             backfill,
-            rollup: Arc::new(rollup(&args.rollup)?),
-            l1: l1(&args.l1, &options)?,
+            rollup: Arc::new(rollup(&args.rollup, &l2.nodes).await?),
+            l1,
             l2,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),
@@ -209,7 +293,7 @@ impl Config {
 impl RollupNode {
     /// Whether it can say what was safe when: its `current_l1` is its own word.
     pub(crate) fn knows_safe_heads(&self) -> bool {
-        !self.follower && self.current_l1 == CurrentL1::Node
+        !self.follower && self.current_l1 != CurrentL1::Origin
     }
 }
 
@@ -237,6 +321,7 @@ pub(crate) fn server(args: &RpcArgs) -> ServerConfig {
         max_connections_per_address: (args.max_connections_per_address > 0)
             .then_some(args.max_connections_per_address as usize),
         max_websockets: args.max_websockets as usize,
+        idle_timeout: args.idle_timeout,
         max_batch: args.max_batch,
     }
 }
@@ -246,19 +331,6 @@ pub(crate) fn metrics(args: &MetricsArgs) -> MetricsConfig {
     MetricsConfig { addr, on_rpc: args.on_rpc }
 }
 
-fn rollup(args: &RollupArgs) -> Result<RollupConfig, UsageError> {
-    if let Some(config) = args.network.as_deref().and_then(rollup::network) {
-        return Ok(config);
-    }
-    let path = args.config.as_deref().unwrap_or("rollup.json".as_ref());
-    let text = fs::read_to_string(path).map_err(|error| UsageError::Unreadable {
-        flag: "--rollup.config",
-        path: path.display().to_string(),
-        error,
-    })?;
-    Ok(RollupConfig::from_json(&text)?)
-}
-
 fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
     let tls =
         tls_config(args.ca_file.as_deref()).map_err(|error| UsageError::Tls { flag: "--upstream.ca-file", error })?;
@@ -266,7 +338,8 @@ fn options(args: &UpstreamArgs) -> Result<Options, UsageError> {
 }
 
 fn l1(args: &L1Args, options: &Options) -> Result<L1Config, UsageError> {
-    let options = Options { rate_limit: (args.rate_limit > 0.0).then_some(args.rate_limit), ..options.clone() };
+    let rate_limit = (args.rate_limit > 0.0).then_some(args.rate_limit);
+    let options = Options { rate_limit, max_batch: NonZeroUsize::new(args.max_batch_size), ..options.clone() };
     Ok(L1Config {
         endpoints: endpoints("--l1", &args.urls, &options)?,
         trust_rpc: args.trust_rpc,

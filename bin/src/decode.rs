@@ -20,6 +20,7 @@ use crate::{
     UsageError,
     args::{DecodeArgs, Form},
     print,
+    which_rollup::from_file,
 };
 
 mod line;
@@ -43,8 +44,7 @@ pub fn decode(args: &DecodeArgs) -> eyre::Result<()> {
 
 fn config(args: &DecodeArgs) -> eyre::Result<Option<RollupConfig>> {
     let Some(path) = &args.config else { return Ok(args.network.as_deref().and_then(network)) };
-    let text = read("--rollup.config", path)?;
-    Ok(Some(RollupConfig::from_json(&String::from_utf8_lossy(&text)).map_err(UsageError::Rollup)?))
+    Ok(Some(from_file(path, None)?))
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, UsageError> {

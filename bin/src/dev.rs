@@ -13,6 +13,7 @@ use status::Clock;
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use upstream::{Endpoint, Options, tls_config};
 
 use crate::{
@@ -40,7 +41,7 @@ pub struct Dev {
     chaos: Option<Cast>,
     server: OpStatus,
     /// Removed with it.
-    _safe_db: TempDir,
+    _safe_db: Option<TempDir>,
 }
 
 impl Dev {
@@ -62,8 +63,12 @@ impl Dev {
             eyre::Ok(RollupNode { endpoint, current_l1: CurrentL1::Node, follower: false })
         };
         let rollup = RollupConfig::from_json(&world.read(|chains| chains.rollup_config().to_string()))?;
-        let folder = TempDir::with_prefix("op-status-dev-").wrap_err("cannot make a folder for safe heads")?;
-        let safe_db = SafeDb::open(folder.path(), &RollupId::from(&rollup))?;
+        // A container may have no place for it.
+        let folder = TempDir::with_prefix("op-status-dev-")
+            .inspect_err(|error| warn!(%error, "no temporary folder: safe heads are not recorded"))
+            .ok();
+        let open = |folder: &TempDir| SafeDb::open(folder.path(), &RollupId::from(&rollup));
+        let safe_db = folder.as_ref().map(open).transpose()?;
         let server = OpStatus::start(Config {
             rollup: Arc::new(rollup),
             l1: L1Config {
@@ -82,7 +87,7 @@ impl Dev {
                 node_poll_interval: Duration::from_secs(1),
                 sequencers: Vec::new(),
             },
-            safe_db: Some(safe_db),
+            safe_db,
             backfill: None,
             limits: limits(&args.serve.status),
             server: server(&args.serve.rpc),

@@ -34,11 +34,25 @@ pub use exam::{Finding, Verdict};
 
 /// Examines every upstream, prints what was found, and tells whether nothing fails.
 pub async fn doctor(args: &DoctorArgs) -> eyre::Result<bool> {
-    let config = Config::from_args(&args.run)?;
-    let findings = examine(&config).await;
+    let config = Config::from_args(&args.run).await?;
+    let mut findings = misspelt(&config);
+    findings.extend(examine(&config).await);
     let ok = findings.iter().all(|finding| finding.verdict != Verdict::Fail);
     print(&if args.json { json(&findings, ok)? } else { table(&findings) })?;
     Ok(ok)
+}
+
+/// What is odd about the rollup configuration.
+fn misspelt(config: &Config) -> Vec<Finding> {
+    let finding = |(key, meant)| Finding {
+        verdict: Verdict::Warn,
+        flag: "--rollup.config",
+        endpoint: String::new(),
+        check: "forks",
+        message: format!("nobody knows the key {key}; is {meant} meant?"),
+        change: Some("--rollup.config"),
+    };
+    config.rollup.misspelt().into_iter().map(finding).collect()
 }
 
 /// What is found about every upstream, in the order of the flags.

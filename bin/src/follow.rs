@@ -114,7 +114,7 @@ fn rules(config: &Config) -> Rules {
         genesis_l2: genesis.l2,
         pace: Some(config.rollup.pace()),
         l1_confs: config.l1.confs,
-        voters: nodes.iter().filter(|node| !node.follower && node.current_l1 == CurrentL1::Node).count(),
+        voters: nodes.iter().filter(|node| !node.follower && node.current_l1 != CurrentL1::Origin).count(),
         fresh_for: FRESH_FOR.max(3 * config.l2.node_poll_interval),
         fallback_after: (!nodes.is_empty()).then_some(FALLBACK_AFTER),
         interop_time: [config.rollup.lagoon_time, config.rollup.interop_time].into_iter().flatten().min(),

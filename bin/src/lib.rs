@@ -27,6 +27,7 @@ mod output;
 mod readiness;
 mod run;
 mod watch;
+mod which_rollup;
 
 pub use check::check;
 pub use config::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, UsageError};
@@ -42,6 +43,7 @@ pub use log::init as init_log;
 pub use output::{completions, manual, print};
 pub use run::{OpStatus, in_process, run};
 pub use watch::watch;
+pub use which_rollup::configured;
 
 /// The version as `optimism_version` and `/healthz` tell it: of the release, and in short the commit that was built.
 pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), env!("OP_STATUS_COMMIT_SUFFIX"));

@@ -3,9 +3,9 @@
 use std::{future::Future, process::ExitCode, thread, time::Duration};
 
 use op_status::{
-    Config, Dev, TooManyConfs, UsageError, WrongChain,
+    Dev, TooManyConfs, UsageError, WrongChain,
     args::{Command, DevArgs, ParseError, Parsed, RunArgs, parse},
-    check, completions, decode, doctor, effective, get, init_log, manual, print, watch, without_secrets,
+    check, completions, configured, decode, doctor, effective, get, init_log, manual, print, watch, without_secrets,
 };
 
 /// What `optimism_syncStatus` is asked with.
@@ -24,23 +24,38 @@ fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return code(Err(error.into())),
+        Err(error) => return code(Err(error.into()), true),
     };
-    let ended = code(runtime.block_on(command(parsed)));
+    let starts_again = matches!(parsed.cli.command, Command::Run(_));
+    let ended = code(runtime.block_on(command(parsed)), starts_again);
     runtime.shutdown_timeout(LEAVING);
     ended
 }
 
-/// Says why it failed, if so.
-fn code(ended: eyre::Result<ExitCode>) -> ExitCode {
+/// Says why it failed, if so. Who is started again by a supervisor may find tomorrow what was not there today; who asks or
+/// examines has failed for good.
+fn code(ended: eyre::Result<ExitCode>, starts_again: bool) -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("op-status: {error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<WrongChain>() || error.is::<TooManyConfs>();
-            ExitCode::from(if usage { 2 } else { 1 })
+            complain(&format!("op-status: {}", told(&error)));
+            let usage = error.downcast_ref::<UsageError>().is_some_and(|error| match error {
+                UsageError::Untold(_) => false,
+                error => !starts_again || !error.may_mend(),
+            });
+            let for_good = usage || error.is::<WrongChain>() || error.is::<TooManyConfs>();
+            ExitCode::from(if for_good { 2 } else { 1 })
         }
     }
+}
+
+/// The error and its causes, each once: some tell their cause themselves.
+fn told(error: &eyre::Report) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 /// Help goes to standard output and is no failure.
@@ -49,7 +64,11 @@ fn refuse(error: ParseError) -> ExitCode {
         ParseError::Usage(error) if !error.use_stderr() => error.exit(),
         // What was typed in the wrong place is quoted.
         ParseError::Usage(error) => complain(&without_secrets(error.to_string().trim_end())),
-        error => complain(&format!("error: {error}")),
+        ParseError::File(error) if error.may_mend() => {
+            complain(&format!("error: --config: {error}"));
+            return ExitCode::from(1);
+        }
+        error => complain(&without_secrets(&format!("error: {error}"))),
     }
     ExitCode::from(2)
 }
@@ -79,7 +98,10 @@ async fn run(args: RunArgs) -> eyre::Result<()> {
     // First of all: reading the database can take seconds, or for ever, and the signal ends that in order.
     let mut shutdown = Box::pin(signals()?);
     init_log(&args.serve.log);
-    let config = Config::from_args(&args)?;
+    let config = tokio::select! {
+        configured = configured(&args) => configured?,
+        () = &mut shutdown => return Ok(()),
+    };
     let opening = tokio::task::spawn_blocking(move || config.with_safe_db(&args));
     let config = tokio::select! {
         opened = opening => opened??,

@@ -1,4 +1,4 @@
-//! `--rollup [NAME=]URL,...`, `--rollup.follower [NAME=]URL,...` and `--rollup.current-l1 [NAME=]node|origin`.
+//! `--rollup [NAME=]URL,...`, `--rollup.follower [NAME=]URL,...` and `--rollup.current-l1 [NAME=]auto|node|origin`.
 
 use l2_ingest::CurrentL1;
 use upstream::{Endpoint, Options};
@@ -12,8 +12,8 @@ pub(crate) fn nodes(
     current_l1: &[String],
     options: &Options,
 ) -> Result<Vec<RollupNode>, UsageError> {
-    let all = derivers.iter().map(|url| (split(url), false)).chain(followers.iter().map(|url| (split(url), true)));
-    let all: Vec<_> = all.collect();
+    let derivers = named_urls(derivers).map(|url| (url, false));
+    let all: Vec<_> = derivers.chain(named_urls(followers).map(|url| (url, true))).collect();
     let policies = current_l1.iter().map(|value| policy(value)).collect::<Result<Vec<_>, _>>()?;
     let known = |name: Option<&str>| name.is_none() || all.iter().any(|((node, _), _)| *node == name);
     if let Some((name, _)) = policies.iter().find(|(name, _)| !known(*name)) {
@@ -36,12 +36,21 @@ pub(crate) fn nodes(
 /// The endpoints that a flag names.
 pub(crate) fn endpoints(flag: &'static str, urls: &[String], options: &Options) -> Result<Vec<Endpoint>, UsageError> {
     let mut endpoints = Vec::new();
-    for (name, url) in urls.iter().map(|url| split(url)) {
+    for (name, url) in named_urls(urls) {
         let endpoint = named(endpoint(flag, url, options)?, name);
         distinct(flag, endpoints.iter(), &endpoint)?;
         endpoints.push(endpoint);
     }
     Ok(endpoints)
+}
+
+/// The members of a list, but for one behind the last comma.
+fn named_urls(urls: &[String]) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let (last, before) = match urls {
+        [before @ .., last] if !before.is_empty() => (Some(last), before),
+        urls => (None, urls),
+    };
+    before.iter().chain(last.filter(|url| !url.is_empty())).map(|url| split(url))
 }
 
 fn named(endpoint: Endpoint, name: Option<&str>) -> Endpoint {
@@ -65,9 +74,10 @@ pub(crate) fn distinct<'a>(
 
 fn policy(value: &str) -> Result<(Option<&str>, CurrentL1), UsageError> {
     match split(value) {
+        (name, "auto") => Ok((name, CurrentL1::Auto)),
         (name, "node") => Ok((name, CurrentL1::Node)),
         (name, "origin") => Ok((name, CurrentL1::Origin)),
-        (_, other) => Err(UsageError::CurrentL1(format!("expected node or origin, found {other}"))),
+        (_, other) => Err(UsageError::CurrentL1(format!("expected auto, node or origin, found {other}"))),
     }
 }
 
@@ -99,11 +109,13 @@ mod tests {
             assert_eq!(found, expected.map(|(name, policy)| (name.to_owned(), policy)).map_err(str::to_owned));
         }
         check("http://a:1/key?x=y", &["node"], Ok(("http://a:1", CurrentL1::Node)));
+        check("http://a:1", &[], Ok(("http://a:1", CurrentL1::Auto)));
+        check("kona=http://a:1", &["node", "kona=auto"], Ok(("kona", CurrentL1::Auto)));
         check("kona=http://a:1", &["origin"], Ok(("kona", CurrentL1::Origin)));
         check("kona=http://a:1", &["node", "kona=origin"], Ok(("kona", CurrentL1::Origin)));
         check("kona=http://a:1", &["kona=node", "origin"], Ok(("kona", CurrentL1::Node)));
         check("kona=http://a:1", &["other=node"], Err("--rollup.current-l1: no rollup node is named other"));
-        check("http://a:1", &["head"], Err("--rollup.current-l1: expected node or origin, found head"));
+        check("http://a:1", &["head"], Err("--rollup.current-l1: expected auto, node or origin, found head"));
         check("", &["node"], Err("--rollup: the URL is empty"));
         check(
             "kona=ftp://a",
@@ -126,6 +138,9 @@ mod tests {
             );
         }
         check(&["http://a:1/x", "ws://a:1/x"], Ok(&["http://a:1", "ws://a:1"]));
+        check(&["http://a:1/x", "ws://a:1/x", ""], Ok(&["http://a:1", "ws://a:1"]));
+        check(&["http://a:1/x", "", "ws://a:1/x"], Err("--l1: the URL is empty"));
+        check(&[""], Err("--l1: the URL is empty"));
         check(&["one=http://a:1/x", "http://a:1/y"], Ok(&["one", "http://a:1"]));
         check(
             &["http://a:1/x", "http://a:1/y"],

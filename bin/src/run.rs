@@ -183,6 +183,7 @@ fn server_config(
         max_connections: config.server.max_connections,
         max_connections_per_address: config.server.max_connections_per_address,
         max_websockets: config.server.max_websockets,
+        idle_timeout: config.server.idle_timeout,
         max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
         outputs: Some(outputs(config, snapshots)),

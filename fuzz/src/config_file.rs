@@ -31,6 +31,7 @@ pub fn config_file(input: &[u8]) {
             };
             assert!(!quoted.contains(SECRET), "{fault}");
         }
+        Err(ParseError::Value { place, why }) => panic!("{place} is not in the file: {why}"),
         Err(ParseError::Usage(error)) => assert!(!without_secrets(&error.to_string()).is_empty()),
     }
 }
@@ -44,7 +45,7 @@ static SECRETS: LazyLock<HashSet<String>> = LazyLock::new(|| {
 
 thread_local! {
     /// clap's flags, which take long to build, and the folder of the file.
-    static KEPT: RefCell<(Flags, TempDir)> = RefCell::new((Flags::default(), tempfile::tempdir().expect("a folder")));
+    static KEPT: RefCell<(Flags, TempDir)> = RefCell::new((Flags::new([]), tempfile::tempdir().expect("a folder")));
 }
 
 /// What `config` would do with a file of this text.

@@ -142,6 +142,9 @@ everything = check(
     },
 )
 assert everything["ConfigMap", "status-op-status"]["data"]["rollup.json"] == ROLLUP
+nodes = {"rollupConfig": "node", "l1": ["wss://l1"], "rollup": ["http://node:9546"], "flags": {"chain-id": 11155420}}
+nodes = check(nodes, {"rollup.config": '"node"', "chain-id": "11155420"})
+assert ("ConfigMap", "status-op-status") not in nodes
 rules = helm.values_from_yaml(pathlib.Path("deploy/prometheus/alerts.yml").read_text())
 assert only(everything, "PrometheusRule")["spec"] == rules
 dashboard = everything["ConfigMap", "status-op-status-dashboard"]["data"]["op-status.json"]

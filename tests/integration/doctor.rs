@@ -20,7 +20,7 @@ async fn real_nodes_are_fit() -> eyre::Result<()> {
     let l1 = format!("ws={ws},http={http}");
     let parsed = parse(["op-status", "run", "--rollup.config", path, "--l1", &l1, "--l2", &l2])?;
     let Command::Run(args) = parsed.cli.command else { eyre::bail!("this is run") };
-    let config = Config::from_args(&args)?;
+    let config = Config::from_args(&args).await?;
     // Blocks come while it listens for heads.
     let mining = async {
         loop {

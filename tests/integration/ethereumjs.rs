@@ -67,7 +67,8 @@ async fn labels_and_forks_as_a_beacon_chain_chooses_them() -> eyre::Result<()> {
     choose(&l1, branch, 25, 22).await?;
     server.wait_until("the branch", |status| status.head_l1 == branch).await?;
     l2.settle(&l1.rpc).await?;
-    l2.extend(&l1.rpc).await?;
+    // What the client says within a minute of the fork is doubted until that is final.
+    advance(&mut l1, &l2, 12).await?;
     truth.note(&l1.rpc, &l2).await?;
     server.wait_for(&l2.status(&l1.rpc).await?).await?;
     server.finish(&truth).await

@@ -93,6 +93,7 @@ impl Rig {
                 max_connections: 1,
                 max_connections_per_address: None,
                 max_websockets: 1,
+                idle_timeout: Duration::from_secs(620),
                 max_batch: 1,
             },
             clock,

@@ -230,7 +230,8 @@ async fn a_reorg_to_a_shorter_chain() -> eyre::Result<()> {
     chains.world.change(|chains| chains.reorg_l1(4, 2));
     let head = chains.status().head_l1;
     server.wait_until("the shorter chain", |status| status.head_l1 == head).await?;
-    chains.advance(4);
+    // A client that was not seen to go back, or went back first, is doubted until what may be the fork is final.
+    chains.advance(PARAMS.finalized_distance + 2);
     settle(&chains, &mut server).await?;
     server.finish(&Truth::from(&chains.world)).await
 }

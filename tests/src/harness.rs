@@ -66,7 +66,7 @@ impl Harness {
     /// When the flags are not accepted or the server cannot start.
     pub async fn with_clock(rollup_json: &str, flags: &[&str], clock: Clock) -> eyre::Result<Self> {
         let folder = TempDir::new()?;
-        let config = Config { clock, ..config(&folder, rollup_json, flags)? };
+        let config = Config { clock, ..config(&folder, rollup_json, flags).await? };
         let server = OpStatus::start(config).await?;
         let (address, snapshots, stop) = (server.local_addr(), server.snapshots(), CancellationToken::new());
         let mut tasks = JoinSet::new();
@@ -253,7 +253,7 @@ impl Harness {
     }
 }
 
-fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<Config> {
+async fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<Config> {
     let file = folder.path().join("rollup.json");
     fs::write(&file, rollup_json)?;
     let file = file.display().to_string();
@@ -263,5 +263,5 @@ fn config(folder: &TempDir, rollup_json: &str, flags: &[&str]) -> eyre::Result<C
     let quick = QUICK.into_iter().filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));
     let cli = Cli::try_parse_from(required.into_iter().chain(quick).chain(flags.iter().copied()))?;
     let Command::Run(args) = cli.command else { bail!("not the command run") };
-    Ok(Config::from_args(&args)?.with_safe_db(&args)?)
+    Ok(Config::from_args(&args).await?.with_safe_db(&args)?)
 }

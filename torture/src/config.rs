@@ -17,7 +17,7 @@ use crate::rig::Rig;
 pub(crate) fn limits(rig: &Rig) -> Limits {
     Limits {
         max_hold: Duration::from_secs(rig.shape.max_hold),
-        max_head_age: Duration::from_secs(rig.shape.max_head_age),
+        max_head_age: Some(Duration::from_secs(rig.shape.max_head_age)),
         ..Limits::default()
     }
 }
@@ -38,7 +38,12 @@ pub(crate) fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
     };
     let node = |(index, endpoint): (usize, &crate::endpoint::Endpoint)| RollupNode {
         endpoint: over(&format!("node-{index}"), &endpoint.node),
-        current_l1: if rig.shape.origin && index == 0 { CurrentL1::Origin } else { CurrentL1::Node },
+        current_l1: match rig.shape.origin && index == 0 {
+            // What it is shows in what it serves.
+            true if rig.shape.auto => CurrentL1::Auto,
+            true => CurrentL1::Origin,
+            false => CurrentL1::Node,
+        },
         follower: !rig.shape.derives(index),
     };
     let rollup = rig.world.read(|chains| chains.rollup_config().to_string());
@@ -68,6 +73,7 @@ pub(crate) fn config(rig: &Rig, seed: u64, clock: Clock) -> Config {
             max_connections: 1,
             max_connections_per_address: None,
             max_websockets: 8,
+            idle_timeout: Duration::from_secs(620),
             max_batch: 1,
         },
         metrics: MetricsConfig::default(),

@@ -107,6 +107,7 @@ impl Scene {
         match self {
             Self::Kona => {
                 plan.shape.origin = true;
+                plan.shape.auto = true;
                 plan.without_origins(rng);
                 plan.push(0, HEALED, What::Node(0, Ill::Kona));
                 plan.lose_batches(rng);
@@ -155,6 +156,7 @@ impl Scene {
                 match rng.random_range(0..3) {
                     0 => {
                         plan.shape.origin = true;
+                        plan.shape.auto = true;
                         plan.push(0, HEALED, What::Node(0, Ill::Kona));
                     }
                     1 => {

@@ -18,6 +18,8 @@ pub struct Shape {
     pub follower: bool,
     /// Whether O(safe) stands for the `current_l1` of the first rollup node.
     pub origin: bool,
+    /// Whether nobody declared that.
+    pub auto: bool,
     /// Whether there is an execution client.
     pub client: bool,
     /// Whether there is a SafeDB.
@@ -80,6 +82,7 @@ impl Shape {
             nodes,
             follower: nodes > 1 && rng.random_ratio(1, 5),
             origin: nodes > 0 && rng.random_ratio(1, 6),
+            auto: false,
             client: nodes == 0 || rng.random_ratio(1, 3),
             safe_db: nodes > 0 && rng.random_ratio(2, 5),
             records: nodes,

@@ -14,7 +14,7 @@ pub(crate) async fn serve(answer: &str) -> eyre::Result<()> {
     let (publish, snapshots) = watch::channel(Arc::new(snapshot(result(answer)?)?));
     let config = Config {
         addr: any(),
-        limits: Limits { max_head_age: std::time::Duration::ZERO, ..Limits::default() },
+        limits: Limits { max_head_age: Some(std::time::Duration::ZERO), ..Limits::default() },
         max_websockets: 10_000,
         ..Config::default()
     };

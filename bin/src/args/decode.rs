@@ -27,7 +27,7 @@ pub struct DecodeArgs {
     /// The rollup, whose genesis and pace tell the timestamps of a span. Without it they count from genesis.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rollup::network_names()))]
     pub network: Option<String>,
-    /// The same from a rollup.json.
+    /// The same from a rollup.json, or from a file of the superchain registry with superchain.toml beside it.
     #[arg(long = "rollup.config", value_name = "FILE", conflicts_with = "network")]
     pub config: Option<PathBuf>,
 }

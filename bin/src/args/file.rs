@@ -60,6 +60,13 @@ pub enum Fault {
     },
 }
 
+impl FileError {
+    /// Whether the file may be there later: what it is on may not be mounted yet.
+    pub fn may_mend(&self) -> bool {
+        matches!(&self.fault, Fault::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
 fn place(line: &Option<usize>) -> String {
     line.map(|line| format!(":{line}")).unwrap_or_default()
 }
@@ -109,6 +116,9 @@ fn entries(text: &str, command: &Command) -> Result<BTreeMap<String, Entry>, (us
     let mut entries = BTreeMap::new();
     for (key, at, value) in leaves {
         let (flag, arg) = flag(&key, command).ok_or_else(|| (at, unknown(&key, command)))?;
+        if is_blank(value) {
+            continue;
+        }
         let words = words(flag, arg, value).map_err(|why| (at, Fault::Value { key: key.clone(), why: why.into() }))?;
         if entries.insert(flag.to_owned(), Entry { line: line_of(text, at), words }).is_some() {
             return Err((at, Fault::Twice(flag.to_owned())));
@@ -149,9 +159,16 @@ fn words(flag: &str, arg: &Arg, value: &DeValue<'_>) -> Result<Vec<String>, &'st
         (ArgAction::SetTrue, DeValue::Boolean(false)) => Ok(Vec::new()),
         (ArgAction::SetTrue, DeValue::Boolean(true)) => Ok(vec![format!("--{flag}")]),
         (ArgAction::SetTrue, _) => Err("must be true or false"),
-        (ArgAction::Append, DeValue::Array(values)) => values.iter().map(|value| with(value.get_ref())).collect(),
+        (ArgAction::Append, DeValue::Array(values)) => {
+            values.iter().map(|value| value.get_ref()).filter(|value| !is_blank(value)).map(with).collect()
+        }
         (_, value) => Ok(vec![with(value)?]),
     }
+}
+
+/// What a template leaves where it had nothing to put in is not given, as in the environment.
+fn is_blank(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::String(text) if text.trim().is_empty())
 }
 
 /// A value as it would be typed.
@@ -204,6 +221,8 @@ mod tests {
         check("[l1]\ntrustrpc = true\nrpc-rate-limit = 2.5", Ok(&["--l1.rpc-rate-limit=2.5", "--l1.trustrpc"]));
         check("[l1]\ntrustrpc = false\nurl = []", Ok(&[]));
         check("network = '-x'", Ok(&["--network=-x"]));
+        check("network = ''\nl1.url = ['a', ' ']\nl2.url = '\t'\nl1.trustrpc = ''", Ok(&["--l1=a"]));
+        check("\u{feff}network = 'op-mainnet'\r\n", Ok(&["--network=op-mainnet"]));
     }
 
     #[test]
@@ -214,6 +233,7 @@ mod tests {
         check("config = 'a'", Err("1: config is no flag of run"));
         check("dev.l1-block-time = '1s'", Err("1: dev.l1-block-time is no flag of run"));
         check("[l1]\ntrustrpc = 'yes'", Err("2: l1.trustrpc: must be true or false"));
+        check("rpc.prot = ''", Err("1: rpc.prot is no flag of run; is rpc.port meant?"));
         check("rpc.port = [1]", Err("1: rpc.port: takes a single value, not a list"));
         check("rpc.port = 2026-11-22", Err("1: rpc.port: must be text or a number, not a date"));
         check("l1.url = [['a']]", Err("1: l1.url: takes a single value, not a list"));

@@ -1,17 +1,24 @@
 //! From the command line, the environment and a file to what was meant: a flag counts more than its environment
 //! variable, that more than the file, and the file more than the default.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    path::PathBuf,
+};
 
 use clap::{
-    ArgMatches, Command, CommandFactory, FromArgMatches,
-    error::{ContextKind, ContextValue},
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches,
+    builder::Resettable,
+    error::{ContextKind, ContextValue, ErrorKind},
     parser::ValueSource,
 };
 use thiserror::Error;
 
 use super::{
     Cli,
+    environment::{self, Environment, NO_SWITCH, QUOTED, Variable, is_quoted, switch},
     file::{self, Entry, Fault, FileError},
 };
 
@@ -61,6 +68,14 @@ pub enum ParseError {
     /// The file is not usable.
     #[error("--config: {0}")]
     File(#[from] FileError),
+    /// A value is not one for its flag.
+    #[error("{place}: {why}")]
+    Value {
+        /// The flag, or the environment variable that gives it.
+        place: String,
+        /// What is wrong with it.
+        why: Cow<'static, str>,
+    },
 }
 
 /// Reads the command line, the environment and the file that either names.
@@ -71,102 +86,176 @@ pub fn parse(typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Par
 /// Every command and its flags as clap has them. To build them takes longer than to read any command line.
 #[derive(Debug)]
 pub struct Flags {
+    /// With the names of variables, for help.
+    documented: Command,
+    /// The same without them: clap reads variables more strictly than others write them.
     all: Command,
     /// The same, content with what is given.
     lenient: Command,
+    environment: Environment,
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        let mut all = Cli::command();
-        all.build();
-        Self { lenient: all.clone().ignore_errors(true), all }
+        Self::new(std::env::vars_os())
     }
 }
 
 impl Flags {
+    /// Beside these environment variables.
+    pub fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut documented = Cli::command();
+        let mut all = documented.clone().mut_subcommands(|command| command.mut_args(|arg| arg.env(Resettable::Reset)));
+        documented.build();
+        all.build();
+        let environment = environment.into_iter().collect();
+        Self { lenient: all.clone().ignore_errors(true), all, documented, environment }
+    }
+
     /// As [`parse`] does; environment variables are as they were when these were built.
     pub fn parse(&mut self, typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Parsed, ParseError> {
         let mut typed: Vec<OsString> = typed.into_iter().map(Into::into).collect();
-        // What is given without the file. Wrong usage is told of below, when the file has filled in what is missing.
-        let given = self.lenient.try_get_matches_from_mut(&typed)?;
-        let given = given.subcommand().and_then(|(name, given)| Some((self.all.find_subcommand(name)?, given)));
-        let mut from_file = BTreeMap::new();
-        let mut path = PathBuf::new();
-        if let Some((command, given)) = given
-            && let Ok(Some(file)) = given.try_get_one::<PathBuf>("file")
-        {
-            path.clone_from(file);
-            from_file = file::read(&path, command)?;
-            from_file.retain(|flag, _| !is_given(flag, command, given));
-            let words = from_file.values().flat_map(|entry| entry.words.iter().map(OsString::from));
+        let named = typed.get(1).and_then(|name| self.documented.find_subcommand(name));
+        let off = named.map_or(Ok(BTreeSet::new()), |command| plain_switches(&mut typed, command))?;
+        // What is given without file and environment. Wrong usage is told of below, when they have filled in what is missing.
+        let given = self.lenient.try_get_matches_from_mut(&typed).map_err(|error| self.documented(error, &typed))?;
+        let given = given.subcommand().and_then(|(name, given)| Some((self.documented.find_subcommand(name)?, given)));
+        let mut from = Sources::default();
+        if let Some((command, given)) = given {
+            let typed_flag = |flag: &str| off.contains(flag) || is_typed(flag, command, given);
+            let rivals = |flag: &str| rivals(flag, command);
+            let excluded =
+                |flag: &str, by: &dyn Fn(&str) -> bool| by(flag) || rivals(flag).iter().any(|rival| by(rival));
+            from.variables = environment::read(command, &self.environment, |flag| excluded(flag, &typed_flag))?;
+            let file = given.try_get_one::<PathBuf>("file").ok().flatten().cloned();
+            if let Some(file) = file.or_else(|| Some(from.variables.get("config")?.value.clone().into())) {
+                from.entries = file::read(&file, command)?;
+                from.path = file;
+                let above = |flag: &str| typed_flag(flag) || from.variables.contains_key(flag);
+                from.entries.retain(|flag, _| !excluded(flag, &above));
+            }
             // Behind the name of the subcommand, so that nothing typed can swallow them.
-            typed.splice(2..2, words);
+            typed.splice(2..2, from.words());
         }
-        let matches = self.all.try_get_matches_from_mut(&typed).map_err(|error| in_file(error, &path, &from_file))?;
+        let matches = self.all.try_get_matches_from_mut(&typed).map_err(|error| from.blamed(error))?;
         let cli = Cli::from_arg_matches(&matches)?;
         let chosen = matches.subcommand();
-        let settings = match chosen.and_then(|(name, matches)| Some((self.all.find_subcommand(name)?, matches))) {
-            Some((command, matches)) => settings(command, matches, &from_file),
+        let settings = match chosen.and_then(|(name, matches)| Some((self.documented.find_subcommand(name)?, matches)))
+        {
+            Some((command, matches)) => settings(command, matches, &from, &off),
             None => Vec::new(),
         };
         Ok(Parsed { cli, settings })
     }
-}
 
-/// Whether the command line or the environment gives the flag, or one that excludes it.
-fn is_given(flag: &str, command: &Command, given: &ArgMatches) -> bool {
-    let explicit = |id: &str| {
-        let source = given.try_contains_id(id).is_ok().then(|| given.value_source(id)).flatten();
-        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
-    };
-    let Some((_, arg)) = file::flags(command).find(|(name, _)| *name == flag) else { return false };
-    let rivals = command.get_groups().filter(|group| {
-        let mut group = (*group).clone();
-        !group.is_multiple() && group.get_args().any(|id| id == arg.get_id())
-    });
-    explicit(arg.get_id().as_str()) || rivals.flat_map(|group| group.get_args()).any(|id| explicit(id.as_str()))
-}
-
-/// A value that clap refuses is told of by its place in the file, if it is from there.
-fn in_file(error: clap::Error, path: &std::path::Path, from_file: &BTreeMap<String, Entry>) -> ParseError {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let flag = text(ContextKind::InvalidArg).and_then(|arg| {
-        let flag = arg.split_whitespace().next()?.strip_prefix("--")?;
-        from_file.get_key_value(flag)
-    });
-    let why = std::error::Error::source(&error).map(ToString::to_string);
-    let why = why.or_else(|| text(ContextKind::ValidValue).map(|values| format!("must be one of {values}")));
-    match (flag, why) {
-        (Some((flag, entry)), Some(why)) => ParseError::File(FileError {
-            path: path.display().to_string(),
-            line: Some(entry.line),
-            fault: Fault::Value { key: flag.clone(), why },
-        }),
-        _ => error.into(),
+    /// Help with the names of variables in it.
+    fn documented(&mut self, error: clap::Error, typed: &[OsString]) -> clap::Error {
+        match error.kind() {
+            ErrorKind::DisplayHelp => self.documented.try_get_matches_from_mut(typed).err().unwrap_or(error),
+            _ => error,
+        }
     }
 }
 
-fn settings(command: &Command, matches: &ArgMatches, from_file: &BTreeMap<String, Entry>) -> Vec<Setting> {
-    let setting = |(flag, arg): (&str, &clap::Arg)| {
+/// What is said elsewhere than on the command line.
+#[derive(Debug, Default)]
+struct Sources {
+    variables: BTreeMap<String, Variable>,
+    path: PathBuf,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Sources {
+    /// What would be typed for it.
+    fn words(&self) -> Vec<OsString> {
+        let of_file = self.entries.values().flat_map(|entry| entry.words.iter().map(OsString::from));
+        self.variables.values().flat_map(|variable| variable.words.iter().cloned()).chain(of_file).collect()
+    }
+}
+
+/// Takes the words for switches that have a value for words without one, and gives the switches that are turned off.
+fn plain_switches(typed: &mut Vec<OsString>, command: &Command) -> Result<BTreeSet<String>, ParseError> {
+    let mut off = BTreeSet::new();
+    let mut plain = Vec::new();
+    for word in typed.drain(..) {
+        let Some((flag, value)) = word.to_str().and_then(|word| word.strip_prefix("--")?.split_once('=')) else {
+            plain.push(word);
+            continue;
+        };
+        let refused = |why| ParseError::Value { place: format!("--{flag}"), why };
+        if is_quoted(value) {
+            return Err(refused(QUOTED.into()));
+        }
+        let is_switch = |arg: &&Arg| arg.get_long() == Some(flag) && matches!(arg.get_action(), ArgAction::SetTrue);
+        match command.get_arguments().find(is_switch).map(|_| switch(value)) {
+            None => plain.push(word),
+            Some(Some(true)) => plain.push(format!("--{flag}").into()),
+            Some(Some(false)) => drop(off.insert(flag.to_owned())),
+            Some(None) => return Err(refused(NO_SWITCH.into())),
+        }
+    }
+    *typed = plain;
+    Ok(off)
+}
+
+/// Whether the command line gives the flag.
+fn is_typed(flag: &str, command: &Command, given: &ArgMatches) -> bool {
+    let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == Some(flag)) else { return false };
+    let id = arg.get_id().as_str();
+    given.try_contains_id(id).is_ok() && given.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The flags that exclude this one.
+fn rivals<'a>(flag: &str, command: &'a Command) -> Vec<&'a str> {
+    let Some((_, arg)) = file::flags(command).find(|(name, _)| *name == flag) else { return Vec::new() };
+    let groups = command.get_groups().filter(|group| {
+        let mut group = (*group).clone();
+        !group.is_multiple() && group.get_args().any(|id| id == arg.get_id())
+    });
+    let ids: Vec<_> = groups.flat_map(|group| group.get_args()).collect();
+    command.get_arguments().filter(|other| ids.contains(&other.get_id())).filter_map(Arg::get_long).collect()
+}
+
+impl Sources {
+    /// A value that clap refuses is told of by its variable or its place in the file, if it is from there.
+    fn blamed(&self, error: clap::Error) -> ParseError {
+        let text = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+            _ => None,
+        };
+        let why = std::error::Error::source(&error).map(ToString::to_string);
+        let why = why.or_else(|| text(ContextKind::ValidValue).map(|values| format!("must be one of {values}")));
+        let arg = text(ContextKind::InvalidArg);
+        let flag = arg.as_deref().and_then(|arg| arg.split_whitespace().next()?.strip_prefix("--"));
+        let (Some(flag), Some(why)) = (flag, why) else { return error.into() };
+        match (self.variables.get(flag), self.entries.get(flag)) {
+            (Some(variable), _) => ParseError::Value { place: variable.name.clone(), why: why.into() },
+            (None, Some(entry)) => ParseError::File(FileError {
+                path: self.path.display().to_string(),
+                line: Some(entry.line),
+                fault: Fault::Value { key: flag.to_owned(), why },
+            }),
+            (None, None) => error.into(),
+        }
+    }
+}
+
+fn settings(command: &Command, matches: &ArgMatches, from: &Sources, off: &BTreeSet<String>) -> Vec<Setting> {
+    let setting = |(flag, arg): (&str, &Arg)| {
         let id = arg.get_id().as_str();
-        let raw = matches.get_raw(id).into_iter().flatten();
-        let origin = match matches.value_source(id) {
-            _ if from_file.contains_key(flag) => Origin::File,
-            Some(ValueSource::CommandLine) => Origin::Flag,
-            Some(ValueSource::EnvVariable) => {
-                Origin::Environment(arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
-            }
+        let raw = matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy().into_owned());
+        let origin = match (from.variables.get(flag), matches.value_source(id)) {
+            (Some(variable), _) => Origin::Environment(variable.name.clone()),
+            _ if from.entries.contains_key(flag) => Origin::File,
+            (_, Some(ValueSource::CommandLine)) => Origin::Flag,
+            _ if off.contains(flag) => Origin::Flag,
             _ => Origin::Default,
         };
         Setting {
             key: file::key(flag, command),
-            values: raw.map(|value| value.to_string_lossy().into_owned()).collect(),
-            list: matches!(arg.get_action(), clap::ArgAction::Append),
+            values: raw.collect(),
+            list: matches!(arg.get_action(), ArgAction::Append),
             secret: arg.is_hide_env_values_set(),
             origin,
         }
@@ -256,6 +345,7 @@ mod tests {
                         (clap::ArgAction::SetTrue, ..) => "true".to_owned(),
                         (_, Some(default), _) => format!("{default:?}"),
                         (_, None, Some(possible)) => format!("{:?}", possible.get_name()),
+                        _ if flag.ends_with("chain-id") => "1".to_owned(),
                         _ => "\"1s\"".to_owned(),
                     };
                 text.push_str(&format!("{:?} = {value}\n", file::key(flag, command)));

@@ -64,6 +64,10 @@ pub(super) struct Exam<'a> {
     findings: Vec<Finding>,
 }
 
+/// How long a head is waited for.
+const MIN_PATIENCE: Duration = Duration::from_secs(4);
+const MAX_PATIENCE: Duration = Duration::from_secs(24);
+
 /// Examines an endpoint within the limit.
 pub(super) async fn examine<'a>(
     endpoint: &'a Endpoint,
@@ -139,7 +143,10 @@ impl Exam<'_> {
         let calls = vec![("eth_chainId", json!([])), ("eth_blockNumber", json!([]))];
         let answers = client.batch(calls).await.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
         match answers {
-            Ok(_) => self.ok("batch", "it takes several calls in one request"),
+            Ok(_) => match client.max_batch() {
+                Some(1) => self.warn("batch", "it takes only one call in a request: a start takes longer", self.flag),
+                _ => self.ok("batch", "it takes several calls in one request"),
+            },
             Err(error) => {
                 self.fail("batch", format!("several calls in one request: {error}; a wss URL needs none"), self.flag);
                 return None;
@@ -149,7 +156,7 @@ impl Exam<'_> {
     }
 
     /// The block of a label: its number and timestamp.
-    pub(super) async fn block(&self, client: &Client, label: &'static str) -> Option<(u64, u64)> {
+    pub(super) async fn block(&self, client: &Client, label: &str) -> Option<(u64, u64)> {
         block(client, label).await
     }
 
@@ -171,7 +178,7 @@ impl Exam<'_> {
     }
 
     /// The timestamp of the newest block against our clock.
-    pub(super) fn clock(&mut self, timestamp: u64, late: Duration, limit: Duration, change: &'static str) {
+    pub(super) fn clock(&mut self, timestamp: u64, late: Duration, limit: Option<Duration>, change: &'static str) {
         let now = self.clock.now().unix;
         let age = human(now.saturating_sub(Duration::from_secs(timestamp)));
         let ahead = timestamp.saturating_sub(now.as_secs());
@@ -179,7 +186,7 @@ impl Exam<'_> {
         if ahead > SKEW {
             let said = format!("its newest block is {ahead} s in the future: set the clock of this machine");
             self.fail("clock", said, self.flag);
-        } else if !limit.is_zero() && old > limit.as_secs() {
+        } else if let Some(limit) = limit.filter(|limit| old > limit.as_secs()) {
             let said = format!(
                 "its newest block is {age} old, the limit is {}: it is behind, or our clock is ahead",
                 human(limit)
@@ -226,26 +233,30 @@ impl Exam<'_> {
         }
     }
 
-    /// Whether a head is announced within two slots.
+    /// Whether a head is announced within two slots, or within what an examination can wait.
     pub(super) async fn new_heads(&mut self, client: &Client, slot: Duration) {
         if !self.endpoint.subscribes() {
             return self
                 .ok("newHeads", "it is polled when a block is due; by a ws or wss URL blocks are heard of at once");
         }
-        let mut heads = match client.subscribe::<Value>("newHeads").await {
+        let mut heads = match client.new_heads::<Value>().await {
             Ok(heads) => heads,
             Err(error) => return self.fail("newHeads", format!("it cannot be subscribed to: {error}"), self.flag),
         };
         let before = self.block(client, "latest").await;
-        let started = Instant::now();
-        match timeout(2 * slot, heads.next()).await {
+        let (started, patience) = (Instant::now(), (2 * slot).clamp(MIN_PATIENCE, MAX_PATIENCE));
+        match timeout(patience, heads.next()).await {
             Ok(Ok(_)) => {
                 self.ok("newHeads", format!("a head was announced after {} ms", started.elapsed().as_millis()))
             }
             Ok(Err(error)) => self.fail("newHeads", error.to_string(), self.flag),
             Err(_) => {
-                let waited = human(2 * slot);
+                let waited = human(patience);
                 match self.block(client, "latest").await > before {
+                    false if slot * 2 > patience => self.ok(
+                        "newHeads",
+                        format!("it is subscribed to; no block was due within {waited}, at one every {}", human(slot)),
+                    ),
                     true => self.fail(
                         "newHeads",
                         format!("blocks were made but none was announced within {waited}; try its http URL"),
@@ -276,7 +287,7 @@ impl Exam<'_> {
 }
 
 /// The block of a label: its number and timestamp.
-pub(super) async fn block(client: &Client, label: &'static str) -> Option<(u64, u64)> {
+pub(super) async fn block(client: &Client, label: &str) -> Option<(u64, u64)> {
     let block: Value = client.call("eth_getBlockByNumber", (label, false)).await.ok()?;
     let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
     Some((quantity("number")?, quantity("timestamp")?))
@@ -286,7 +297,7 @@ pub(super) async fn block(client: &Client, label: &'static str) -> Option<(u64, 
 fn too_many(error: &CallError) -> bool {
     match error {
         CallError::Status { code, .. } => *code == 429,
-        CallError::Rpc { code, message } => {
+        CallError::Rpc { code, message, .. } => {
             let says = |words: &str| message.to_lowercase().contains(words);
             matches!(code, 429 | -32005 | -32029) || says("rate") || says("too many") || says("limit")
         }

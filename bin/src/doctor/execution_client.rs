@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use alloy_eips::BlockId;
 use rollup::L2_TO_L1_MESSAGE_PASSER;
-use serde_json::{Value, json};
 use upstream::Endpoint;
 
 use super::exam::{Finding, block, examine as exam};
@@ -25,17 +25,17 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
             exam.fail("labels", "it has no newest block: is it still syncing?", FLAG);
             return None;
         };
-        exam.clock(timestamp, LATE, Duration::ZERO, FLAG);
+        exam.clock(timestamp, LATE, None, FLAG);
         exam.pace(&rollup.pace(), (number, timestamp), async || block(&client, "latest").await).await;
         exam.labels(&client, "no rollup node drives it: the status stays incomplete").await;
         exam.new_heads(&client, Duration::from_secs(rollup.block_time.max(2))).await;
-        let proof = client.call::<Value>("eth_getProof", json!([L2_TO_L1_MESSAGE_PASSER, [], "latest"])).await;
+        let proof = client.proof(L2_TO_L1_MESSAGE_PASSER, BlockId::latest()).await;
         match proof {
             Ok(_) => exam.ok("proofs", "outputs can be proven by eth_getProof"),
             Err(error) if rollup.isthmus_active(timestamp) => {
-                exam.ok("proofs", format!("outputs are those of the headers; eth_getProof: {error}"));
+                exam.ok("proofs", format!("outputs are those of the headers; {error}"));
             }
-            Err(error) => exam.warn("proofs", format!("outputs cannot be proven; eth_getProof: {error}"), FLAG),
+            Err(error) => exam.warn("proofs", format!("outputs cannot be proven; {error}"), FLAG),
         }
         exam.burst(&client, FLAG).await;
         if config.l2.nodes.is_empty() {

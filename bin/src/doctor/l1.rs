@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use upstream::Endpoint;
+use upstream::{Client, Endpoint};
 
-use super::exam::{Finding, examine as exam};
+use super::exam::{Finding, block, examine as exam};
 use crate::Config;
 
 const FLAG: &str = "--l1";
 
-/// Ethereum's, the slowest of the L1 chains there are.
+/// Over how many blocks the block time is measured.
+const BLOCKS: u64 = 16;
+
+/// Ethereum's, where the chain is too short to tell.
 const SLOT: Duration = Duration::from_secs(12);
 
-/// Several missed slots in a row are rare.
+/// So many missed slots in a row are rare, and so long a time.
+const LATE_SLOTS: u32 = 5;
 const LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding> {
@@ -22,15 +26,24 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
         exam.batch(&client).await?;
         let probed = l1_ingest::probe(&client, chain_id, genesis, config.l1.trust_rpc).await;
         exam.chain(probed, &format!("chain {chain_id} with block {} of the rollup's beginning", genesis.number))?;
-        let Some((_, timestamp)) = exam.block(&client, "latest").await else {
+        let Some((number, timestamp)) = exam.block(&client, "latest").await else {
             exam.fail("labels", "it has no newest block: is it still syncing?", FLAG);
             return None;
         };
-        exam.clock(timestamp, LATE, config.limits.max_head_age, "--status.max-head-age");
+        let slot = block_time(&client, number, timestamp).await.unwrap_or(SLOT);
+        let limit = config.limits.max_head_age(slot);
+        exam.clock(timestamp, LATE.max(LATE_SLOTS * slot), limit, "--status.max-head-age");
         exam.labels(&client, "it follows no consensus client: safe_l1 and finalized_l1 stay unset").await;
-        exam.new_heads(&client, SLOT).await;
+        exam.new_heads(&client, slot).await;
         exam.burst(&client, "--l1.rpc-rate-limit").await;
         Some(())
     })
     .await
+}
+
+/// The mean time from one block to the next, before the newest one; none where the chain is too short.
+async fn block_time(client: &Client, number: u64, timestamp: u64) -> Option<Duration> {
+    let older = number.checked_sub(BLOCKS)?;
+    let (_, before) = block(client, &format!("{older:#x}")).await?;
+    Some(Duration::from_secs(timestamp.saturating_sub(before)) / BLOCKS as u32)
 }

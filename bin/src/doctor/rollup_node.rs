@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use l2_ingest::CurrentL1;
+use l2_ingest::{CurrentL1, NodeStatus};
 use rollup::SyncStatus;
 use serde_json::{Value, json};
 use upstream::Client;
@@ -25,7 +25,7 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
         let status: SyncStatus = match client.call("optimism_syncStatus", ()).await {
             Ok(status) => status,
             Err(error) => {
-                exam.fail("status", format!("optimism_syncStatus: {error}"), flag);
+                exam.fail("status", error.to_string(), flag);
                 return None;
             }
         };
@@ -34,7 +34,7 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
             true => exam.ok("status", format!("complete, with unsafe_l2 {}", status.unsafe_l2.number)),
             false => exam.warn("status", format!("it has no {} yet: it may be deriving again", unset.join(", ")), flag),
         }
-        exam.clock(status.unsafe_l2.timestamp, LATE, Duration::ZERO, flag);
+        exam.clock(status.unsafe_l2.timestamp, LATE, None, flag);
         if !status.unsafe_l2.hash.is_zero() {
             let tip = |status: SyncStatus| (status.unsafe_l2.number, status.unsafe_l2.timestamp);
             let next = async || client.call("optimism_syncStatus", ()).await.ok().map(tip);
@@ -60,22 +60,39 @@ async fn kind(exam: &mut Exam<'_>, client: &Client, node: &RollupNode) {
     if node.follower || node.current_l1 == CurrentL1::Origin {
         return exam.ok("kind", format!("version {version}; its current_l1 has no vote"));
     }
-    if version.to_lowercase().contains("kona") {
-        let said = format!("version {version}: kona-node reports its L1 head as current_l1; say NAME=origin");
-        return exam.fail("kind", said, "--rollup.current-l1");
-    }
+    let mut pending_safe = true;
     let differs = each_second(LOOKS, async || {
-        let status: SyncStatus = client.call("optimism_syncStatus", ()).await.ok()?;
+        let NodeStatus { status, names_pending_safe } = client.call("optimism_syncStatus", ()).await.ok()?;
+        pending_safe = names_pending_safe;
         (status.current_l1 != status.head_l1).then_some(())
     });
-    match differs.await {
-        Some(()) => {
+    let differs = differs.await;
+    match (differs, node.current_l1 == CurrentL1::Auto) {
+        (Some(()), true) if !pending_safe => exam.ok(
+            "kind",
+            format!(
+                "version {version}; it names no pending_safe_l2, as kona-node, so the L1 origin of its safe head stands \
+                 for its current_l1; if it is base-consensus, say NAME=node"
+            ),
+        ),
+        (None, true) if !pending_safe => exam.ok(
+            "kind",
+            format!(
+                "version {version}; its current_l1 is its L1 head, as kona-node's, so the L1 origin of its safe head \
+                 stands for it"
+            ),
+        ),
+        (None, false) if !pending_safe => {
+            let said = format!("version {version}: it reports its L1 head as current_l1, as kona-node; say NAME=origin");
+            exam.fail("kind", said, "--rollup.current-l1");
+        }
+        (Some(()), _) => {
             // Of several chains in one process each has a path of its own, and is a node like others.
             let whose =
                 if version.to_lowercase().contains("supernode") { "one chain of an op-supernode; " } else { "" };
             exam.ok("kind", format!("version {version}; {whose}its current_l1 is its own"))
         }
-        None => {
+        (None, _) => {
             let said = format!(
                 "version {version}: its current_l1 was its L1 head in {LOOKS} looks, one a second; if it is a kona-node, \
                  say NAME=origin"
@@ -90,9 +107,7 @@ async fn outputs(exam: &mut Exam<'_>, client: &Client, status: &SyncStatus, flag
     let number = format!("{:#x}", status.safe_l2.number);
     match client.call::<Value>("optimism_outputAtBlock", [number]).await {
         Ok(_) => exam.ok("outputs", "optimism_outputAtBlock answers for its safe head"),
-        Err(error) => {
-            exam.warn("outputs", format!("it cannot be compared with others; optimism_outputAtBlock: {error}"), flag)
-        }
+        Err(error) => exam.warn("outputs", format!("it cannot be compared with others; {error}"), flag),
     }
 }
 

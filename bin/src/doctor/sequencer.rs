@@ -14,9 +14,9 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
         match client.call::<bool>("admin_sequencerActive", ()).await {
             Ok(active) => exam.ok("active", if active { "it is active" } else { "it is not active now" }),
             Err(error) if error.is_method_missing() => {
-                exam.fail("active", format!("start it with --rpc.enable-admin: admin_sequencerActive: {error}"), FLAG);
+                exam.fail("active", format!("start it with --rpc.enable-admin: {error}"), FLAG);
             }
-            Err(error) => exam.fail("active", format!("admin_sequencerActive: {error}"), FLAG),
+            Err(error) => exam.fail("active", error.to_string(), FLAG),
         }
         Some(())
     })

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use devnet::{Faults, Heads, Label, Node, PaceChange, Params, Requests, Role, RpcError, World};
+use futures::FutureExt;
 use rollup::{RollupConfig, SyncStatus};
 use serde_json::json;
 use status::Clock;
@@ -55,7 +56,7 @@ impl Rig {
         let Command::Run(args) = parse([&base, self.flags].concat()).unwrap().cli.command else {
             panic!("this is run")
         };
-        let mut config = Config::from_args(&args).unwrap();
+        let mut config = Config::from_args(&args).now_or_never().expect("no node is asked").unwrap();
         let rollup = self.world.read(|chains| chains.rollup_config().to_string());
         config.rollup = Arc::new(RollupConfig::from_json(&rollup).unwrap());
         config.clock = clock;
@@ -190,6 +191,9 @@ async fn a_wrong_clock_shows_in_block_times() {
     check(&Rig::new().findings(true, 90).await, &behind, "its newest block is 1m 30s old");
     let frozen = ["fail --l1 clock -> --status.max-head-age", behind[1], behind[2]];
     check(&Rig::new().findings(true, 301).await, &frozen, "the limit is 5m 0s");
+    // On an L1 of 150 s blocks that is no age.
+    let slow = Rig::of(Params { l1_block_time: Duration::from_secs(150), ..Params::default() });
+    check(&slow.findings(true, 301).await, &["warn --l2 clock -> --l2", "warn --rollup clock -> --rollup"], "5m");
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,13 +241,26 @@ async fn a_rate_limit_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rollup_node_is_declared_as_what_it_is() {
+    // A kona-node: it tells of itself by what it serves, not by its version.
     let kona = |rig: &Rig| {
-        rig.node.with_status(|status| status);
-        rig.node.with_answer("optimism_version", |_, _| Ok(json!("kona-node/1.2.3")));
+        rig.node.with_answer("optimism_syncStatus", |_, truth| {
+            let mut status = truth?;
+            status.as_object_mut().expect("a status").remove("pending_safe_l2");
+            Ok(status)
+        });
+        rig.node.with_answer("optimism_version", |_, _| Ok(json!("0.3.2")));
     };
     let mut rig = Rig::new();
     kona(&rig);
-    check(&rig.findings(true, 0).await, &["fail --rollup kind -> --rollup.current-l1"], "kona-node/1.2.3");
+    let findings = rig.findings(true, 0).await;
+    check(&findings, &[], "");
+    assert!(findings.iter().any(|it| it.message.contains("as kona-node's, so the L1 origin")), "{findings:#?}");
+    rig.flags = &["--rollup.current-l1", "n=node"];
+    check(
+        &rig.findings(true, 0).await,
+        &["fail --rollup kind -> --rollup.current-l1"],
+        "as kona-node; say NAME=origin",
+    );
     rig.flags = &["--rollup.current-l1", "n=origin"];
     check(&rig.findings(true, 0).await, &[], "");
     // A chain of an op-supernode is a node like others.

@@ -48,6 +48,8 @@ pub(crate) fn judge(report: &Report, now: Duration, max_head_age: Duration) -> V
         }
         Err(error) => {
             let hint = if error.is_method_missing() { " (is this the RPC of a rollup node?)" } else { "" };
+            let error = error.to_string();
+            let error = error.strip_prefix("optimism_syncStatus: ").unwrap_or(&error);
             vec![Problem::new("optimism_syncStatus", "error", format!("{error}{hint}"))]
         }
     }
@@ -146,13 +148,18 @@ mod tests {
 
     #[test]
     fn no_status_is_not_ready() {
-        let rpc = |code, message: &str| failing(CallError::Rpc { code, message: message.into() });
+        let rpc = |code, message: &str| {
+            failing(CallError::Rpc { method: "optimism_syncStatus", code, message: message.into() })
+        };
         check(rpc(-32002, "the sync status is stale"), 300, &["optimism_syncStatus error"]);
         check(rpc(-32601, "method not found"), 300, &["optimism_syncStatus error"]);
         check(failing(CallError::Closed), 300, &["optimism_syncStatus error"]);
         check(failing(CallError::Decode("null".into())), 0, &["optimism_syncStatus error"]);
         let hint = |error| judge(&failing(error), Duration::ZERO, Duration::ZERO)[0].message.contains("rollup node?");
-        assert!(hint(CallError::Rpc { code: -32601, message: String::new() }) && !hint(CallError::Closed));
+        assert!(
+            hint(CallError::Rpc { method: "optimism_syncStatus", code: -32601, message: String::new() })
+                && !hint(CallError::Closed)
+        );
     }
 
     #[test]

@@ -292,7 +292,8 @@ mod tests {
                 { "endpoint": "http://c", "state": "unreachable", "since_ms": 61_000, "error": "refused\u{1b}[2J" },
             ],
         }));
-        let stale = CallError::Rpc { code: -32002, message: "the sync status is stale".into() };
+        let stale =
+            CallError::Rpc { method: "optimism_syncStatus", code: -32002, message: "the sync status is stale".into() };
         check(
             &Report { status: Err(stale), ..report },
             "
@@ -331,7 +332,7 @@ mod tests {
     #[test]
     fn shows_why_there_is_no_status() {
         let failing = |code, message: &str| {
-            let error = CallError::Rpc { code, message: message.into() };
+            let error = CallError::Rpc { method: "optimism_syncStatus", code, message: message.into() };
             Report { status: Err(error), snapshot: Err("the connection was lost".into()), ..testing::report() }
         };
         check(

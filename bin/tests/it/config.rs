@@ -137,3 +137,26 @@ fn an_empty_path_is_no_database() {
     let told = op_status(&flags, &[]);
     assert!(told.status.success(), "{}", text(&told.stderr));
 }
+
+#[test]
+fn the_environment_is_read_as_others_write_it() {
+    let base = ["config", "--network", "op-sepolia", "--l1", "ws://l1", "--rollup", "http://n,"];
+    let told = |environment: &str| {
+        let pairs: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
+        op_status(&base, &pairs)
+    };
+    let blank = told(include_str!("../cases/env-blank.env"));
+    assert_eq!(
+        lines(&blank, &["port", "trustrpc"]),
+        ["trustrpc = false # default", "port = 9545 # default", "port = 7300 # default"]
+    );
+    let bools = told(include_str!("../cases/env-bools.env"));
+    let expected = [
+        "trustrpc = true # environment OP_STATUS_L1_TRUST_RPC",
+        "enabled = true # environment OP_STATUS_METRICS_ENABLED",
+    ];
+    assert_eq!(lines(&bools, &["trustrpc", "enabled"]), expected);
+    let quoted = told("OP_STATUS_RPC_ADDR=\"127.0.0.1\"");
+    assert_eq!(quoted.status.code(), Some(2));
+    assert!(text(&quoted.stderr).starts_with("error: OP_STATUS_RPC_ADDR: the value stands in quotes"), "{quoted:?}");
+}

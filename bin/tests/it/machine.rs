@@ -156,16 +156,43 @@ async fn a_database_that_cannot_be_written_at_the_start() {
     site.serving("127.0.0.1", async |flags| {
         let file = site.folder.path().join("safe-heads.redb");
         let args = run(&[&flags, &site.safe_db()]);
-        fails(after("ulimit -f 0", &args), 2, &[file.to_str().expect("a path"), "cannot be written", "File too large"])
+        fails(after("ulimit -f 0", &args), 1, &[file.to_str().expect("a path"), "cannot be written", "File too large"])
             .await;
         // Whoever runs the tests may write wherever modes forbid it, but not there.
         let proc = ["--safedb.path".to_owned(), "/proc/op-status".to_owned()];
-        fails(op_status(&strings(&run(&[&flags, &proc]))), 2, &["cannot make the folder /proc/op-status"]).await;
+        fails(op_status(&strings(&run(&[&flags, &proc]))), 1, &["cannot make the folder /proc/op-status"]).await;
         // Nothing is left behind that would be in the way.
         let server = Server::start(op_status(&strings(&args))).await;
+        // One process has it, until it ends.
+        fails(op_status(&strings(&args)), 1, &["is in use by another process"]).await;
         assert_eq!(server.end().await, Some(0));
     })
     .await;
+}
+
+/// What may be there later ends the program so that it is started again; what is there and wrong does not.
+#[tokio::test]
+async fn files_that_are_not_there_yet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path");
+    let later = format!("{path}/later");
+    let upstreams = ["run", "--l1", "http://127.0.0.1:1", "--l2", "http://127.0.0.1:1"];
+    // What a shell of Windows writes.
+    let utf16 = format!("{path}/utf16.json");
+    std::fs::write(&utf16, b"\xff\xfe{\0}\0").expect("written");
+    for (flags, code, said) in [
+        (&["--rollup.config", utf16.as_str()][..], 2, "save it as UTF-8"),
+        (&["--rollup.config", later.as_str()], 1, "o such file"),
+        (&["--rollup.config", path], 2, "docker makes a folder where the file that is to be mounted does not exist"),
+        (&["--network", "op-mainnet", "--l2.jwt-secret", &later], 1, "o such file"),
+        (&["--network", "op-mainnet", "--upstream.ca-file", &later], 1, "o such file"),
+        (&["--config", &later], 1, "o such file"),
+        (&["--config", path], 2, "directory"),
+    ] {
+        let mut program = op_status(&[&upstreams[..], flags].concat());
+        program.env("OP_STATUS_RPC_PORT", "0");
+        fails(program, code, &[said]).await;
+    }
 }
 
 #[tokio::test]
@@ -176,6 +203,17 @@ async fn a_port_that_is_taken_is_named() {
     for flags in [&["--rpc.port", &port][..], &["--rpc.port", "0", "--metrics.enabled", "--metrics.port", &port]] {
         fails(op_status(&[&upstreams[..], flags].concat()), 1, &[&format!("127.0.0.1:{port}"), "in use"]).await;
     }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_the_limit_that_is_given() {
+    let upstreams = ["run", "--network", "op-mainnet", "--l1", "http://127.0.0.1:1", "--l2", "http://127.0.0.1:1"];
+    let flags = ["--rpc.port", "0", "--rpc.idle-timeout", "300ms"];
+    let server = Server::start(op_status(&[&upstreams[..], &flags].concat())).await;
+    let mut idle = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+    let closed = timeout(Duration::from_secs(60), idle.read(&mut [0; 1])).await.expect("the limit is shorter");
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    assert_eq!(server.end().await, Some(0));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod get;
 mod logs;
 mod machine;
 mod pace;
+mod rollup;
 mod secrets;
 mod sequencer;
 mod shared;

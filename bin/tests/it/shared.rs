@@ -161,6 +161,25 @@ impl Server {
         address[..end].parse().expect("an address")
     }
 
+    /// Whether it comes to serve; else it has ended.
+    pub(crate) async fn serves(&mut self) -> bool {
+        let said = async {
+            while let Some(line) = self.lines.next_line().await.expect("text") {
+                self.log.push(line.clone());
+                if line.contains("serving RPC over HTTP and WebSocket") {
+                    return true;
+                }
+            }
+            false
+        };
+        timeout(Duration::from_secs(60), said).await.expect("it serves or ends")
+    }
+
+    /// The exit code of one that ends by itself.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        timeout(GRACE, self.process.wait()).await.expect("it ends").expect("it is our child").code()
+    }
+
     /// The process.
     pub(crate) fn pid(&self) -> Pid {
         let id = self.process.id().expect("it runs");

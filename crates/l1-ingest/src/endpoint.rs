@@ -80,10 +80,7 @@ impl Follower {
         verify(&blocks, self.config.chain_id, self.config.genesis).await?;
         self.l1.reach(self.index, Some(blocks.clone()));
         // Before priming, so that no head falls between.
-        let heads = match self.endpoint.subscribes() {
-            true => Some(blocks.client.subscribe("newHeads").await?),
-            false => None,
-        };
+        let heads = blocks.client.new_heads_if_served().await?;
         self.follow(&blocks, heads).await
     }
 

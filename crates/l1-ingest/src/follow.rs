@@ -130,10 +130,19 @@ impl Following<'_> {
     /// Takes what was announced, with everything that came meanwhile: only the last head counts.
     async fn hear(&mut self, first: Result<Box<RawValue>, CallError>) -> Result<(), Fault> {
         let mut announced = Vec::new();
+        let mut unverified = false;
         let mut next = Some(first);
         while let Some(item) = next {
             match item {
-                Ok(json) => announced.extend(header::read(&json, self.blocks.trust_rpc)?),
+                Ok(json) => match header::read(&json, self.blocks.trust_rpc) {
+                    Ok(Some(head)) => announced.push(head),
+                    Ok(None) => unverified = true,
+                    // Some announce less than they answer, so it is worth asking what the head is.
+                    Err(error) => {
+                        debug!(endpoint = %self.follower.name, %error, "an announced L1 head cannot be verified");
+                        unverified = true;
+                    }
+                },
                 // What was lost is found by the walk.
                 Err(CallError::Lagged { missed }) => debug!(endpoint = %self.follower.name, missed, "L1 heads lost"),
                 Err(error) => return Err(error.into()),
@@ -141,6 +150,9 @@ impl Following<'_> {
             next = self.heads.as_mut().and_then(|heads| heads.next().now_or_never());
         }
         self.follower.tracker.hear(self.blocks, &announced).await?;
+        if unverified {
+            self.look().await?;
+        }
         self.named = Instant::now();
         self.heard = (self.head(), self.named);
         Ok(())

@@ -2,6 +2,7 @@
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, U64};
+use alloy_rpc_types_eth::Header as RpcHeader;
 use rollup::L1BlockRef;
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -30,7 +31,10 @@ pub enum HeaderError {
 fn newer(unknown: &[String]) -> String {
     match unknown {
         [] => String::new(),
-        fields => format!(" (it has fields newer than this program: {})", fields.join(", ")),
+        fields => format!(
+            " (it has fields that this program does not know: {}; --l1.trustrpc does without its hashes)",
+            fields.join(", ")
+        ),
     }
 }
 
@@ -65,11 +69,40 @@ pub fn read(json: &RawValue, trust_rpc: bool) -> Result<Option<L1BlockRef>, Head
         return Ok(Some(block));
     }
     let header: Header = serde_json::from_str(json.get()).map_err(malformed)?;
-    let computed = header.hash_slow();
-    if computed == block.hash {
+    hashed(block, &header, || unknown(json, &header)).map(Some)
+}
+
+/// The ref of a block as alloy reads it. A zero hash is no block.
+///
+/// # Errors
+/// Its hash is not that of the header. Fields that alloy does not know are gone, and cannot be named.
+pub(crate) fn verified(header: &RpcHeader) -> Result<Option<L1BlockRef>, HeaderError> {
+    if header.hash.is_zero() {
+        return Ok(None);
+    }
+    let block = L1BlockRef {
+        hash: header.hash,
+        number: header.number,
+        parent_hash: header.parent_hash,
+        timestamp: header.timestamp,
+    };
+    if status::Bug::HeaderHash.bites() {
         return Ok(Some(block));
     }
-    Err(HeaderError::WrongHash { number: block.number, stated: block.hash, computed, unknown: unknown(json, &header) })
+    hashed(block, header, Vec::new).map(Some)
+}
+
+/// The block, if its header hashes to what it states.
+fn hashed(
+    block: L1BlockRef,
+    header: &Header,
+    unknown: impl FnOnce() -> Vec<String>,
+) -> Result<L1BlockRef, HeaderError> {
+    let computed = header.hash_slow();
+    if computed == block.hash {
+        return Ok(block);
+    }
+    Err(HeaderError::WrongHash { number: block.number, stated: block.hash, computed, unknown: unknown() })
 }
 
 /// The fields of the JSON that are neither of the header as this program knows it nor of a block around it.
@@ -134,7 +167,7 @@ mod tests {
         // Not part of the hash: ours is right, and nobody minds.
         check(block(json!({"futureRoot": "0x1", "requestsHash": null})), false, Ok(Some(7)));
         let hash = B256::repeat_byte(1);
-        let newer = "(it has fields newer than this program: futureRoot)";
+        let newer = "(it has fields that this program does not know: futureRoot; --l1.trustrpc";
         check(block(json!({"hash": hash, "futureRoot": "0x1", "requestsHash": null})), false, Err(newer));
         check(block(json!({"hash": hash})), false, Err(block(json!({}))["hash"].as_str().unwrap()));
     }

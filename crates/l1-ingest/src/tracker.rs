@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use alloy_eips::BlockNumberOrTag;
 use rollup::L1BlockRef;
 use status::{Bug, Chain, MIN_REFS, SourceName};
 use tokio::time::Instant;
@@ -145,9 +146,9 @@ impl Tracker {
     async fn try_look(&mut self, blocks: &Blocks, labels: bool) -> Result<Seen, Fault> {
         let at = Instant::now();
         // In this order no label is above the head, should they be answered one after the other.
-        let mut asked = vec![Ask::Label("latest")];
+        let mut asked = vec![Ask::Label(BlockNumberOrTag::Latest)];
         if labels {
-            asked.splice(..0, [Ask::Label("finalized"), Ask::Label("safe")]);
+            asked.splice(..0, [Ask::Label(BlockNumberOrTag::Finalized), Ask::Label(BlockNumberOrTag::Safe)]);
         }
         let mut answers = blocks.get(&asked).await?.into_iter();
         let (finalized, safe) =

@@ -1,10 +1,9 @@
 //! Whether an endpoint serves the L1 of our rollup.
 
-use alloy_primitives::U64;
+use futures::future::join;
 use rollup::BlockId;
-use serde_json::json;
 use status::Health;
-use upstream::{CallError, Client};
+use upstream::Client;
 
 use crate::{
     blocks::{Ask, Blocks},
@@ -17,17 +16,15 @@ pub async fn probe(client: &Client, chain_id: u64, genesis: BlockId, trust_rpc: 
     verify(&blocks, chain_id, genesis).await.map_err(|fault| (fault.health(), fault.to_string()))
 }
 
-/// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`.
+/// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`. Both are asked for side by
+/// side.
 pub(crate) async fn verify(blocks: &Blocks, chain_id: u64, genesis: BlockId) -> Result<(), Fault> {
-    let ask = Ask::Number(genesis.number);
-    let mut answers = blocks.client.batch(vec![("eth_chainId", json!([])), ask.call()]).await?.into_iter();
-    let mut next = || answers.next().unwrap_or(Err(CallError::Closed));
-    let undecodable = |error| CallError::Decode(format!("eth_chainId: {error}"));
-    let id: U64 = serde_json::from_str(next()?.get()).map_err(undecodable)?;
-    if id != U64::from(chain_id) {
+    let (id, found) = join(blocks.client.chain_id(), blocks.one(Ask::Number(genesis.number))).await;
+    let id = id?;
+    if id != chain_id {
         return Err(wrong("chain id", chain_id, id));
     }
-    let found = blocks.read(ask, next())?.ok_or(Fault::NoGenesis(genesis.number))?;
+    let found = found?.ok_or(Fault::NoGenesis(genesis.number))?;
     if found.hash != genesis.hash {
         return Err(wrong(&format!("hash of block {}", genesis.number), genesis.hash, found.hash));
     }

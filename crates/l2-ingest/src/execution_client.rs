@@ -2,21 +2,22 @@
 
 use std::{future::Future, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use alloy_primitives::{B256, U64};
-use futures::Stream;
+use alloy_primitives::B256;
+use futures::{Stream, future::join};
 use lru::LruCache;
 use rollup::{BlockId, L1BlockRef, L1InfoError, L2BlockRef, L2Header, RollupConfig, Transaction, l2_block_ref};
 use serde_json::json;
 use status::{Bound, Event, Health, L2View, Profile};
 use tokio::time::sleep;
-use upstream::{CallError, Client};
+use upstream::Client;
 
 use crate::{
     Config,
     cue::{Cue, Why},
     fault::Fault,
+    first_transaction::FirstTransactions,
     follow::{Source, follow},
-    labels::{self, Labels, decode},
+    labels::{self, Labels},
 };
 
 /// How many refs are remembered: a block seen as the tip comes back as safe and as finalized, minutes later.
@@ -54,6 +55,7 @@ struct ExecutionClient {
     /// Whether the tip has moved without a head.
     unannounced: bool,
     known: LruCache<B256, L2BlockRef>,
+    first: FirstTransactions,
 }
 
 impl Source for ExecutionClient {
@@ -86,10 +88,7 @@ impl Source for ExecutionClient {
 impl ExecutionClient {
     async fn open(config: Config, client: Client) -> Result<Self, Fault> {
         let genesis = verify(&config.rollup, &client).await?;
-        let heads = match config.endpoint.subscribes() {
-            true => subscribed(client.subscribe("newHeads").await)?,
-            false => None,
-        };
+        let heads = client.new_heads_if_served().await?;
         let known = LruCache::new(REMEMBERED);
         Ok(Self {
             cue: Cue::new(pace(&config, &genesis), heads),
@@ -99,6 +98,7 @@ impl ExecutionClient {
             tip: BlockId::default(),
             unannounced: false,
             known,
+            first: FirstTransactions::default(),
         })
     }
 
@@ -127,6 +127,7 @@ impl ExecutionClient {
             head_l1: 0,
             profile: Profile::ExecutionClient,
             votes: false,
+            found_out: false,
             bound: Bound::Untold,
             borne_out: None,
             at_safe: None,
@@ -138,8 +139,7 @@ impl ExecutionClient {
         })
     }
 
-    /// The refs of these headers, from the first transaction of each block not seen before. It is asked for by hash,
-    /// so that it belongs to the header even if the label has moved.
+    /// The refs of these headers, from the first transaction of each block not seen before.
     async fn resolve(&mut self, headers: &Labels<L2Header>) -> Result<Labels<L2BlockRef>, Fault> {
         let mut unseen: Vec<L2Header> = Vec::new();
         for header in headers.iter() {
@@ -152,9 +152,8 @@ impl ExecutionClient {
         for header in genesis {
             self.learn(&header, None)?;
         }
-        let calls = later.iter().map(|header| ("eth_getTransactionByBlockHashAndIndex", json!([header.hash, "0x0"])));
-        for (header, answer) in later.iter().zip(self.client.batch(calls.collect()).await?) {
-            let first: Option<Transaction> = decode(&answer?)?;
+        let hashes: Vec<B256> = later.iter().map(|header| header.hash).collect();
+        for (header, first) in later.iter().zip(self.first.of(&self.client, &hashes).await?) {
             self.learn(header, first.as_ref())?;
         }
         let mut known = |header: &L2Header| {
@@ -196,16 +195,14 @@ pub async fn probe_execution_client(rollup: &RollupConfig, client: &Client) -> R
 /// Checks chain id and genesis; the answer is the genesis block.
 pub(crate) async fn verify(rollup: &RollupConfig, client: &Client) -> Result<L2BlockRef, Fault> {
     let genesis = &rollup.genesis.l2;
-    let calls =
-        vec![("eth_chainId", json!([])), ("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]))];
-    let mut answers = client.batch(calls).await?.into_iter();
-    let mut answer = || answers.next().unwrap_or_else(|| Err(CallError::Decode("a call has no answer".into())));
-    let chain_id: U64 = decode(&answer()?)?;
-    if chain_id != U64::from(rollup.l2_chain_id) {
+    // As it comes: the headers of L2s have fields of their own, and may lack some of Ethereum's.
+    let header = client.call("eth_getBlockByNumber", json!([format!("{:#x}", genesis.number), false]));
+    let (chain_id, header) = join(client.chain_id(), header).await;
+    let (chain_id, header): (u64, Option<L2Header>) = (chain_id?, header?);
+    if chain_id != rollup.l2_chain_id {
         let (expected, found) = (rollup.l2_chain_id.to_string(), chain_id.to_string());
         return Err(Fault::WrongChain { what: "chain id", expected, found });
     }
-    let header: Option<L2Header> = decode(&answer()?)?;
     let header = header.ok_or_else(|| Fault::Missing(format!("genesis block {}", genesis.number)))?;
     let found = BlockId { hash: header.hash, number: header.number };
     if found != *genesis {
@@ -213,13 +210,4 @@ pub(crate) async fn verify(rollup: &RollupConfig, client: &Client) -> Result<L2B
         return Err(Fault::WrongChain { what: "genesis", expected, found });
     }
     Ok(l2_block_ref(&header, None, rollup)?)
-}
-
-/// Where subscriptions are not offered the client is polled.
-fn subscribed<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
-    match answer {
-        Ok(subscription) => Ok(Some(subscription)),
-        Err(error) if error.is_method_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -46,7 +46,7 @@ fn unset_if_not_found(answer: Result<Box<RawValue>, CallError>) -> Result<Option
 /// geth says "safe block not found", reth "unknown block"; -39001 is the code of the execution API for it. Anything
 /// else that is not found, such as a method or an account at a provider, tells nothing about the label.
 fn no_such_block(error: &CallError) -> bool {
-    let CallError::Rpc { code, message } = error else { return false };
+    let CallError::Rpc { code, message, .. } = error else { return false };
     let message = message.to_lowercase();
     let says = |word| message.contains(word);
     *code == -39001 || says("unknown block") || says("not found") && (says("block") || says("header"))
@@ -166,7 +166,7 @@ mod tests {
             (-32000, "project not found", false),
             (-32005, "rate limit exceeded", false),
         ] {
-            let error = CallError::Rpc { code, message: message.into() };
+            let error = CallError::Rpc { method: "eth_getBlockByNumber", code, message: message.into() };
             assert_eq!(no_such_block(&error), unset, "{error}");
         }
         assert!(!no_such_block(&CallError::Decode("block not found".into())));

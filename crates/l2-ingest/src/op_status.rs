@@ -136,7 +136,7 @@ impl OpStatus {
                     let snapshot: Answer<SnapshotAges> = self.client.call("opstatus_snapshot", ()).await?;
                     if snapshot.reasons.iter().any(|reason| reason.problem == "stale") {
                         let message = "the sync status is stale".to_owned();
-                        return Err(CallError::Rpc { code: STALE, message }.into());
+                        return Err(CallError::Rpc { method: "optimism_syncStatus", code: STALE, message }.into());
                     }
                     let SnapshotAges { safe_l2, unsafe_l2 } = snapshot.age_ms;
                     (snapshot.reading(safe_l2, unsafe_l2), asked)

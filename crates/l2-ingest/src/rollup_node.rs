@@ -4,10 +4,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, RollupConfig, SafeHead, SyncStatus};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny},
+};
+use serde_json::{Value, value::RawValue};
 use status::{Bound, Bug, Derived, Event, Health, L2View, Profile, Tip};
 use tokio::{sync::Mutex, time::timeout};
+use tracing::info;
 use upstream::{CallError, Client};
 
 use crate::{
@@ -35,12 +39,37 @@ struct Output<B> {
 /// What stands for a node's `current_l1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CurrentL1 {
-    /// What it says, as op-node means it.
+    /// What it says, unless its first complete status on a connection lacks `pending_safe_l2`: kona-node leaves that out,
+    /// and reports its L1 head as `current_l1`. Fixed for that connection.
     #[default]
+    Auto,
+    /// What it says, as op-node means it.
     Node,
     /// The L1 origin of its safe head, a true lower bound: for nodes that report their L1 head there, as kona-node
-    /// does. One answer cannot tell such a node from an op-node that has derived everything.
+    /// does.
     Origin,
+}
+
+/// What a rollup node answers to `optimism_syncStatus`.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeStatus {
+    /// The status.
+    pub status: SyncStatus,
+    /// Whether it has a `pending_safe_l2`: kona-node leaves that out, op-node never did.
+    pub names_pending_safe: bool,
+}
+
+impl<'de> Deserialize<'de> for NodeStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Pending {
+            pending_safe_l2: Option<IgnoredAny>,
+        }
+        let answer = Box::<RawValue>::deserialize(deserializer)?;
+        let status = serde_json::from_str(answer.get()).map_err(D::Error::custom)?;
+        let pending: Pending = serde_json::from_str(answer.get()).map_err(D::Error::custom)?;
+        Ok(Self { status, names_pending_safe: pending.pending_safe_l2.is_some() })
+    }
 }
 
 /// What a rollup node is to us.
@@ -100,6 +129,8 @@ struct RollupNode<F> {
     node: Node,
     client: Client,
     reads: Reads,
+    /// Whether its `current_l1` is its own word, once that is known.
+    own_current_l1: Option<bool>,
     /// The last height at which it was asked for its block, and what it answered.
     compared: Option<(BlockId, Option<BlockId>)>,
     l1: Arc<F>,
@@ -117,24 +148,26 @@ where
             Reads::SyncStatus(cue) => {
                 cue.next().await?;
                 let now = self.config.clock.now();
-                let status = self.client.call("optimism_syncStatus", ()).await?;
-                let (confirmed, unix) = (now.instant, now.unix);
+                let answer: NodeStatus = self.client.call("optimism_syncStatus", ()).await?;
+                let (status, confirmed, unix) = (answer.status, now.instant, now.unix);
+                self.find_out(&answer);
                 Said { status, confirmed, unix, derived_confirmed: None, safe_bound: None }
             }
             Reads::OpStatus(op_status) => op_status.next().await?,
         };
+        let own = self.own_current_l1.unwrap_or(true);
         let derived = Derived {
-            current_l1: match self.node.current_l1 {
-                CurrentL1::Node if Bug::HeadAsCurrent.bites() => status.head_l1.id(),
-                CurrentL1::Node => status.current_l1.id(),
-                CurrentL1::Origin => status.safe_l2.l1_origin,
+            current_l1: match own {
+                true if Bug::HeadAsCurrent.bites() => status.head_l1.id(),
+                true => status.current_l1.id(),
+                false => status.safe_l2.l1_origin,
             },
             finalized: status.finalized_l2,
             safe: status.safe_l2,
             local_safe: status.local_safe_l2,
             pending_safe: status.pending_safe_l2,
         };
-        let votes = self.node.current_l1 == CurrentL1::Node && !self.node.follower;
+        let votes = own && !self.node.follower;
         Ok(L2View {
             derived,
             tip: Tip { unsafe_l2: status.unsafe_l2, cross_unsafe: status.cross_unsafe_l2 },
@@ -142,7 +175,8 @@ where
             head_l1: status.head_l1.number,
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
             votes,
-            bound: bound(&self.node, &status, safe_bound),
+            found_out: self.node.current_l1 == CurrentL1::Auto,
+            bound: bound(own, self.node.follower, &status, safe_bound),
             borne_out: None,
             at_safe: self.at_safe(status.safe_l2.number).await,
             safe_heads: if votes { self.safe_heads(&derived).await } else { Arc::from([]) },
@@ -176,7 +210,28 @@ where
         // A deriver is believed for what it derives; whom another follows is told by ages.
         let op_status = if node.follower { OpStatus::open(&client, config.clock, cue).await? } else { Err(cue) };
         let reads = op_status.map_or_else(Reads::SyncStatus, Reads::OpStatus);
-        Ok(Self { config, node, client, reads, compared: None, l1, safe_heads })
+        let own_current_l1 = match node.current_l1 {
+            CurrentL1::Auto => None,
+            CurrentL1::Node => Some(true),
+            CurrentL1::Origin => Some(false),
+        };
+        Ok(Self { config, node, client, reads, own_current_l1, compared: None, l1, safe_heads })
+    }
+
+    /// Finds out whether its `current_l1` is its own word, at its first complete status.
+    fn find_out(&mut self, answer: &NodeStatus) {
+        let SyncStatus { current_l1, safe_l2, unsafe_l2, .. } = &answer.status;
+        let complete = !current_l1.is_zero() && !safe_l2.is_zero() && !unsafe_l2.is_zero();
+        if self.own_current_l1.is_none() && complete {
+            self.own_current_l1 = Some(answer.names_pending_safe);
+            if !answer.names_pending_safe {
+                info!(
+                    endpoint = self.config.endpoint.name(),
+                    "it names no pending_safe_l2, as kona-node, whose current_l1 is its L1 head: the L1 origin of its \
+                     safe head stands for that, and none of its safe heads are recorded"
+                );
+            }
+        }
     }
 
     /// Its safe heads below its `current_l1`, as far as they are wanted and known.
@@ -210,17 +265,17 @@ where
 
 /// What a node's status tells of the highest L1 block that its safe head can have been derived from; `told` is what an
 /// op-status says of it.
-fn bound(node: &Node, status: &SyncStatus, told: Option<u64>) -> Bound {
+fn bound(own: bool, follower: bool, status: &SyncStatus, told: Option<u64>) -> Bound {
     let (current_l1, head_l1) = (status.current_l1.number, status.head_l1.number);
-    let bound = match (node.current_l1, node.follower) {
-        (CurrentL1::Node, false) => return Bound::CurrentL1,
-        (CurrentL1::Origin, false) => Some(current_l1.max(head_l1)),
+    let bound = match (own, follower) {
+        (true, false) => return Bound::CurrentL1,
+        (false, false) => Some(current_l1.max(head_l1)),
         // What other followers call `current_l1` and `head_l1` is their own L1's, not that of who derived the safe head.
         (_, true) => told,
     };
     // No block is derived from an L1 block below its origin: such a bound is none.
     match bound.filter(|bound| *bound >= status.safe_l2.l1_origin.number) {
-        Some(bound) if node.current_l1 == CurrentL1::Node && bound == current_l1 => Bound::CurrentL1,
+        Some(bound) if own && bound == current_l1 => Bound::CurrentL1,
         Some(bound) => Bound::At(bound),
         None => Bound::Untold,
     }

@@ -56,7 +56,7 @@ fn trust(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {
     let all = [
         ("max_age", limits.max_age),
         ("max_hold", limits.max_hold),
-        ("max_head_age", limits.max_head_age),
+        ("max_head_age", snapshot.max_head_age(limits).unwrap_or_default()),
         ("max_lag", limits.max_lag),
     ];
     page.family(&LIMIT, all.map(|(name, limit): (_, Duration)| ([name], limit.as_secs_f64())))?;

@@ -41,23 +41,9 @@ impl RollupConfig {
         self.check_fork_order()
     }
 
-    /// A fork needs the one before it, at the same time or earlier. `interop_time` stands outside: under that name the
-    /// fork was never part of the order, and interop devnets set it without the forks that came in between.
+    /// A fork needs the one before it, at the same time or earlier.
     fn check_fork_order(&self) -> Result<(), ConfigError> {
-        let forks = [
-            ("regolith_time", self.regolith_time),
-            ("canyon_time", self.canyon_time),
-            ("delta_time", self.delta_time),
-            ("ecotone_time", self.ecotone_time),
-            ("fjord_time", self.fjord_time),
-            ("granite_time", self.granite_time),
-            ("holocene_time", self.holocene_time),
-            ("isthmus_time", self.isthmus_time),
-            ("jovian_time", self.jovian_time),
-            ("karst_time", self.karst_time),
-            ("lagoon_time", self.lagoon_time),
-        ];
-        for pair in forks.windows(2) {
+        for pair in self.forks().windows(2) {
             let [(before, earlier), (field, later)] = [pair[0], pair[1]];
             match (earlier, later) {
                 (None, Some(_)) => return Err(invalid(field, format!("is set but {before} is not"))),

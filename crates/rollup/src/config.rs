@@ -1,13 +1,17 @@
 //! The rollup configuration: rollup.json as op-node reads it, and the very JSON that was read.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, str::FromStr, sync::Arc};
 
+use alloy_chains::NamedChain;
 use alloy_primitives::{Address, B256};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
-use crate::{BlockId, wire::zero_if_null};
+use crate::{BlockId, mistaken::what_else, wire::zero_if_null};
+
+/// What some editors put before a text.
+pub(crate) const BOM: char = '\u{feff}';
 
 /// A checked rollup configuration.
 ///
@@ -31,10 +35,10 @@ pub struct RollupConfig {
     #[serde(default)]
     pub channel_timeout: u64,
     /// Chain id of the L1.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "chain_id")]
     pub l1_chain_id: u64,
     /// Chain id of the rollup itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "chain_id")]
     pub l2_chain_id: u64,
 
     /// Activation of Regolith; like all fork times the Unix time, in seconds, of the first L2 block that may have it.
@@ -142,18 +146,31 @@ pub struct AltDa {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The text is not a JSON object. Says line and column.
-    #[error("rollup config: {0}")]
+    #[error("{0}")]
     Json(serde_json::Error),
     /// A field cannot be read.
-    #[error("rollup config: {field}: {reason}")]
+    #[error("{field}: {reason}")]
     Field {
         /// Path of the field, such as `genesis.l1.hash`.
         field: String,
         /// What is wrong with it, with line and column.
         reason: serde_json::Error,
     },
+    /// It is a file of another kind.
+    #[error("{0}")]
+    OtherFile(&'static str),
+    /// It is not the file of a chain in the superchain registry.
+    #[error("{}{}{problem}", place(.line), at(.field))]
+    Toml {
+        /// The line, from 1.
+        line: Option<usize>,
+        /// Path of the field, such as `genesis.l1.hash`; empty where it is the file as a whole.
+        field: String,
+        /// What is wrong there.
+        problem: String,
+    },
     /// The configuration can be read but cannot be that of a rollup.
-    #[error("rollup config: {field}: {problem}")]
+    #[error("{field}: {problem}")]
     Invalid {
         /// Path of the field, such as `genesis.l1.hash`.
         field: &'static str,
@@ -162,21 +179,31 @@ pub enum ConfigError {
     },
 }
 
+fn place(line: &Option<usize>) -> String {
+    line.map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("{field}: ") }
+}
+
 impl RollupConfig {
     /// Reads the text of a rollup.json and checks it as op-node does.
     ///
     /// # Errors
     /// [`ConfigError`] names the first field that cannot be read or that breaks a rule.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let raw: Box<RawValue> = serde_json::from_str(text).map_err(ConfigError::Json)?;
         // serde would also take an array of the fields in order.
         if !raw.get().starts_with('{') {
             return Err(ConfigError::Json(serde::de::Error::custom("expected an object")));
         }
-        let config: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
-            .map_err(|error| ConfigError::Field { field: error.path().to_string(), reason: error.into_inner() })?;
-        config.check()?;
-        Ok(Self { raw: raw.into(), ..config })
+        let read = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+            .map_err(|error| ConfigError::Field { field: error.path().to_string(), reason: error.into_inner() });
+        let checked = read.and_then(|config: Self| config.check().map(|()| config));
+        let config = checked.map_err(|error| explained(error, &raw))?;
+        Ok(Self { raw: with_numbers(&raw, &config).unwrap_or(raw).into(), ..config })
     }
 
     /// Whether Isthmus is active in an L2 block of this timestamp: from then on its header's `withdrawalsRoot` is the
@@ -189,6 +216,63 @@ impl RollupConfig {
     pub fn interop_active(&self, timestamp: u64) -> bool {
         [self.lagoon_time, self.interop_time].into_iter().flatten().any(|activation| timestamp >= activation)
     }
+}
+
+/// The same error, or what kind of file this is instead, or that the field is not there at all.
+fn explained(error: ConfigError, raw: &RawValue) -> ConfigError {
+    let json: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    if let Some(what) = what_else(|key| json.get(key).is_some()) {
+        return ConfigError::OtherFile(what);
+    }
+    match error {
+        ConfigError::Invalid { field, .. }
+            if json.pointer(&format!("/{}", field.replace('.', "/"))).is_none_or(Value::is_null) =>
+        {
+            ConfigError::Invalid { field, problem: "is missing".into() }
+        }
+        error => error,
+    }
+}
+
+/// A number, or the name of a well-known chain as kona-node writes it.
+fn chain_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a number, or the name of a chain")]
+    enum Id {
+        Number(u64),
+        Name(String),
+    }
+    match Id::deserialize(deserializer)? {
+        Id::Number(id) => Ok(id),
+        Id::Name(name) if name.parse::<u64>().is_ok() => Err(D::Error::custom("expected a number, found it in quotes")),
+        Id::Name(name) => match NamedChain::from_str(&name) {
+            Ok(chain) => Ok(chain.into()),
+            Err(_) => Err(D::Error::custom(format!("no chain is known as {name:?}; write its number"))),
+        },
+    }
+}
+
+/// The same JSON with chain ids as op-node writes and its clients read them, if one is a name.
+fn with_numbers(raw: &RawValue, config: &RollupConfig) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Ids<'a> {
+        #[serde(borrow)]
+        l1_chain_id: &'a RawValue,
+        #[serde(borrow)]
+        l2_chain_id: &'a RawValue,
+    }
+    let text = raw.get();
+    let ids: Ids<'_> = serde_json::from_str(text).ok()?;
+    let mut names = vec![(ids.l1_chain_id.get(), config.l1_chain_id), (ids.l2_chain_id.get(), config.l2_chain_id)];
+    names.retain(|(id, _)| id.starts_with('"'));
+    // The later one first, so that the place of the other one stays.
+    names.sort_by_key(|(id, _)| Reverse(id.as_ptr()));
+    let mut with_numbers = text.to_owned();
+    for (name, number) in &names {
+        let start = name.as_ptr().addr() - text.as_ptr().addr();
+        with_numbers.replace_range(start..start + name.len(), &number.to_string());
+    }
+    if names.is_empty() { None } else { RawValue::from_string(with_numbers).ok() }
 }
 
 fn no_json() -> Arc<RawValue> {
@@ -281,7 +365,7 @@ mod tests {
 
     #[test]
     fn decode_errors_name_field_and_place() {
-        unreadable(r#""l2_chain_id": 10"#, r#""l2_chain_id": "10""#, &["l2_chain_id: ", "string", "line 25 column"]);
+        unreadable(r#""l2_chain_id": 10"#, r#""l2_chain_id": "10""#, &["l2_chain_id: ", "in quotes", "line 25 column"]);
         unreadable(r#""l2_chain_id": 10"#, r#""l2_chain_id": -10"#, &["l2_chain_id: ", "line 25 column"]);
         unreadable("0x438335a2", "0x", &["genesis.l1.hash: ", "line 4 column"]);
         unreadable("17422590", "1.5", &["genesis.l1.number: ", "line 5 column"]);
@@ -295,7 +379,7 @@ mod tests {
 
     #[test]
     fn only_an_object_is_a_config() {
-        for text in ["", "null", "[]", "{", "\u{feff}{}", "rollup.json"] {
+        for text in ["", "null", "[]", "{", "\u{feff}", "rollup.json"] {
             let error = RollupConfig::from_json(text).unwrap_err();
             assert!(matches!(error, ConfigError::Json(_)), "{text:?}: {error}");
         }

@@ -2,21 +2,27 @@
 //! configuration, the L1-info deposit that names an L2 block's origin, and the output root.
 //!
 //! ```text
-//! rollup.json or network name ──▶ RollupConfig ──┐
-//! L2 header + transaction 0 ─────────────────────┴─▶ L1Info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
+//! rollup.json, registry file or network name ──▶ RollupConfig ──┐
+//! L2 header + transaction 0 ────────────────────────────────────┴─▶ L1Info ──▶ L2BlockRef ──▶ SyncStatus ──▶ JSON, op-node's
 //! RollupConfig ──▶ Pace, when L2 blocks are due
 //! L2 header + account proof ──▶ withdrawal storage root ──────────┴──▶ Output ───┘
 //! ```
 //!
 //! Deliberately absent: sockets, clocks, tasks, any opinion on what is true. Every other crate builds on these types.
 
+#[cfg(test)]
+mod cases;
 mod check;
 mod config;
+mod forks;
 mod l1_info;
 mod l2_block;
+mod misspelt;
+mod mistaken;
 mod networks;
 mod output;
 mod pace;
+mod registry;
 mod super_root;
 mod wire;
 
@@ -26,6 +32,7 @@ pub use l2_block::{L1InfoError, L2Header, Transaction, l2_block_ref};
 pub use networks::{network, network_names};
 pub use output::{AccountProof, L2_TO_L1_MESSAGE_PASSER, Output, OutputHeader, ProofError, output_root};
 pub use pace::Pace;
+pub use registry::superchain_l1;
 pub use super_root::{
     ChainOutput, OutputV0, OutputWithRequiredL1, SuperRootAtTimestamp, SuperRootData, SuperV1, super_root,
 };

@@ -1,22 +1,17 @@
 //! The rollup configurations of well-known chains, by the names op-node has for them.
 //!
-//! They are compiled in, as op-node would serve them. Where each value is from:
+//! They are compiled in, as op-node would serve them. Those of OP, Ink, Soneium and Unichain are what `registry.rs` makes of the
+//! superchain registry of August 2026, which a test compares. Base has left the registry:
 //!
-//! | value | source |
+//! | value of Base | source |
 //! | --- | --- |
 //! | everything up to Isthmus | the superchain registry inside the crate `kona-registry` 0.4.5 (July 2025) |
-//! | `regolith_time` 0, `channel_timeout` 300, zero `protocol_versions_address` | what op-node sets for every chain of the registry |
-//! | `jovian_time` | Optimism's notice of upgrade 17, for all of these chains; `alloy-op-hardforks` 0.5.0, for OP and Base |
-//! | `karst_time` | Optimism's notice of upgrade 19 and op-node's release notes v1.19.1, for OP, Ink, Soneium and Unichain |
-//! | `keep_karst_upgrade_gas` | the list in the notice of upgrade 19 |
+//! | `jovian_time` | Optimism's notice of upgrade 17; `alloy-op-hardforks` 0.5.0 |
 //! | `base.v1` | Base's activation times of Denim, from which on its blocks come every 200 ms |
 //!
 //! Base took no part in Karst, and what else it forked to on its own is not known here. Lagoon has no published time. A
-//! chain whose values cannot be established like this is not listed: give its rollup.json instead. Only clients of
-//! `optimism_rollupConfig` see fork times; the status itself depends on none of them but Lagoon and Denim.
-//!
-//! The tests do not depend on `kona-registry`: it would put an EVM into the lock file. To compare again, look up
-//! `ROLLUP_CONFIGS[&l2_chain_id]` there, as JSON; all keys up to `isthmus_time` that both have are equal.
+//! chain whose values cannot be established like this is not listed: give its rollup.json or its file of the registry instead.
+//! Only clients of `optimism_rollupConfig` see fork times; the status itself depends on none of them but Lagoon and Denim.
 
 use crate::RollupConfig;
 

@@ -190,14 +190,14 @@ mod tests {
     async fn each_phase_has_its_limit() {
         use Phase::{Busy, Header, Idle};
         for (phases, expected) in [
-            (&[(Idle, 119)][..], None),
-            (&[(Idle, 121)], Some(Overstay::Timeout(Idle))),
-            (&[(Idle, 119), (Header, 29)], None),
+            (&[(Idle, 619)][..], None),
+            (&[(Idle, 621)], Some(Overstay::Timeout(Idle))),
+            (&[(Idle, 619), (Header, 29)], None),
             (&[(Idle, 1), (Header, 31)], Some(Overstay::Timeout(Header))),
             (&[(Header, 29), (Busy, 1000)], None),
-            (&[(Header, 29), (Busy, 1000), (Idle, 119)], None),
-            (&[(Idle, 119), (Header, 1), (Busy, 1), (Idle, 119)], None),
-            (&[(Busy, 1), (Idle, 121)], Some(Overstay::Timeout(Idle))),
+            (&[(Header, 29), (Busy, 1000), (Idle, 619)], None),
+            (&[(Idle, 619), (Header, 1), (Busy, 1), (Idle, 619)], None),
+            (&[(Busy, 1), (Idle, 621)], Some(Overstay::Timeout(Idle))),
         ] {
             assert_eq!(after(phases).await, expected, "{phases:?}");
         }

@@ -148,9 +148,10 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take to accept more of an answer.
     pub write_timeout: Duration,
-    /// How long a connection may wait for a request. A WebSocket is pinged four times in this time instead, and closed
-    /// if it answers none.
+    /// How long a connection may wait for a request: longer than a proxy in front keeps one for the next.
     pub idle_timeout: Duration,
+    /// A WebSocket is pinged four times in this time, and closed if it answers none.
+    pub ping_timeout: Duration,
     /// How long open requests may take to end when the server stops.
     pub grace: Duration,
 }
@@ -184,7 +185,9 @@ impl Default for Config {
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(120),
+            // Load balancers keep theirs for up to 600 s.
+            idle_timeout: Duration::from_secs(620),
+            ping_timeout: Duration::from_secs(120),
             grace: Duration::from_secs(4),
         }
     }

@@ -26,6 +26,7 @@ pub(crate) struct SnapshotAnswer {
     age_ms: BTreeMap<&'static str, Option<u64>>,
     progress: Option<Progress>,
     safe_l1_bound: Option<u64>,
+    pace_learnt: bool,
     counts: BTreeMap<&'static str, u64>,
     limits: LimitsAnswer,
     /// Of the record of safe heads; none where its gaps are not closed.
@@ -82,11 +83,12 @@ impl SnapshotAnswer {
             age_ms: snapshot.labels().map(|label| (label.name, label.confirmed.map(|at| since(at, now)))).into(),
             progress: snapshot.is_set().then(|| Progress::of(&snapshot.status, now)),
             safe_l1_bound: snapshot.safe_bound,
+            pace_learnt: snapshot.pace_learnt,
             counts: Reason::ALL.map(|reason| (reason.as_str(), snapshot.counts.of(reason))).into(),
             limits: LimitsAnswer {
                 max_age_ms: ms(limits.max_age),
                 max_hold_ms: ms(limits.max_hold),
-                max_head_age_ms: ms(limits.max_head_age),
+                max_head_age_ms: ms(snapshot.max_head_age(limits).unwrap_or_default()),
                 max_lag_ms: ms(limits.max_lag),
             },
             readiness: Readiness::of(snapshot, now, limits),

@@ -10,21 +10,30 @@ use crate::{
     server::Shared, websocket::upgrade,
 };
 
-/// Answers one HTTP request. Every web page may read the answer.
+/// The paths that are not JSON-RPC's.
+const OTHERS: [&str; 5] = ["/status", "/events", "/healthz", "/readyz", "/metrics"];
+
+/// Answers one HTTP request. Every web page may read the answer, and its tag.
 pub(crate) async fn route(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<HttpBody> {
     let mut response = answer_to(request, place, shared).await;
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if response.headers().contains_key(header::ETAG) {
+        response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("ETag"));
+    }
     response
 }
 
 async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<HttpBody> {
-    if request.method() == Method::POST && request.uri().path() == "/" {
+    let chain_id = shared.config().rollup.l2_chain_id;
+    if request.method() == Method::POST && is_for_json_rpc(request.uri().path(), chain_id) {
         return post(request, &place.activity, shared).await;
     }
     place.activity.enter(Phase::Busy);
     match (request.uri().path(), request.method()) {
         (_, &Method::OPTIONS) => preflight(),
-        ("/", _) if is_upgrade_request(&request) => upgrade(request, place.address.clone(), shared),
+        (path, &Method::GET) if is_upgrade_request(&request) && is_for_json_rpc(path, chain_id) => {
+            upgrade(request, place.address.clone(), shared)
+        }
         ("/", &Method::GET | &Method::HEAD) if page::is_wanted(request.headers()) => page(&request),
         // Load balancers ask this of op-node.
         ("/", &Method::GET | &Method::HEAD) => Response::default(),
@@ -49,8 +58,17 @@ fn page(request: &HttpRequest<Incoming>) -> Response<HttpBody> {
     page::file(request.uri().path(), request.method(), request.headers()).unwrap_or_else(nowhere)
 }
 
+/// Whether a path is one of JSON-RPC's: any that nothing else has, as of op-node and behind proxies that keep a prefix. A
+/// number in front is a chain of a server of several, and must be ours.
+fn is_for_json_rpc(path: &str, chain_id: u64) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let has_a_meaning = OTHERS.contains(&path) || path.starts_with("/page/");
+    let is_another_chain = first.bytes().all(|byte| byte.is_ascii_digit()) && first.parse() != Ok(chain_id);
+    !has_a_meaning && (first.is_empty() || !is_another_chain)
+}
+
 fn nowhere() -> Response<HttpBody> {
-    text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz")
+    text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC by POST, and /status, /events, /healthz and /readyz")
 }
 
 fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<HttpBody> {

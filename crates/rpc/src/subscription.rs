@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use rollup::{BlockId, SyncStatus};
 use serde::Deserialize;
 use status::Reason;
@@ -66,10 +67,14 @@ impl Options {
     pub(crate) fn of_query(query: &str) -> Result<Self, String> {
         let mut options = Self::default();
         for option in query.split('&').filter(|option| !option.is_empty()) {
-            match option.split_once('=') {
-                Some(("meta", "true")) => options.meta = true,
-                Some(("meta", "false")) => options.meta = false,
-                Some(("on", names)) => options.on = Some(names.split(',').map(str::to_owned).collect()),
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = percent_decode_str(value).decode_utf8().map_err(|_| option.to_owned())?;
+            match (name, &*value) {
+                ("meta", "true") => options.meta = true,
+                ("meta", "false") => options.meta = false,
+                ("on", names) if option.contains('=') => {
+                    options.on = Some(names.split(',').map(str::to_owned).collect())
+                }
                 _ => return Err(option.to_owned()),
             }
         }

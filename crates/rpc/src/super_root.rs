@@ -84,7 +84,9 @@ pub(crate) fn said(asked: u64, snapshot: &Snapshot, answers: &Answers) -> Result
         return Err(failed("syncStatus: the sync status is not known yet"));
     }
     let speaker = snapshot.provenance.derived.as_deref();
-    if !speaker.is_some_and(|speaker| derivers.iter().any(|deriver| deriver == speaker)) {
+    // A node that was not declared may have turned out to be kona-node.
+    let own = snapshot.safe_bound.is_some_and(|bound| bound <= status.current_l1.number);
+    if !own || !speaker.is_some_and(|speaker| derivers.iter().any(|deriver| deriver == speaker)) {
         return Err(failed("safedb not enabled: whoever is served now cannot tell from which L1 block it has derived"));
     }
     if rollup.interop_active(asked) {

@@ -537,7 +537,7 @@ async fn readiness_names_who_holds_the_others_back() {
         Arc::make_mut(snapshot).confirmed = status::Confirmed { head_l1: now, labels_l1: now, derived: now, tip: now };
     });
     let mut world = world;
-    world.configure(|config| config.limits.max_head_age = Duration::ZERO);
+    world.configure(|config| config.limits.max_head_age = Some(Duration::ZERO));
     let readiness = world.readiness();
     assert_eq!((&readiness["ready"], &readiness["notes"]), (&json!(false), &json!([])));
     assert_eq!(readiness["reasons"], problems(601_500, Some(600_000)));

@@ -147,7 +147,7 @@ enum Event {
 impl Session<'_> {
     async fn run(&mut self) -> Result<Infallible, End> {
         let shared = self.shared;
-        let beat = shared.config().idle_timeout / 4;
+        let beat = shared.config().ping_timeout / 4;
         let mut stop = pin!(shared.stop.cancelled());
         let mut stopping = false;
         let mut tick = pin!(sleep_until(Instant::now() + beat));
@@ -199,7 +199,7 @@ impl Session<'_> {
                         // Nothing is read from it, so it cannot be heard.
                         heard = Instant::now();
                     }
-                    if heard.elapsed() >= shared.config().idle_timeout {
+                    if heard.elapsed() >= shared.config().ping_timeout {
                         return Err(End::Silent);
                     }
                     self.send(Message::Ping(Bytes::new())).await?;

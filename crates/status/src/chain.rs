@@ -1,6 +1,6 @@
 //! The canonical L1 chain as far as it is known: linked refs that end at the head.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rollup::{BlockId, L1BlockRef};
 
@@ -83,6 +83,13 @@ impl Chain {
     /// Retained blocks, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &L1BlockRef> {
         (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// The mean time from one retained block to the next, by their timestamps; zero of a single one.
+    pub fn mean_block_time(&self) -> Duration {
+        let (first, head) = (self.first(), self.head());
+        let blocks = u32::try_from(head.number - first.number).unwrap_or(u32::MAX);
+        Duration::from_secs(head.timestamp.saturating_sub(first.timestamp)).checked_div(blocks).unwrap_or_default()
     }
 
     fn get(&self, index: usize) -> &L1BlockRef {

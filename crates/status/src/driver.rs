@@ -115,6 +115,9 @@ fn report(before: &Snapshot, after: &Snapshot) {
     if after.pace_learnt && !before.pace_learnt {
         warn!("L2 blocks come at another pace than the rollup configuration says: only their order is checked now");
     }
+    for endpoint in after.ahead.iter().filter(|endpoint| !before.ahead.contains(endpoint)) {
+        warn!(%endpoint, "its current_l1 runs ahead of what it has derived: the L1 origin of its safe head stands for that");
+    }
     report_reason("L1", before.l1_reason, after.l1_reason);
     report_reason("L2", before.l2_reason, after.l2_reason);
     for source in after.held_back.iter().filter(|source| !names(&before.held_back, source)) {

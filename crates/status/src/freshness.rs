@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use crate::{Bug, HeldBack, Now, Reason, Snapshot};
 
+/// How old the L1 head's timestamp may be where nothing is said: so long, or so many blocks.
+const MIN_HEAD_AGE: Duration = Duration::from_secs(5 * 60);
+const HEAD_AGE_BLOCKS: u32 = 25;
+
 /// When to fail closed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -13,8 +17,9 @@ pub struct Limits {
     pub max_age: Duration,
     /// How long a derived half may be held.
     pub max_hold: Duration,
-    /// How old the L1 head's timestamp may be; zero turns this off.
-    pub max_head_age: Duration,
+    /// How old the L1 head's timestamp may be; zero turns this off. Unless given, 5 min or 25 block times of this L1,
+    /// whichever is longer.
+    pub max_head_age: Option<Duration>,
     /// For how long a source may hold the others back before the snapshot is not ready; zero turns this off.
     pub max_lag: Duration,
 }
@@ -24,9 +29,17 @@ impl Default for Limits {
         Self {
             max_age: Duration::from_secs(120),
             max_hold: Duration::from_secs(30 * 60),
-            max_head_age: Duration::from_secs(5 * 60),
+            max_head_age: None,
             max_lag: Duration::from_secs(10 * 60),
         }
+    }
+}
+
+impl Limits {
+    /// How old the L1 head's timestamp may be on an L1 of this block time; none where it may be of any age.
+    pub fn max_head_age(&self, block_time: Duration) -> Option<Duration> {
+        let limit = self.max_head_age.unwrap_or_else(|| MIN_HEAD_AGE.max(HEAD_AGE_BLOCKS * block_time));
+        Some(limit).filter(|limit| !limit.is_zero())
     }
 }
 
@@ -70,14 +83,18 @@ impl Snapshot {
         let derived = derived.and_then(|(at, limit)| over("derived", since(at), limit));
         let frozen = || {
             let age = now.unix.saturating_sub(Duration::from_secs(self.status.head_l1.timestamp));
-            (!limits.max_head_age.is_zero() && !Bug::FrozenHead.bites())
-                .then(|| over("head_l1_timestamp", age, limits.max_head_age))
-                .flatten()
+            let limit = self.max_head_age(limits).filter(|_| !Bug::FrozenHead.bites())?;
+            over("head_l1_timestamp", age, limit)
         };
         if let Some(tied) = self.tied {
             return Some(Stale { label: "safe_l2", age: since(tied), limit: Duration::ZERO });
         }
         head.or(l2).or(derived).or_else(frozen)
+    }
+
+    /// How old the L1 head's timestamp may be; none where it may be of any age.
+    pub fn max_head_age(&self, limits: &Limits) -> Option<Duration> {
+        limits.max_head_age(self.l1.as_ref().map_or(Duration::ZERO, |l1| l1.mean_block_time()))
     }
 
     /// Since when the derived half is as it is, and for how long it may be: what is not held may have waited for long
@@ -100,11 +117,10 @@ impl Snapshot {
         let confirmed = [self.confirmed.head_l1, self.confirmed.tip.max(self.confirmed.derived)];
         let confirmed = confirmed.into_iter().flatten().filter_map(|at| at.checked_add(limits.max_age));
         let derived = self.derived_since(limits).and_then(|(at, limit)| at.checked_add(limit));
-        let frozen = || {
-            let at = Duration::from_secs(self.status.head_l1.timestamp).checked_add(limits.max_head_age)?;
+        let frozen = self.max_head_age(limits).and_then(|limit| {
+            let at = Duration::from_secs(self.status.head_l1.timestamp).checked_add(limit)?;
             now.instant.checked_add(at.saturating_sub(now.unix))
-        };
-        let frozen = (!limits.max_head_age.is_zero()).then(frozen).flatten();
+        });
         confirmed.chain(derived).chain(frozen).min()
     }
 

@@ -113,6 +113,9 @@ pub struct Snapshot {
     pub safe_bound: Option<u64>,
     /// The sources that answer and hold the others back.
     pub held_back: Arc<[HeldBack]>,
+    /// The nodes whose `current_l1` another deriver has shown to run ahead of what they have derived, so that the L1 origin
+    /// of their safe head stands for it.
+    pub ahead: Arc<[SourceName]>,
     /// Since when one of two derivers contradicts the safe head served, so that nobody can tell who is right.
     pub tied: Option<Instant>,
     /// Whether L2 blocks come at another pace than the configuration says, so that only their order is checked.
@@ -148,6 +151,7 @@ impl Snapshot {
             held: None,
             safe_bound: None,
             held_back: Arc::from([]),
+            ahead: Arc::from([]),
             tied: None,
             pace_learnt: false,
             l1_reason: None,

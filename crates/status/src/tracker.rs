@@ -3,6 +3,7 @@
 //! It serves the newest pair (L1, L2) whose `current_l1` and safe, local-safe and finalized origins are canonical on
 //! that L1; else the newest L1 with the L2 view served before; else what it serves already.
 
+mod ahead;
 mod derived_by;
 mod doubts;
 mod finality;
@@ -109,6 +110,8 @@ pub struct StatusTracker {
     tied: Option<Instant>,
     /// When a rollup node was last believed, or when the first view of all came.
     node_believed: Option<Instant>,
+    /// The nodes that another deriver has shown to report a `current_l1` ahead of what they have derived.
+    ahead: Arc<[SourceName]>,
     /// What the sources that do not say how far they have derived said of their safe heads.
     doubts: Doubts,
     tips: Tips,
@@ -203,6 +206,7 @@ impl StatusTracker {
             overruled: false,
             tied: None,
             node_believed: None,
+            ahead: Arc::from([]),
             doubts: Doubts::default(),
             tips: Tips::default(),
             chases: Vec::new(),
@@ -233,6 +237,7 @@ impl StatusTracker {
     fn on_source(&mut self, state: SourceState) -> Outcome {
         if state.layer == Layer::L2 && state.error.is_some() {
             self.nodes.forget(&state.name);
+            self.forget_ahead(&state.name);
         }
         match self.sources.iter_mut().find(|known| (known.layer, &known.name) == (state.layer, &state.name)) {
             Some(known) if *known == state => return Outcome::Unchanged,
@@ -265,6 +270,7 @@ impl StatusTracker {
         let mut next = Snapshot {
             held: self.held,
             held_back: self.held_back.clone(),
+            ahead: self.ahead.clone(),
             tied: self.tied,
             pace_learnt: self.pace.learnt,
             l1_reason: self.l1_reason,

@@ -122,6 +122,8 @@ pub struct L2View {
     pub profile: Profile,
     /// Whether its `current_l1` is its own word and counts in the vote, not the L1 origin of its safe head.
     pub votes: bool,
+    /// Whether that was found out by what the source serves, not declared. The fold may find otherwise.
+    pub found_out: bool,
     /// What it tells of how far its safe head can have been derived.
     pub bound: Bound,
     /// Evidence, where nothing is served yet and `finalized` is ahead of our L1: the newest block of this source whose

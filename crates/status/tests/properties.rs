@@ -175,6 +175,7 @@ impl World {
             head_l1: 0,
             profile: Profile::Deriver,
             votes: true,
+            found_out: false,
             bound: Bound::CurrentL1,
             borne_out: None,
             at_safe: None,

@@ -54,7 +54,7 @@ impl Address {
 }
 
 impl Remote {
-    fn parse(text: &str) -> Result<Self, EndpointError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
         let malformed = |why: &str| EndpointError::Malformed(why.into());
         let mut url = Url::parse(text).map_err(|e| malformed(&e.to_string()))?;
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();

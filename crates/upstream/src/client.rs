@@ -1,57 +1,81 @@
 //! Calls to one endpoint.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use alloy_json_rpc::{
-    ErrorPayload, Id, Request, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
-};
-use alloy_primitives::B256;
-use alloy_pubsub::PubSubFrontend;
-use alloy_transport::{BoxTransport, TransportError};
-use futures::future::try_join_all;
+use alloy_eips::BlockId;
+use alloy_json_rpc::{ErrorPayload, RpcError, RpcRecv, RpcSend};
+use alloy_primitives::Address;
+use alloy_provider::{GetSubscription, Provider, RootProvider};
+use alloy_rpc_client::{BatchRequest, ClientBuilder};
+use alloy_rpc_types_eth::{Block, EIP1186AccountProofResponse};
+use alloy_transport::{IntoBoxTransport, TransportError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::time::{Instant, timeout};
-use tower::ServiceExt;
 
-use crate::{CallError, Subscription, endpoint::Shared, socket::told_error, ws::Cause};
+use crate::{
+    CallError, Subscription,
+    batch_size::{self, BatchSize},
+    endpoint::Shared,
+    layer::CallLayer,
+    socket::told_error,
+    ws::Cause,
+};
 
 /// Items of a subscription that may wait to be read before the reader is told that it lags.
 const SUBSCRIPTION_ITEMS: usize = 256;
+
+/// So many calls of a batch that was refused are tried in smaller ones before it is given up.
+const IN_VAIN: usize = 4;
 
 /// A connection to an endpoint. Clones share it; it closes when the last clone and the last subscription are dropped.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    transport: BoxTransport,
-    frontend: Option<PubSubFrontend>,
+    provider: RootProvider,
     cause: Cause,
-    next_id: Arc<AtomicU64>,
+    batch_size: Option<BatchSize>,
 }
 
 impl Client {
-    pub(crate) fn new(shared: Arc<Shared>, transport: BoxTransport) -> Self {
-        Self { shared, transport, frontend: None, cause: Cause::default(), next_id: Arc::default() }
-    }
-
-    pub(crate) fn with_subscriptions(shared: Arc<Shared>, frontend: PubSubFrontend, cause: Cause) -> Self {
-        frontend.set_channel_size(SUBSCRIPTION_ITEMS);
-        let transport = BoxTransport::new(frontend.clone());
-        Self { shared, transport, frontend: Some(frontend), cause, next_id: Arc::default() }
+    /// Over a transport, or over the frontend of a connection that ends with `cause`.
+    pub(crate) fn new(shared: Arc<Shared>, transport: impl IntoBoxTransport, cause: Cause) -> Self {
+        let layer = CallLayer { shared: shared.clone(), cause: cause.clone() };
+        // Whether it is local decides about pollers only, and there are none.
+        let rpc = ClientBuilder::default().layer(layer).transport(transport, true);
+        // Some servers take a request with the id 0 for one without an id.
+        let _ = rpc.next_id();
+        // What goes over a frontend goes one by one, side by side.
+        let batch_size = rpc.pubsub_frontend().is_none().then(|| BatchSize::new(shared.options.max_batch));
+        Self { shared, provider: RootProvider::new(rpc), cause, batch_size }
     }
 
     /// The limit of each call.
     pub fn timeout(&self) -> Duration {
         self.shared.options.timeout
+    }
+
+    /// How many calls go in one batch at most, as far as is known by now.
+    pub fn max_batch(&self) -> Option<usize> {
+        self.batch_size.as_ref().map(BatchSize::get).filter(|size| *size != usize::MAX)
+    }
+
+    /// The id of the endpoint's chain.
+    pub async fn chain_id(&self) -> Result<u64, CallError> {
+        self.provider.get_chain_id().await.map_err(|error| self.error("eth_chainId", error))
+    }
+
+    /// A block as Ethereum has them, with the hashes of its transactions; none if the endpoint does not have it.
+    ///
+    /// Blocks of other chains, of the future, and of endpoints that leave fields out are read by [`call`](Self::call).
+    pub async fn block(&self, block: BlockId) -> Result<Option<Block>, CallError> {
+        let method = if block.is_hash() { "eth_getBlockByHash" } else { "eth_getBlockByNumber" };
+        self.provider.get_block(block).await.map_err(|error| self.error(method, error))
+    }
+
+    /// The proof of an account, without its storage, in the state of a block.
+    pub async fn proof(&self, account: Address, block: BlockId) -> Result<EIP1186AccountProofResponse, CallError> {
+        let proof = self.provider.get_proof(account, Vec::new()).block_id(block).await;
+        proof.map_err(|error| self.error("eth_getProof", error))
     }
 
     /// Calls `method` and decodes its result. Ask for an `Option` where the result may be null.
@@ -60,60 +84,94 @@ impl Client {
         method: &'static str,
         params: impl Serialize,
     ) -> Result<R, CallError> {
-        let request = self.request(method, params)?;
-        self.pace(1).await;
-        let start = Instant::now();
-        let result = self.within(method, self.ask(method, request)).await;
-        self.shared.ended(method, start.elapsed(), result.as_ref().err());
-        let result = result?;
-        self.decode(method, &result)
+        let params = encode(method, params)?;
+        // As it came: what alloy cannot decode it takes for an error of the endpoint, if it looks like one.
+        let result = self.provider.raw_request::<_, Box<RawValue>>(method.into(), params).await;
+        self.decode(method, &result.map_err(|error| self.error(method, error))?)
     }
 
-    /// Calls several methods at once: in one round trip on HTTP, side by side elsewhere. The results come in the order
-    /// asked. The outer error says that there is no answer at all, an inner one that this call has no result.
+    /// Calls several methods at once: in one round trip on HTTP, if the endpoint takes so many, and side by side elsewhere.
+    /// The results come in the order asked. The outer error says that there is no answer at all, an inner one that this
+    /// call has no result.
+    ///
+    /// A batch that is refused for its size is asked again in halves, and so are those that follow on this connection.
     pub async fn batch(
         &self,
         calls: Vec<(&'static str, serde_json::Value)>,
     ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
-        let what = match calls.first() {
-            Some((method, _)) => *method,
-            None => return Ok(Vec::new()),
-        };
-        let requests = calls
-            .into_iter()
-            .map(|(method, params)| Ok((method, self.request(method, params)?)))
-            .collect::<Result<Vec<_>, CallError>>()?;
-        let methods: Vec<_> = requests.iter().map(|(method, _)| *method).collect();
-        self.pace(requests.len()).await;
-        let start = Instant::now();
-        let results = self.within(what, self.round_trips(requests)).await;
-        for (index, method) in methods.into_iter().enumerate() {
-            let error = results.as_ref().map_or_else(Some, |results| results[index].as_ref().err());
-            self.shared.ended(method, start.elapsed(), error);
-        }
-        results
-    }
-
-    async fn round_trips(
-        &self,
-        requests: Vec<(&'static str, SerializedRequest)>,
-    ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
-        if self.frontend.is_none() {
-            return self.round_trip(requests).await;
-        }
-        let asked = requests.into_iter().map(|(method, request)| async move {
-            match self.ask(method, request).await {
-                Err(error @ CallError::Rpc { .. }) => Ok(Err(error)),
-                result => result.map(Ok),
+        let Some(batch_size) = &self.batch_size else { return self.at_once(&calls).await };
+        let mut results = Vec::with_capacity(calls.len());
+        let mut refused = None;
+        let mut size = batch_size.get();
+        let mut rest = &calls[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            let answers = self.at_once(now).await;
+            match batch_size::refusal(&answers) {
+                Some(why) if now.len() > 1 => {
+                    size = now.len() / 2;
+                    refused = Some(why.clone());
+                }
+                _ => {
+                    results.extend(answers?);
+                    rest = later;
+                }
             }
-        });
-        try_join_all(asked).await
+            // It answers nothing else either: the reason was not the size.
+            if results.len() >= IN_VAIN
+                && results.iter().all(Result::is_err)
+                && let Some(why) = refused
+            {
+                return Err(why);
+            }
+        }
+        if let Some(why) = refused.filter(|_| results.iter().any(Result::is_ok)) {
+            tracing::info!(endpoint = self.shared.name, size, %why, "it takes no larger batches");
+            batch_size.lower(size);
+        }
+        Ok(results)
     }
 
-    /// Subscribes by `eth_subscribe`. Drop all clones of the client to end it: a connection carries a subscription to
-    /// its end, and two of the same kind share their items.
-    pub async fn subscribe<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Subscription<T>, CallError> {
-        self.subscribe_by("eth_subscribe", kind, [kind]).await
+    /// One round trip.
+    async fn at_once(
+        &self,
+        calls: &[(&'static str, serde_json::Value)],
+    ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
+        // Some take no array at all.
+        if let [(method, params)] = calls {
+            return match self.call(method, params).await {
+                Err(error @ CallError::Rpc { .. }) => Ok(vec![Err(error)]),
+                result => Ok(vec![Ok(result?)]),
+            };
+        }
+        let mut batch = BatchRequest::new(self.provider.client());
+        let mut asked = Vec::with_capacity(calls.len());
+        for (method, params) in calls {
+            let waiter = batch.add_call::<_, Box<RawValue>>(*method, &encode(method, params)?);
+            asked.push((*method, waiter.map_err(|error| self.error(method, error))?));
+        }
+        let what = asked.first().map_or("an empty batch", |(method, _)| method);
+        batch.send().await.map_err(|error| self.error(what, error))?;
+        let mut results = Vec::with_capacity(asked.len());
+        for (method, waiter) in asked {
+            results.push(waiter.await.map_err(|error| self.error(method, error)));
+        }
+        Ok(results)
+    }
+
+    /// Subscribes to new heads; the items are headers as they come. Drop all clones of the client to end it: a connection
+    /// carries a subscription to its end, and two of the same kind share their items.
+    pub async fn new_heads<T: DeserializeOwned>(&self) -> Result<Subscription<T>, CallError> {
+        self.subscribed("eth_subscribe", "newHeads", self.provider.subscribe_blocks()).await
+    }
+
+    /// [`new_heads`](Self::new_heads), or none where the endpoint has no such thing and has to be polled.
+    pub async fn new_heads_if_served<T: DeserializeOwned>(&self) -> Result<Option<Subscription<T>>, CallError> {
+        match self.new_heads().await {
+            Err(CallError::NoSubscriptions) => Ok(None),
+            Err(error) if error.is_method_missing() => Ok(None),
+            heads => heads.map(Some),
+        }
     }
 
     /// Subscribes to `kind` by another method. What is told as an error in the place of an item is
@@ -124,27 +182,21 @@ impl Client {
         kind: &'static str,
         params: impl Serialize,
     ) -> Result<Subscription<T>, CallError> {
-        let frontend = self.frontend.as_ref().ok_or(CallError::NoSubscriptions)?;
-        let mut request = self.request(method, params)?;
-        request.set_is_subscription();
-        self.pace(1).await;
-        let start = Instant::now();
-        let raw = self
-            .within(method, async {
-                // alloy answers with an id of its own making, by which it knows the subscription.
-                let id: B256 = self.decode(method, &self.ask(method, request).await?)?;
-                frontend.get_subscription(id).await.map_err(|error| self.error(error))
-            })
-            .await;
-        self.shared.ended(method, start.elapsed(), raw.as_ref().err());
-        Ok(Subscription::new(self.clone(), kind, raw?))
+        let mut call = self.provider.client().request(method, encode(method, params)?);
+        call.set_is_subscription();
+        let asked = GetSubscription::<_, Box<RawValue>>::new(self.provider.weak_client(), call);
+        self.subscribed(method, kind, asked).await
     }
 
-    /// Waits for its turn, where the endpoint has a rate limit. No call's time has begun yet.
-    async fn pace(&self, requests: usize) {
-        if let Some(pace) = &self.shared.pace {
-            pace.wait(requests).await;
-        }
+    async fn subscribed<T: DeserializeOwned, P: RpcSend + 'static, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        kind: &'static str,
+        asked: GetSubscription<P, R>,
+    ) -> Result<Subscription<T>, CallError> {
+        let items = asked.channel_size(SUBSCRIPTION_ITEMS).await.map_err(|error| self.error(method, error))?;
+        // As they come, with what alloy's types would drop.
+        Ok(Subscription::new(self.clone(), kind, items.into_raw()))
     }
 
     /// What ended the connection.
@@ -152,104 +204,44 @@ impl Client {
         self.cause.get().cloned().unwrap_or(CallError::Closed)
     }
 
-    /// An item of a subscription to `what`, unless it is an error.
-    pub(crate) fn item<R: DeserializeOwned>(&self, what: &str, raw: &RawValue) -> Result<R, CallError> {
+    /// An item of a subscription to `kind`, unless it is an error.
+    pub(crate) fn item<R: DeserializeOwned>(&self, kind: &'static str, raw: &RawValue) -> Result<R, CallError> {
         match told_error(raw) {
             Some(ErrorPayload { code, message, .. }) => {
-                Err(CallError::Rpc { code, message: self.shared.secrets.hide(&message) })
+                Err(CallError::Rpc { method: kind, code, message: self.shared.secrets.hide(&message) })
             }
-            None => self.decode(what, raw),
+            None => self.decode(kind, raw),
         }
     }
 
     /// `raw` as the type that the caller of `what` wants.
     pub(crate) fn decode<R: DeserializeOwned>(&self, what: &str, raw: &RawValue) -> Result<R, CallError> {
-        let undecodable = |error| CallError::Decode(self.shared.secrets.hide(&format!("{what}: {error}")));
-        serde_json::from_str(raw.get()).map_err(undecodable)
+        serde_json::from_str(raw.get()).map_err(|error| self.undecodable(what, &error))
     }
 
-    fn request(&self, method: &'static str, params: impl Serialize) -> Result<SerializedRequest, CallError> {
-        let unencodable = |error| CallError::Transport(format!("{method}: cannot encode the parameters: {error}"));
-        let mut params = to_raw_value(&params).map_err(unencodable)?;
-        if params.get() == "null" {
-            params = to_raw_value(&[(); 0]).map_err(unencodable)?;
+    fn undecodable(&self, what: &str, error: &serde_json::Error) -> CallError {
+        CallError::Decode(self.shared.secrets.hide(&format!("{what}: {error}")))
+    }
+
+    fn error(&self, method: &'static str, error: TransportError) -> CallError {
+        // That of a transport is about a whole packet; this is about a result.
+        if let RpcError::DeserError { err, .. } = &error {
+            return self.undecodable(method, err);
         }
-        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed) + 1);
-        Request::new(method, id, params).serialize().map_err(unencodable)
-    }
-
-    async fn ask(&self, method: &'static str, request: SerializedRequest) -> Result<Box<RawValue>, CallError> {
-        let id = request.id().clone();
-        self.shared.count(method);
-        match self.send(RequestPacket::Single(request)).await? {
-            ResponsePacket::Single(response) => {
-                // An error without id can only be ours where a reply belongs to one request.
-                if response.id != id && !(response.id == Id::None && response.is_error()) {
-                    return Err(CallError::Decode(format!("{method}: the answer has the id of another request")));
-                }
-                self.result(response)
-            }
-            ResponsePacket::Batch(_) => Err(CallError::Decode(format!("{method}: an array as the answer to one call"))),
-        }
-    }
-
-    async fn round_trip(
-        &self,
-        requests: Vec<(&'static str, SerializedRequest)>,
-    ) -> Result<Vec<Result<Box<RawValue>, CallError>>, CallError> {
-        let mut asked = Vec::with_capacity(requests.len());
-        let mut packet = Vec::with_capacity(requests.len());
-        for (method, request) in requests {
-            self.shared.count(method);
-            asked.push((method, request.id().clone()));
-            packet.push(request);
-        }
-        let answers = match self.send(RequestPacket::Batch(packet)).await? {
-            ResponsePacket::Batch(answers) => answers,
-            // The endpoint refuses the batch as a whole.
-            ResponsePacket::Single(answer) => {
-                self.result(answer)?;
-                return Err(CallError::Decode("one answer to a batch".into()));
-            }
-        };
-        let mut by_id: HashMap<Id, Response> = HashMap::with_capacity(answers.len());
-        for answer in answers {
-            by_id.entry(answer.id.clone()).or_insert(answer);
-        }
-        let missing = |method| CallError::Decode(format!("{method}: no answer in the batch"));
-        Ok(asked
-            .into_iter()
-            .map(|(method, id)| by_id.remove(&id).ok_or_else(|| missing(method)).and_then(|answer| self.result(answer)))
-            .collect())
-    }
-
-    async fn send(&self, packet: RequestPacket) -> Result<ResponsePacket, CallError> {
-        self.transport.clone().oneshot(packet).await.map_err(|error| self.error(error))
-    }
-
-    fn result(&self, response: Response) -> Result<Box<RawValue>, CallError> {
-        match response.payload {
-            ResponsePayload::Success(result) => Ok(result),
-            ResponsePayload::Failure(error) => {
-                Err(CallError::Rpc { code: error.code, message: self.shared.secrets.hide(&error.message) })
-            }
-        }
-    }
-
-    fn error(&self, error: TransportError) -> CallError {
-        match CallError::from_transport(error, &self.shared.secrets) {
+        match CallError::from_transport(method, error, &self.shared.secrets) {
             CallError::Closed => self.ended(),
             other => other,
         }
     }
+}
 
-    async fn within<R>(
-        &self,
-        what: &'static str,
-        answer: impl Future<Output = Result<R, CallError>>,
-    ) -> Result<R, CallError> {
-        let after = self.timeout();
-        timeout(after, answer).await.unwrap_or(Err(CallError::Timeout { what, after }))
+/// Parameters as they are sent. Without any it is an empty array, which alloy would leave out.
+fn encode(method: &str, params: impl Serialize) -> Result<Box<RawValue>, CallError> {
+    let unencodable = |error| CallError::Transport(format!("{method}: cannot encode the parameters: {error}"));
+    let params = to_raw_value(&params).map_err(unencodable)?;
+    match params.get() {
+        "null" => to_raw_value(&[(); 0]).map_err(unencodable),
+        _ => Ok(params),
     }
 }
 

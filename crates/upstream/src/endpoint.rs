@@ -156,7 +156,7 @@ impl Endpoint {
         self.shared.kind
     }
 
-    /// Whether [`Client::subscribe`] can work here.
+    /// Whether subscriptions can work here.
     pub fn subscribes(&self) -> bool {
         matches!(self.reach, Reach::Connection(_))
     }
@@ -164,7 +164,9 @@ impl Endpoint {
     /// Opens a connection, within the timeout. HTTP connects when the first call needs it, so this cannot fail there.
     pub async fn connect(&self) -> Result<Client, CallError> {
         let open = match &self.reach {
-            Reach::Requests(transport) => return Ok(Client::new(self.shared.clone(), transport.clone())),
+            Reach::Requests(transport) => {
+                return Ok(Client::new(self.shared.clone(), transport.clone(), Cause::default()));
+            }
             Reach::Connection(open) => open,
         };
         let cause = Cause::default();
@@ -172,11 +174,11 @@ impl Endpoint {
         let frontend = timeout(after, open(cause.clone()))
             .await
             .map_err(|_| CallError::Timeout { what: "connect", after })?
-            .map_err(|error| match CallError::from_transport(error, &self.shared.secrets) {
+            .map_err(|error| match CallError::from_transport("connect", error, &self.shared.secrets) {
                 CallError::Transport(why) => CallError::Transport(format!("cannot connect to {}: {why}", self.name())),
                 other => other,
             })?;
-        Ok(Client::with_subscriptions(self.shared.clone(), frontend, cause))
+        Ok(Client::new(self.shared.clone(), frontend, cause))
     }
 
     /// Requests sent so far, by method. The members of a batch are counted singly.

@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::secrets::Secrets;
 
+/// How long an endpoint is left alone that closed a connection for what we did, or asked to come later.
+const AFTER_DISMISSAL: Duration = Duration::from_secs(30);
+
 /// Why a text names no endpoint. The text itself is never shown, as it may hold credentials.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EndpointError {
@@ -42,6 +45,14 @@ pub enum CallError {
     /// The connection has ended; connect again.
     #[error("the connection was lost")]
     Closed,
+    /// The endpoint closed the WebSocket and said why.
+    #[error("the endpoint closed the connection with code {code}{}", said(reason))]
+    ClosedBy {
+        /// The close code.
+        code: u16,
+        /// The endpoint's words, shortened to one line; often none.
+        reason: String,
+    },
     /// The endpoint could not be reached, or broke the rules of its transport.
     #[error("{0}")]
     Transport(String),
@@ -53,15 +64,31 @@ pub enum CallError {
         /// How long the endpoint asks to be left alone, at most ten minutes.
         retry_after: Option<Duration>,
     },
-    /// HTTP status 401 or 403.
+    /// HTTP status 403.
+    #[error(
+        "HTTP status 403 Forbidden: check the API key of the URL, and whether the endpoint lets this address, host name \
+         and network in"
+    )]
+    Forbidden,
+    /// HTTP sends us elsewhere, which is not followed.
+    #[error("HTTP status {}: it redirects to {to}; name that in the URL", status(*code))]
+    Redirected {
+        /// The status code.
+        code: u16,
+        /// Scheme, host and port.
+        to: String,
+    },
+    /// HTTP status 401.
     #[error(
         "the endpoint refuses us as unauthorised: set the JWT secret if this is an engine port \
          (a wrong secret, or a clock more than a minute off, is refused too), else check user or API key of the URL"
     )]
     Unauthorized,
     /// The endpoint understood the call and answered with an error.
-    #[error("JSON-RPC error {code}: {message}")]
+    #[error("{method}: JSON-RPC error {code}: {message}")]
     Rpc {
+        /// What was called; of a batch that is refused as a whole, its first method.
+        method: &'static str,
         /// The code, e.g. -32601 for a method that does not exist.
         code: i64,
         /// The endpoint's words, shortened to one line.
@@ -92,7 +119,7 @@ impl CallError {
     pub fn is_method_missing(&self) -> bool {
         const WORDS: [&str; 4] =
             ["method not found", "unsupported method", "method not supported", "does not exist/is not available"];
-        let Self::Rpc { code, message } = self else { return false };
+        let Self::Rpc { code, message, .. } = self else { return false };
         let message = message.to_lowercase();
         // -32004 is "method not supported" of EIP-1474.
         matches!(code, -32601 | -32004) || WORDS.iter().any(|words| message.contains(words))
@@ -102,21 +129,24 @@ impl CallError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            // Policy violation, as for too many requests, and "try again later".
+            Self::ClosedBy { code: 1008 | 1013, .. } => Some(AFTER_DISMISSAL),
             _ => None,
         }
     }
 
-    /// From alloy's error. One of ours that went through alloy's seam comes out as it went in.
-    pub(crate) fn from_transport(error: TransportError, secrets: &Secrets) -> Self {
+    /// From alloy's error when `method` was called. One of ours that went through alloy's seam comes out as it went in.
+    pub(crate) fn from_transport(method: &'static str, error: TransportError, secrets: &Secrets) -> Self {
         let kind = match error {
             RpcError::Transport(kind) => kind,
-            RpcError::ErrorResp(e) => return Self::Rpc { code: e.code, message: secrets.hide(&e.message) },
+            RpcError::ErrorResp(e) => return Self::Rpc { method, code: e.code, message: secrets.hide(&e.message) },
             RpcError::DeserError { err, .. } => return Self::Decode(secrets.hide(&err.to_string())),
             other => return Self::Transport(secrets.hide(&other.to_string())),
         };
         let retry_after = kind.retry_after();
         match kind {
             TransportErrorKind::BackendGone => Self::Closed,
+            TransportErrorKind::MissingBatchResponse(_) => Self::no_answer(method),
             TransportErrorKind::PubsubUnavailable => Self::NoSubscriptions,
             TransportErrorKind::Custom(e) | TransportErrorKind::NonRetryable(e) => match e.downcast::<Self>() {
                 Ok(ours) => *ours,
@@ -129,6 +159,11 @@ impl CallError {
         }
     }
 
+    /// The answer to a batch lacks this call's.
+    pub(crate) fn no_answer(method: &str) -> Self {
+        Self::Decode(format!("{method}: no answer in the batch"))
+    }
+
     /// Through alloy's seam.
     pub(crate) fn into_transport(self) -> TransportError {
         TransportErrorKind::non_retryable(self)
@@ -137,10 +172,15 @@ impl CallError {
     /// Of an HTTP reply, or a WebSocket handshake, that has no answer for us.
     pub(crate) fn from_status(code: u16, retry_after: Option<Duration>) -> Self {
         match code {
-            401 | 403 => Self::Unauthorized,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
             _ => Self::Status { code, retry_after },
         }
     }
+}
+
+fn said(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 fn status(code: u16) -> String {
@@ -158,6 +198,16 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
     if text.contains("UnknownIssuer") {
         text.push_str(" (its certificate authority is not trusted here; name it in the CA file)");
     }
+    // What is longer than this is cut off.
+    if text.contains("CaUsedAsEndEntity") {
+        text = "the server's certificate is its own authority and not trusted here; name this very one in the CA file"
+            .into();
+    }
+    if text.contains("not valid for any names") {
+        text = "the server's certificate names no host; make it with openssl req -x509 .. -addext subjectAltName=DNS:HOST \
+                (or IP:ADDRESS)"
+            .into();
+    }
     text
 }
 
@@ -169,7 +219,7 @@ mod tests {
     fn a_missing_method_is_told_from_other_errors() {
         #[track_caller]
         fn check(code: i64, message: &str, expected: bool) {
-            let error = CallError::Rpc { code, message: message.into() };
+            let error = CallError::Rpc { method: "a", code, message: message.into() };
             assert_eq!(error.is_method_missing(), expected, "{error}");
         }
         check(-32601, "the method eth_getHeaderByNumber does not exist/is not available", true);

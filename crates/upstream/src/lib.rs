@@ -3,9 +3,11 @@
 //! ```text
 //!  URL ──▶ Endpoint ──connect──▶ Client ──call──────▶ one answer
 //!          name, kind,             │    ──batch─────▶ answers in the order asked
-//!          requests sent           └────subscribe───▶ Subscription ──next──▶ item, or the end
+//!          requests sent           └────new_heads───▶ Subscription ──next──▶ item, or the end
 //!
-//!  below a Client:   http.rs     one POST per packet, over reqwest
+//!  in a Client:      alloy       its provider: ids, packets, batches, typed calls, and which answer belongs to which call
+//!                    layer.rs    pace, timeout, count and outcome of each call
+//!  below it:         http.rs     one POST per packet, over reqwest
 //!                    ws.rs       dials; socket.rs then owns the socket
 //!                    alloy       IPC, and the in-process transports of simulated worlds
 //! ```
@@ -17,6 +19,9 @@
 //! - Texts of the other side are shortened to one line and searched for our own secrets before they are shown.
 //! - One TLS configuration ([`tls_config`]) serves https and wss, whatever the process has installed as its default.
 //!
+//! Of alloy's provider nothing is used that keeps asking by itself or hides what it missed: no watchers, pollers, fillers,
+//! retry or fallback layers, no streams of subscriptions.
+//!
 //! Deliberately absent: reconnecting, retrying and failover (a source must see every gap; it owns a [`Backoff`]),
 //! watchdogs for silent but healthy sockets (only a source knows how often news is due), proxies from the environment,
 //! HTTP redirects, and any idea of L1, L2 or status.
@@ -24,15 +29,18 @@
 mod address;
 mod answer;
 mod backoff;
+mod batch_size;
 mod client;
 mod endpoint;
 mod error;
 mod http;
 mod jwt;
+mod layer;
 mod once;
 mod options;
 mod pace;
 mod secrets;
+mod self_signed;
 mod socket;
 mod subscription;
 mod tls;

@@ -33,6 +33,8 @@ pub(crate) struct Socket<S> {
     pub pace: Duration,
     pub limit: usize,
     pub cause: Cause,
+    /// Calls that are not answered yet, and since when. Those that have timed out are forgotten.
+    pub in_flight: Vec<(Id, Instant)>,
     /// Whether an answer without id has been reported, so that a flood of them fills no log.
     pub warned: bool,
 }
@@ -58,7 +60,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
         loop {
             tokio::select! {
                 request = self.interface.recv_from_frontend() => match request {
-                    Some(request) => self.send(Message::text(request.get())).await?,
+                    Some(request) => {
+                        self.note(&request);
+                        self.send(Message::text(request.get())).await?;
+                    }
                     None => return Ok(()),
                 },
                 message = self.stream.next() => {
@@ -66,7 +71,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
                     match message {
                         Some(Ok(Message::Text(text))) => self.forward(text.as_bytes())?,
                         Some(Ok(Message::Binary(bytes))) => self.forward(&bytes)?,
-                        Some(Ok(Message::Close(_))) | None => return Err(CallError::Closed),
+                        Some(Ok(Message::Close(Some(frame)))) => {
+                            let reason = self.secrets.hide(&frame.reason);
+                            return Err(CallError::ClosedBy { code: frame.code.into(), reason });
+                        }
+                        Some(Ok(Message::Close(None))) | None => return Err(CallError::Closed),
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                         Some(Err(error)) => return Err(self.broken(error)),
                     }
@@ -80,6 +89,17 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
                 }
             }
         }
+    }
+
+    /// Remembers a call that is sent.
+    fn note(&mut self, request: &RawValue) {
+        #[derive(Deserialize)]
+        struct Call {
+            id: Id,
+        }
+        let pace = self.pace;
+        self.in_flight.retain(|(_, since)| since.elapsed() < pace);
+        self.in_flight.extend(serde_json::from_str::<Call>(request.get()).map(|call| (call.id, Instant::now())));
     }
 
     async fn send(&mut self, message: Message) -> Result<(), CallError> {
@@ -102,9 +122,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
                 return Ok(());
             }
             None => {
-                let response = answer.into_response().map_err(|why| undecodable(&why))?;
+                let mut response = answer.into_response().map_err(|why| undecodable(&why))?;
+                // Rate limiters do this. It can only belong to the one call that waits; of several it is not known which.
+                if let (Id::None, true, [(only, _)]) = (&response.id, response.is_error(), &self.in_flight[..]) {
+                    response.id = only.clone();
+                }
+                self.in_flight.retain(|(id, _)| *id != response.id);
                 if response.id == Id::None {
-                    // Rate limiters do this. It belongs to no call we could name; that call will time out.
                     if !std::mem::replace(&mut self.warned, true) {
                         let error = response.payload.as_error().map(|e| self.secrets.hide(&e.to_string()));
                         tracing::warn!(endpoint = self.name, error, "an answer without id; the call will time out");

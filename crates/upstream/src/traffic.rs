@@ -45,9 +45,11 @@ fn outcome(error: Option<&CallError>) -> String {
         None => "<nil>".into(),
         Some(CallError::Rpc { code, .. }) => format!("rpc_{code}"),
         Some(CallError::Status { code, .. }) => format!("http_{code}"),
+        Some(CallError::Redirected { code, .. }) => format!("http_{code}"),
         Some(CallError::Unauthorized) => "http_401".into(),
+        Some(CallError::Forbidden) => "http_403".into(),
         Some(CallError::Timeout { .. }) => "<timeout>".into(),
-        Some(CallError::Closed) => "<closed>".into(),
+        Some(CallError::Closed | CallError::ClosedBy { .. }) => "<closed>".into(),
         Some(_) => "<unknown>".into(),
     }
 }
@@ -66,14 +68,14 @@ mod tests {
             assert_eq!((traffic.buckets[1], traffic.buckets.iter().sum::<u64>()), (1, 1));
         }
         check(None, "<nil>");
-        check(Some(&CallError::Rpc { code: -32000, message: "no".into() }), "rpc_-32000");
+        check(Some(&CallError::Rpc { method: "a", code: -32000, message: "no".into() }), "rpc_-32000");
         check(Some(&CallError::Status { code: 429, retry_after: None }), "http_429");
         check(Some(&CallError::Timeout { what: "eth_chainId", after: Duration::ZERO }), "<timeout>");
         check(Some(&CallError::Transport("cut off".into())), "<unknown>");
 
         let mut traffic = MethodTraffic::default();
         for code in 0..1000 {
-            traffic.ended(Duration::ZERO, Some(&CallError::Rpc { code, message: String::new() }));
+            traffic.ended(Duration::ZERO, Some(&CallError::Rpc { method: "a", code, message: String::new() }));
         }
         assert_eq!(traffic.outcomes.len(), OUTCOMES + 1);
         assert_eq!(traffic.outcomes["<other>"], 1000 - OUTCOMES as u64);

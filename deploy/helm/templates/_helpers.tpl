@@ -22,6 +22,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.existingSecret | default (include "op-status.name" .) -}}
 {{- end -}}
 
+{{- /* Whether the configuration is a text to be mounted. */ -}}
+{{- define "op-status.rollupFile" -}}
+{{- if and .Values.rollupConfig (ne .Values.rollupConfig "node") }}true{{ end -}}
+{{- end -}}
+
 {{- /* A flag of any value: a switch, a list, or text. Numbers come as floats, and would be written as 1e+06. */ -}}
 {{- define "op-status.flag" -}}
 {{- $name := .name -}}

@@ -135,7 +135,7 @@ impl Stage {
         let Command::Run(args) = Cli::try_parse_from(base.iter().chain(&self.flags))?.command else {
             bail!("not the command run")
         };
-        let server = OpStatus::start(Config::from_args(&args)?).await?;
+        let server = OpStatus::start(Config::from_args(&args).await?).await?;
         self.address = server.local_addr();
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();

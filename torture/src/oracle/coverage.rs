@@ -1,7 +1,10 @@
 //! What the history of safe heads has to cover: nothing that somebody watched is missing, whatever reorgs, resets and
-//! short absences lie between.
+//! short absences lie between, from the first record on that was watched. An L1 reorg that takes even that leaves nothing to
+//! be joined to: there it begins anew.
 
 use std::collections::VecDeque;
+
+use rollup::{BlockId, SyncStatus};
 
 use crate::{ill::Ill, rig::Rig};
 
@@ -14,10 +17,10 @@ const AWAY: u64 = 50_000;
 /// What is covered.
 #[derive(Debug, Default)]
 pub(super) struct Coverage {
-    /// The first L1 block from which on nothing may be missing.
-    from: Option<u64>,
-    /// Since when only happens what leaves no gap.
-    since: Option<u64>,
+    /// The first L1 block from which on nothing may be missing, and that of a record below.
+    from: Option<(u64, BlockId)>,
+    /// Since when only happens what leaves no gap, and the safe head then.
+    since: Option<(u64, u64)>,
     /// When a status was last published.
     served: Option<u64>,
     /// The newest `current_l1`s that were served, with the time.
@@ -27,24 +30,31 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    /// Notes the `current_l1` that is served; none while no server runs or nothing is known.
-    pub(super) fn note(&mut self, current: Option<u64>, rig: &Rig, now: u64) {
+    /// Notes the status that is served; none while no server runs or nothing is known.
+    pub(super) fn note(&mut self, status: Option<&SyncStatus>, rig: &Rig, now: u64) {
         let shape = &rig.shape;
-        // Of several nodes each walks its own way back: where the voice changes between them a gap may stay.
-        let watched = shape.safe_db && shape.nodes == 1 && shape.records == 1 && shape.votes(0);
+        let all_vote = (0..shape.nodes).all(|node| shape.votes(node));
+        let watched = shape.safe_db && shape.records == shape.nodes && all_vote;
         let goes_on = |ill: &Option<Ill>| matches!(ill, None | Some(Ill::Rewind(_) | Ill::LateReorg(_)));
         let honest = |ill: &Option<Ill>| ill.as_ref().is_none_or(Ill::is_honest);
         let calm = rig.nodes.iter().all(|node| goes_on(&node.ill)) && rig.l1.iter().all(|l1| honest(&l1.ill));
         let away = self.served.is_some_and(|at| now > at + AWAY);
-        if !watched || !calm || away || rig.is_disk_hung() {
+        let is_orphaned = |record: BlockId| {
+            rig.world.read(|chains| chains.l1_block(record.number)).is_none_or(|block| block.id() != record)
+        };
+        let orphaned = self.from.is_some_and(|(_, record)| is_orphaned(record));
+        if !watched || !calm || away || orphaned || rig.is_disk_hung() {
             *self = Self::default();
             return;
         }
-        let Some(current) = current else { return };
+        let Some(SyncStatus { current_l1, safe_l2, .. }) = status else { return };
+        let current = current_l1.number;
         self.served = Some(now);
-        let since = *self.since.get_or_insert(now);
+        let (since, had) = *self.since.get_or_insert((now, safe_l2.number));
         if now >= since + SETTLED && self.from.is_none() {
-            self.from = Some(current + 1);
+            let record = rig.world.read(|chains| chains.safe_head_at(current.checked_sub(1)?));
+            let record = record.filter(|record| record.safe_head.number > had);
+            self.from = record.map(|record| (current + 1, record.l1_block));
         }
         self.currents.push_back((now, current));
         while self.currents.front().is_some_and(|(at, _)| at + SETTLED < now) {
@@ -52,12 +62,17 @@ impl Coverage {
         }
     }
 
+    /// Another server starts: it has to check what is recorded first.
+    pub(super) fn restart(&mut self) {
+        self.currents.clear();
+    }
+
     /// The L1 blocks of which the safe head must be known.
     fn owed(&self) -> Option<std::ops::Range<u64>> {
         let (oldest, _) = self.currents.front()?;
         let (newest, _) = self.currents.back()?;
         let until = self.currents.iter().map(|(_, current)| *current).min()?;
-        (newest - oldest >= SETTLED - 5_000).then_some(self.from?..until)
+        (newest - oldest >= SETTLED - 5_000).then_some(self.from?.0..until)
     }
 
     /// Whether the safe head at this L1 block must be known.

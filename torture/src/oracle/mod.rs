@@ -176,12 +176,12 @@ impl Oracle {
         }
     }
 
-    /// Notes what everybody shows at this moment, in milliseconds since the start.
-    pub fn note(&mut self, rig: &Rig, now: u64) {
+    /// Notes what everybody shows at this moment, in milliseconds since the start, and whether a server runs.
+    pub fn note(&mut self, rig: &Rig, runs: bool, now: u64) {
         self.evidence.note(rig, now);
         self.life.note(rig, now);
-        let current = Some(self.status().current_l1).filter(|current| !current.hash.is_zero());
-        self.coverage.note(current.map(|current| current.number), rig, now);
+        let status = Some(self.status()).filter(|status| runs && !status.current_l1.hash.is_zero());
+        self.coverage.note(status.as_ref(), rig, now);
         let truth = Truth::of(rig);
         self.misled |= self.evidence.is_finality_false(&truth);
     }
@@ -194,6 +194,7 @@ impl Oracle {
     /// The server was killed: the next one knows nothing.
     pub fn killed(&mut self) {
         self.evidence.restart();
+        self.coverage.restart();
         self.last = None;
         self.disputed = None;
         self.published.clear();
@@ -289,6 +290,14 @@ impl Oracle {
             ensure!(now - since <= SLACK, "a status is served that one of two derivers contradicts");
         }
         Ok(())
+    }
+
+    /// Judges who speaks, by the index of the rollup node.
+    pub fn speaks(&self, speaker: usize, rig: &Rig, now: u64) -> Result<()> {
+        if self.misled {
+            return Ok(());
+        }
+        self.life.speaks(speaker, self.evidence.started, rig, now)
     }
 
     /// Judges an answer to `optimism_safeHeadAtL1Block`: the true history, or an error that is no guess.

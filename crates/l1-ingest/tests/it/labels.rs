@@ -211,7 +211,7 @@ async fn an_endpoint_that_cannot_answer_for_labels_says_so() {
             _ => truth,
         });
         rig.until("the error", 37, |rig| rig.health() == Some(Unreachable)).await;
-        assert_eq!(rig.states.last().unwrap().2, "JSON-RPC error -32005: limit exceeded");
+        assert_eq!(rig.states.last().unwrap().2, "eth_getBlockByNumber: JSON-RPC error -32005: limit exceeded");
         rig.node.without_answers();
         rig.until("live", 12, |rig| rig.health() == Some(Live)).await;
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod canonical;
+mod cases;
 mod cost;
 mod faults;
 mod labels;

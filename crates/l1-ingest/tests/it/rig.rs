@@ -2,12 +2,15 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
+use alloy_json_rpc::{RequestPacket, Response, ResponsePacket};
+use alloy_transport::{BoxTransport, TransportFut};
 use devnet::{Faults, Node, Params, Role, World};
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, future::ready};
 use l1_ingest::{Config, L1, watch};
 use rollup::L1BlockRef;
 use status::{Clock, Event, Health, L1View};
 use tokio::time::{Instant, sleep_until};
+use tower::{ServiceExt, service_fn};
 use upstream::{Endpoint, Options, tls_config};
 
 /// How the endpoint is reached.
@@ -46,6 +49,8 @@ pub(crate) struct Plan {
     /// How old the world is at the start, in seconds.
     pub age: u64,
     pub faults: Faults,
+    /// Whether batches are refused; with [`Kind::Http`].
+    pub single_calls: bool,
     /// What our clock is ahead of the world's, in seconds.
     pub skew: i64,
     pub seed: u64,
@@ -56,7 +61,7 @@ impl Plan {
     pub(crate) fn new(kind: Kind) -> Self {
         // Of L2 there may be little: nobody here looks at it.
         let params = Params { l2_block_time: Duration::from_secs(600), ..Params::default() };
-        Self { kind, params, age: 120, faults: Faults::default(), skew: 0, seed: 0, edit: |_| {} }
+        Self { kind, params, age: 120, faults: Faults::default(), single_calls: false, skew: 0, seed: 0, edit: |_| {} }
     }
 
     pub(crate) fn rig(self) -> Rig {
@@ -68,6 +73,7 @@ impl Plan {
         let options = Options::new(tls_config(None).unwrap());
         let endpoint = match self.kind {
             Kind::Ws => Endpoint::over_pubsub("l1", node.connector(), options),
+            Kind::Http if self.single_calls => Endpoint::over("l1", single_calls(node.transport()), options),
             Kind::Http => Endpoint::over("l1", node.transport(), options),
         };
         let ours = age.as_secs().checked_add_signed(self.skew).unwrap();
@@ -99,6 +105,17 @@ impl Plan {
             late: Duration::ZERO,
         }
     }
+}
+
+/// The transport to a server that refuses batches.
+fn single_calls(transport: BoxTransport) -> BoxTransport {
+    let refusal: Response = serde_json::from_str(include_str!("../cases/batch-refused-single-error.json")).unwrap();
+    BoxTransport::new(service_fn(move |packet: RequestPacket| -> TransportFut<'static> {
+        match packet {
+            RequestPacket::Single(_) => transport.clone().oneshot(packet).boxed(),
+            RequestPacket::Batch(_) => ready(Ok(ResponsePacket::Single(refusal.clone()))).boxed(),
+        }
+    }))
 }
 
 impl Rig {

@@ -1,14 +1,18 @@
 //! An output from an execution client: proven against the block's state root, on one connection.
 
+use alloy_eips::BlockId as AtBlock;
+use alloy_primitives::U64;
+use alloy_rpc_types_eth::EIP1186AccountProofResponse;
+use futures::future::join;
 use rollup::{
     AccountProof, BlockId, L1InfoError, L2_TO_L1_MESSAGE_PASSER, L2Header, Output, OutputHeader, RollupConfig,
-    SyncStatus, Transaction, l2_block_ref,
+    SyncStatus, l2_block_ref,
 };
 use serde_json::{Value, json};
 use upstream::{CallError, Client};
 
 use super::setback::Setback;
-use crate::labels::decode;
+use crate::{first_transaction::FirstTransactions, labels::decode};
 
 /// Reads the output of block `number` to go with `status`, and says whether both are final.
 ///
@@ -28,22 +32,18 @@ pub(crate) async fn read(
     }
     let isthmus = rollup.isthmus_active(header.block.timestamp);
 
-    let at = json!({"blockHash": block.hash, "requireCanonical": true});
-    let calls = vec![
-        ("eth_getProof", json!([L2_TO_L1_MESSAGE_PASSER, [], at])),
-        ("eth_getTransactionByBlockHashAndIndex", json!([block.hash, "0x0"])),
-    ];
-    let mut answers = client.batch(calls).await?.into_iter();
-    let mut answer = || answers.next().unwrap_or_else(|| Err(CallError::Decode("a call has no answer".into())));
-    let proof: Option<AccountProof> = match answer() {
+    let proof = client.proof(L2_TO_L1_MESSAGE_PASSER, AtBlock::hash_canonical(block.hash));
+    let mut transactions = FirstTransactions::default();
+    let (proof, first) = join(proof, transactions.of(client, std::slice::from_ref(&block.hash))).await;
+    let proof = match proof {
         // Clients forget old states. Since Isthmus the header is enough.
         Err(CallError::Rpc { .. }) if isthmus => None,
         Err(error @ CallError::Rpc { .. }) if !error.is_method_missing() => {
-            return Err(Setback::Unsettled(format!("eth_getProof: {error}")));
+            return Err(Setback::Unsettled(error.to_string()));
         }
-        proof => Some(decode(&proof?)?),
+        proof => Some(account(proof?)),
     };
-    let first: Option<Transaction> = decode(&answer()?)?;
+    let first = first?.pop().flatten();
     let storage = header
         .withdrawal_storage_root(isthmus, proof.as_ref())
         .map_err(|error| Setback::Failed(format!("block {block}: {error}")))?;
@@ -64,6 +64,11 @@ pub(crate) async fn read(
     }
     let output = Output::new(block_ref, header.state_root, storage, *status);
     Ok((output, number <= status.finalized_l2.number))
+}
+
+fn account(proof: EIP1186AccountProofResponse) -> AccountProof {
+    let EIP1186AccountProofResponse { address, balance, code_hash, nonce, storage_hash, account_proof, .. } = proof;
+    AccountProof { address, nonce: U64::from(nonce), balance, storage_hash, code_hash, account_proof }
 }
 
 fn by_number(number: u64) -> Value {

@@ -43,7 +43,7 @@ impl Setback {
 impl From<CallError> for Setback {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Closed | CallError::Transport(_) => Self::Lost(error.to_string()),
+            CallError::Closed | CallError::ClosedBy { .. } | CallError::Transport(_) => Self::Lost(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

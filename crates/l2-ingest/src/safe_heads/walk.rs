@@ -13,14 +13,15 @@ const MAX_ASKS: usize = 64;
 
 /// Where a walk ends.
 pub(super) struct Bottom {
-    /// The newest record known. It must be met.
+    /// The newest record known. It must be met, unless the node began again since.
     pub(super) newest: Option<SafeHead>,
+    pub(super) again: bool,
     /// The newest status below which all is known.
     pub(super) done: Option<Said>,
-    /// With no record known, those of newer safe heads than this are taken: whatever gaps the node's own records have,
+    /// Where no record is met, those of newer safe heads than this are taken: whatever gaps the node's own records have,
     /// it has written those while it was watched.
     pub(super) since: BlockId,
-    /// And this one, which is our own newest: the node has said everything since, and has the same there.
+    /// Our own newest record, if it is newer than that, and the node was watched since it had it.
     pub(super) recorded: Option<SafeHead>,
     /// And this block at L1 block 0, if the node had nothing else when it was first seen.
     pub(super) genesis: Option<BlockId>,
@@ -28,10 +29,39 @@ pub(super) struct Bottom {
     pub(super) served: BlockId,
 }
 
+/// What a walk found.
+pub(super) struct Walked {
+    /// Newest first.
+    pub(super) records: Vec<SafeHead>,
+    pub(super) met: Option<Met>,
+}
+
+/// The record that a walk met.
+pub(super) enum Met {
+    /// The newest known, which is not among those found.
+    Known,
+    /// Our own newest, which is the last of those found.
+    Recorded,
+}
+
 impl Bottom {
-    /// Whether a node that has this safe head now, or had it when it was first seen, was watched since it had it.
-    fn has_watched(&self, safe_head: BlockId) -> bool {
-        safe_head.number > self.since.number || safe_head == self.since
+    /// Whether a record that is taken only if another is met may have that below it.
+    fn leads_on(&self, record: &SafeHead) -> bool {
+        let below = |bottom: &SafeHead| {
+            bottom.l1_block.number < record.l1_block.number && bottom.safe_head.number < record.safe_head.number
+        };
+        self.newest.iter().chain(&self.recorded).any(below)
+    }
+
+    /// Whether a record is taken whatever it leads to.
+    fn is_watched(&self, record: &SafeHead) -> bool {
+        record.safe_head.number > self.since.number
+            || self.genesis == Some(record.safe_head) && record.l1_block.number == 0
+    }
+
+    /// Whether the walk may end without having met anything.
+    fn is_free(&self) -> bool {
+        self.newest.is_none() || self.again
     }
 }
 
@@ -49,16 +79,20 @@ async fn ask(client: &Client, number: u64) -> Result<(SafeHead, Option<BlockId>)
     Ok((record, status.map(|status| status.current_l1.id())))
 }
 
-/// The records from below `current_l1` down to what is known, newest first.
-pub(super) async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Vec<SafeHead>, Setback>
+/// The records from below `current_l1` down to what is known.
+pub(super) async fn walk<F, Fut>(client: &Client, now: Said, bottom: &Bottom, l1: &F) -> Result<Walked, Setback>
 where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
     let mut records: Vec<SafeHead> = Vec::new();
+    let mut met = None;
     let mut next = now.current_l1.number.checked_sub(1);
     while let Some(number) = next {
         if records.len() == MAX_ASKS {
+            if bottom.is_free() && records.last().is_some_and(|oldest| !bottom.is_watched(oldest)) {
+                break;
+            }
             return Err(Setback::Broken);
         }
         let record: SafeHead = match ask(client, number).await {
@@ -69,7 +103,7 @@ where
             Ok((record, Some(_))) => record,
             Ok((_, None)) => return Err(Setback::Later),
             // It has nothing as old as that.
-            Err(CallError::Rpc { .. }) if bottom.newest.is_none() && !records.is_empty() => break,
+            Err(CallError::Rpc { .. }) if bottom.is_free() && !records.is_empty() => break,
             Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
             Err(_) => return Err(Setback::Later),
         };
@@ -85,37 +119,49 @@ where
             return Err(Setback::Broken);
         }
         if bottom.newest == Some(record) {
+            met = Some(Met::Known);
             break;
         }
-        let meets_ours = bottom.newest.is_none() && bottom.recorded == Some(record) && bottom.has_watched(safe_head);
+        let is_ours = bottom.recorded == Some(record);
         match bottom.newest {
             Some(newest)
                 if l1_block.number <= newest.l1_block.number || safe_head.number <= newest.safe_head.number =>
             {
+                if bottom.again {
+                    break;
+                }
                 return Err(contradiction([l1_block, newest.l1_block], l1).await);
             }
-            None if safe_head.number <= bottom.since.number
-                && !meets_ours
-                && (bottom.genesis != Some(safe_head) || l1_block.number > 0) =>
+            None if !is_ours && !bottom.is_watched(&record) && !bottom.leads_on(&record) => break,
+            _ => {}
+        }
+        match stands(l1_block, l1).await {
+            Some(true) => {}
+            // Its database has kept what an L1 reorg orphaned.
+            Some(false)
+                if bottom.is_free()
+                    && !bottom.is_watched(&record)
+                    && stands(now.current_l1, l1).await == Some(true) =>
             {
                 break;
             }
-            _ => {}
-        }
-        if stands(l1_block, l1).await != Some(true) {
-            return Err(Setback::Later);
+            _ => return Err(Setback::Later),
         }
         records.push(record);
-        if meets_ours {
+        if is_ours {
+            met = Some(Met::Recorded);
             break;
         }
         next = l1_block.number.checked_sub(1);
+    }
+    if met.is_none() && bottom.is_free() {
+        records.retain(|record| bottom.is_watched(record));
     }
     let after: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
     if after.current_l1.number < now.current_l1.number {
         return Err(contradiction([now.current_l1, after.current_l1.id()], l1).await);
     }
-    Ok(records)
+    Ok(Walked { records, met })
 }
 
 /// What it means that a node says both of these: where both are on our L1, it contradicts itself. Else the L1 is being

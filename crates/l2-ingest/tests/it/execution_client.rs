@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use devnet::{Heads, Label, Lies, Params, Requests, Role, World, answer};
+use devnet::{Heads, Label, Lies, Params, Requests, Role, RpcError, World, answer};
 use rollup::L2BlockRef;
 use serde_json::json;
 use status::{Derived, Event, L2View, Profile, Tip};
@@ -204,6 +204,25 @@ async fn a_block_without_l1_info_is_an_error_that_names_it() {
     assert!(views > 20);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_engine_port_without_single_transactions_is_followed_by_whole_blocks() {
+    let missing: serde_json::Value = serde_json::from_str(include_str!("../cases/engine-method-missing.json")).unwrap();
+    for over in BOTH {
+        let mut watch = Watch::client(over);
+        let (code, message) = (missing["error"]["code"].as_i64().unwrap(), missing["error"]["message"].clone());
+        watch.node.with_answer("eth_getTransactionByBlockHashAndIndex", move |_, _| {
+            Err(RpcError { code, message: message.as_str().unwrap().to_owned() })
+        });
+        let view = watch.view().await;
+        assert_eq!(halves(&view), truth(&watch.world));
+        let (states, views) = watch.states(SECOND * 60).await;
+        assert!(states.is_empty() && views > 20, "{over:?} {states:?} {views}");
+        let asked = watch.node.count("eth_getTransactionByBlockHashAndIndex");
+        assert!((1..=3).contains(&asked), "{over:?}: the labels of the first reading, and never again: {asked}");
+        assert!(watch.node.count("eth_getBlockByHash") >= 30);
+    }
+}
+
 /// The first so many questions for the transaction of a block that was just made reach a client that lacks it.
 async fn behind_a_load_balancer(lacking: usize) -> Vec<String> {
     let mut watch = Watch::client(Over::Requests);
@@ -336,7 +355,10 @@ async fn faults_are_told_and_never_become_views() {
         for (requests, expected) in [
             (Requests::Hang, "eth_getBlockByNumber: no answer within 10s"),
             (Requests::Null, "the execution client has no latest block"),
-            (Requests::Error { code: -32603, message: "out of order".into() }, "JSON-RPC error -32603: out of order"),
+            (
+                Requests::Error { code: -32603, message: "out of order".into() },
+                "eth_getBlockByNumber: JSON-RPC error -32603: out of order",
+            ),
         ] {
             let told = fault(over, requests.clone()).await;
             assert_eq!(told[0], format!("unreachable: {expected}"), "{over:?} {requests:?}");

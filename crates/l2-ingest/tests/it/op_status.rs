@@ -117,7 +117,10 @@ async fn a_stale_one_has_a_fault_and_no_view() {
     says(&watch, stale);
     let (states, views) = watch.states(SECOND * 30).await;
     assert_eq!(views, 0);
-    assert_eq!(states.last().unwrap(), "unreachable: JSON-RPC error -32002: the sync status is stale");
+    assert_eq!(
+        states.last().unwrap(),
+        "unreachable: optimism_syncStatus: JSON-RPC error -32002: the sync status is stale"
+    );
     says(&watch, snapshot(&status, "a", 8, [0, 0]));
     let (states, views) = watch.states(SECOND * 30).await;
     assert_eq!(states, ["live"]);

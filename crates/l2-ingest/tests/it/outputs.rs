@@ -164,6 +164,14 @@ async fn a_false_proof_is_refused() {
     rig.check_error(rig.safe(), &["the header has withdrawalsRoot"]).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_engine_port_without_single_transactions_gives_outputs() {
+    let rig = Rig::client();
+    let missing = |_: &Value, _: Answer| Err(RpcError { code: -32601, message: "Method not found".into() });
+    rig.client.with_answer("eth_getTransactionByBlockHashAndIndex", missing);
+    assert_eq!(rig.at(rig.safe()).await.unwrap().block_ref.number, rig.safe());
+}
+
 /// Only a block that is not due yet is "not found".
 #[tokio::test(start_paused = true)]
 async fn not_found_is_said_of_the_future_only() {
@@ -204,8 +212,8 @@ async fn not_found_is_said_of_the_future_only() {
     // A method that is missing says nothing about a block.
     let method = |_: &Value, _: Answer| Err(RpcError { code: -32601, message: "Method not found".into() });
     rig.nodes[0].with_answer(OUTPUT, method);
-    rig.check_error(past, &["a: JSON-RPC error -32601: Method missing"]).await;
-    rig.check_error(FUTURE, &["a: JSON-RPC error -32601: Method missing"]).await;
+    rig.check_error(past, &["a: optimism_outputAtBlock: JSON-RPC error -32601: Method missing"]).await;
+    rig.check_error(FUTURE, &["a: optimism_outputAtBlock: JSON-RPC error -32601: Method missing"]).await;
 
     // Where the execution client has no such block, a rollup node may.
     let rig = Rig::new(true, 1, |_| {});

@@ -30,7 +30,7 @@ fn assert_said(view: &L2View, status: &SyncStatus, current_l1: BlockId) {
 
 #[tokio::test(start_paused = true)]
 async fn every_view_is_one_answer_with_its_evidence() {
-    for current_l1 in [CurrentL1::Node, CurrentL1::Origin] {
+    for current_l1 in [CurrentL1::Auto, CurrentL1::Node, CurrentL1::Origin] {
         let mut watch = Watch::rollup_node(current_l1);
         let asked = watch.asked.clone();
         let (mut states, mut views) = (Vec::new(), Vec::new());
@@ -40,7 +40,7 @@ async fn every_view_is_one_answer_with_its_evidence() {
                 Event::L2(view) => {
                     let status = world.read(|chains| chains.status());
                     let current = match current_l1 {
-                        CurrentL1::Node => status.current_l1.id(),
+                        CurrentL1::Auto | CurrentL1::Node => status.current_l1.id(),
                         CurrentL1::Origin => status.safe_l2.l1_origin,
                     };
                     assert_said(view, &status, current);
@@ -62,6 +62,46 @@ async fn every_view_is_one_answer_with_its_evidence() {
         assert!(views[301].derived.current_l1.number >= views[0].derived.current_l1.number + 24);
         assert_eq!(watch.endpoint.requests(), [(CONFIG.into(), 1), (STATUS.into(), 302)].into());
     }
+}
+
+/// kona-node leaves `pending_safe_l2` out. What a node is shows in its first complete status, and stays so until the
+/// connection ends.
+#[tokio::test(start_paused = true)]
+async fn what_stands_for_current_l1_is_found_out() {
+    let mut watch = Watch::rollup_node(CurrentL1::Auto);
+    let serve = |watch: &Watch, pending: bool, complete: bool| {
+        watch.node.with_answer("optimism_syncStatus", move |_, truth| {
+            let mut status = truth?;
+            let fields = status.as_object_mut().expect("a status");
+            if !pending {
+                fields.remove("pending_safe_l2");
+            }
+            if !complete {
+                fields.insert("safe_l2".into(), Value::Null);
+            }
+            Ok(status)
+        });
+    };
+    #[track_caller]
+    fn check(view: &L2View, votes: bool) {
+        let own = view.derived.current_l1 != view.derived.safe.l1_origin;
+        assert_eq!((view.votes, own, view.found_out), (votes, votes, true));
+        assert_eq!(view.bound == Bound::CurrentL1, votes);
+    }
+    // A node at its start names nothing yet.
+    serve(&watch, false, false);
+    assert!(watch.view().await.votes);
+    serve(&watch, false, true);
+    check(&watch.view().await, false);
+    serve(&watch, true, true);
+    check(&watch.view().await, false);
+    // Another connection reaches another node.
+    watch.node.edit(|faults| faults.requests = Requests::Refuse);
+    watch.told(SECOND * 5).await;
+    watch.node.edit(|faults| faults.requests = Requests::Up);
+    check(&watch.view().await, true);
+    serve(&watch, false, true);
+    check(&watch.view().await, true);
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +262,7 @@ async fn what_is_no_status_is_an_error() {
     )
     .await;
     let stale = || RpcError { code: -32002, message: "head_l1 is 130 s old, the limit is 120 s".into() };
-    refused(move |_| Err(stale()), "JSON-RPC error -32002: head_l1 is 130 s old").await;
+    refused(move |_| Err(stale()), "optimism_syncStatus: JSON-RPC error -32002: head_l1 is 130 s old").await;
 }
 
 #[tokio::test(start_paused = true)]

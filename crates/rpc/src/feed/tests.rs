@@ -33,7 +33,7 @@ struct Subscriber {
 impl Rig {
     fn new() -> Self {
         let (snapshots, readers) = watch::channel(Arc::new(served(Instant::now())));
-        let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+        let limits = Limits { max_head_age: Some(Duration::ZERO), ..Limits::default() };
         let config = Config { clock: Clock::starting_at(unix()), limits, ..Config::default() };
         let history = Arc::<History>::default();
         let (publisher, feed) = feed(&config, readers.clone(), history.clone());

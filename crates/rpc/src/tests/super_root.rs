@@ -132,6 +132,11 @@ async fn what_cannot_be_said_is_an_error() {
     for time in [ahead - 4, ahead, u64::MAX] {
         assert_eq!(ask(&world, time).await["error"], error("SuperRootShared"));
     }
+    // A kona-node speaks: its safe head may have been derived from a later block than `current_l1`.
+    let origin: fn(&mut Snapshot) = |it| it.safe_bound = Some(it.status.current_l1.number + 1);
+    for time in [GENESIS_TIME, ahead] {
+        assert_eq!(ask(&World::new(origin).await, time).await["error"], error("SuperRootUnderived"));
+    }
     let paces: [fn(&mut Snapshot); 2] = [|it| it.pace_learnt = true, |it| it.l2_reason = Some(Reason::OffSchedule)];
     for change in paces {
         for time in [GENESIS_TIME, ahead] {
@@ -190,8 +195,12 @@ async fn one_snapshot_holds_before_and_after() {
     }
     // Onwards is no such change, but back is.
     check_moving(3, |it| it.status.safe_l2 = L2BlockRef { number: 127_120_801, ..it.status.safe_l2 }, None).await;
-    check_moving(1, |it| it.status.current_l1.number -= 1, None).await;
-    check_moving(3, |it| it.status.current_l1.number -= 1, Some("SuperRootMoved")).await;
+    let back = |it: &mut Snapshot| {
+        it.status.current_l1.number -= 1;
+        it.safe_bound = Some(it.status.current_l1.number);
+    };
+    check_moving(1, back, None).await;
+    check_moving(3, back, Some("SuperRootMoved")).await;
     check_moving(3, |it| it.status.safe_l2.hash = !it.status.safe_l2.hash, Some("SuperRootMoved")).await;
 }
 

@@ -89,12 +89,12 @@ async fn the_status_is_told_and_every_new_one() {
 #[tokio::test]
 async fn options_are_those_of_subscriptions() {
     let server = serve(|_| {}).await;
-    let mut events = Events::open(&server, "/events?meta=true&on=safe_l2,finalized_l2", None).await;
+    let mut events = Events::open(&server, "/events?meta=true&on=safe_l2%2Cfinalized%5fl2", None).await;
     assert_eq!(events.next().await.2["sequence"], 57);
     publish(&server, |snapshot| snapshot.status.head_l1.hash = [1; 32].into());
     publish(&server, |snapshot| snapshot.status.safe_l2.hash = [2; 32].into());
     assert_eq!(events.next().await.2["sequence"], 59);
-    for wrong in ["on=head", "on=", "meta", "meta=1", "since=5"] {
+    for wrong in ["on=head", "on=", "on", "on=%ff", "meta", "meta=1", "since=5"] {
         let answer = server.exchange(format!("GET /events?{wrong} HTTP/1.0\r\n\r\n").as_bytes()).await;
         assert_eq!(split(&answer).0, 400, "{wrong}");
     }
@@ -103,7 +103,7 @@ async fn options_are_those_of_subscriptions() {
 
 #[tokio::test]
 async fn stale_is_an_event_without_an_id() {
-    let server = serve(|config| config.limits.max_head_age = Duration::from_secs(3600)).await;
+    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(3600))).await;
     let mut events = Events::open(&server, "/events", None).await;
     events.next().await;
     publish(&server, |snapshot| snapshot.status.head_l1.timestamp -= 4000);

@@ -172,7 +172,7 @@ async fn a_stale_status_does_not_take_it() {
     let counters = Arc::<Counters>::default();
     let server = serve(|config| {
         // The newest L1 block is four seconds old.
-        config.limits.max_head_age = Duration::from_secs(1);
+        config.limits.max_head_age = Some(Duration::from_secs(1));
         config.counters = counters.clone();
     })
     .await;

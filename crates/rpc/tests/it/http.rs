@@ -14,7 +14,8 @@ async fn request(line: &str, headers: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn paths_and_methods() {
-    let nowhere = "nothing is served here: JSON-RPC at /, and /status, /events, /healthz and /readyz";
+    let nowhere = "nothing is served here: JSON-RPC by POST, and /status, /events, /healthz and /readyz";
+    let not_json = "invalid content type, only application/json is supported";
     for (line, status, body) in [
         ("GET /", 200, ""),
         ("HEAD /", 200, ""),
@@ -26,8 +27,18 @@ async fn paths_and_methods() {
         ("OPTIONS /", 200, ""),
         ("PUT /status", 405, "method not allowed"),
         ("GET /status/", 404, nowhere),
-        ("POST /rpc", 404, nowhere),
-        ("POST /", 415, "invalid content type, only application/json is supported"),
+        ("GET /rpc", 404, nowhere),
+        ("POST /", 415, not_json),
+        ("POST /rpc", 415, not_json),
+        ("POST //", 415, not_json),
+        ("POST /v1/8453/key?a=b", 415, not_json),
+        ("POST /10", 415, not_json),
+        ("POST /10/any", 415, not_json),
+        ("POST /8453", 404, nowhere),
+        ("POST /8453/any", 404, nowhere),
+        ("POST /100000000000000000000", 404, nowhere),
+        ("POST /status", 405, "method not allowed"),
+        ("POST /metrics", 404, nowhere),
     ] {
         assert_eq!(request(line, "").await, (status, body.to_owned()), "{line}");
     }
@@ -82,6 +93,18 @@ async fn readiness_has_a_status_and_reasons() {
     let (status, body) = split(&server.exchange(ask.as_bytes()).await);
     assert_eq!(status, 503);
     assert!(body.starts_with(r#"{"ready":false,"reasons":[{"label":"current_l1","problem":"unset","#), "{body}");
+}
+
+/// As behind a proxy that keeps a prefix, or where a key is a part of every URL.
+#[tokio::test]
+async fn json_rpc_is_answered_on_any_path_that_nothing_else_has() {
+    let server = serve(|_| {}).await;
+    for path in ["/", "/rpc", "/v2/key", "/10/", "/status/"] {
+        let asked = post(&call("optimism_version")).replacen("POST / ", &format!("POST {path} "), 1);
+        assert_eq!(split(&server.exchange(asked.as_bytes()).await), (200, result(r#""0.1.0""#)), "{path}");
+    }
+    let elsewhere = post(&call("optimism_version")).replacen("POST / ", "POST /8453 ", 1);
+    assert_eq!(split(&server.exchange(elsewhere.as_bytes()).await).0, 404);
 }
 
 /// One answer as it is, byte by byte, but for the date.

@@ -47,7 +47,7 @@ async fn a_new_snapshot_is_served_at_once() {
 #[tokio::test]
 async fn a_stale_status_is_an_error_and_not_an_old_value() {
     // The newest L1 block is four seconds old.
-    let server = serve(|config| config.limits.max_head_age = Duration::from_secs(1)).await;
+    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(1))).await;
     let (status, answer) = server.post(&call("optimism_syncStatus")).await;
     assert_eq!(status, 200);
     let expected = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32002,"message":"the sync status is stale: the newest L1 block is 4."#;

@@ -147,7 +147,7 @@ async fn only_what_was_asked_for_is_told() {
 #[tokio::test]
 async fn a_stale_status_is_an_error_frame_and_a_good_one_follows() {
     // The newest L1 block is four seconds old.
-    let server = serve(|config| config.limits.max_head_age = Duration::from_secs(3600)).await;
+    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(3600))).await;
     let mut client = connect(&server).await;
     let id = subscribe(&mut client, json!(["syncStatus"])).await;
     told(&mut client).await;
@@ -165,7 +165,7 @@ async fn a_stale_status_is_an_error_frame_and_a_good_one_follows() {
 
 #[tokio::test]
 async fn the_feed_says_by_itself_when_time_has_made_the_status_stale() {
-    let server = serve(|config| config.limits.max_head_age = Duration::from_secs(5)).await;
+    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(5))).await;
     let mut client = connect(&server).await;
     subscribe(&mut client, json!(["syncStatus"])).await;
     assert!(told(&mut client).await["result"].is_object());

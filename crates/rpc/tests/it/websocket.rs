@@ -75,12 +75,26 @@ async fn calls_on_one_connection() {
 }
 
 #[tokio::test]
+async fn a_socket_may_be_at_any_path_that_nothing_else_has() {
+    let server = serve(|_| {}).await;
+    for path in ["/ws", "/10/ws"] {
+        let mut client = server.connect().await;
+        client.write_all(HANDSHAKE.replace("GET /", &format!("GET {path}")).as_bytes()).await.unwrap();
+        let mut answer = [0; 13];
+        timeout(PATIENCE, client.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 101 ", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_handshake_that_makes_no_sense_is_refused() {
     let server = serve(|_| {}).await;
     let keyless = HANDSHAKE.replace("Sec-WebSocket-Key", "X-Key");
     assert_eq!(split(&server.exchange(keyless.as_bytes()).await).0, 400);
-    let elsewhere = HANDSHAKE.replace("GET /", "GET /ws");
-    assert_eq!(split(&server.exchange(elsewhere.as_bytes()).await).0, 404);
+    for (path, status) in [("/8453", 404), ("/status", 200), ("/metrics", 404)] {
+        let elsewhere = HANDSHAKE.replace("GET /", &format!("GET {path}"));
+        assert_eq!(split(&server.exchange(elsewhere.as_bytes()).await).0, status, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -105,7 +119,7 @@ async fn websockets_and_http_do_not_starve_each_other() {
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_closed() {
-    let server = serve(|config| config.idle_timeout = Duration::from_millis(200)).await;
+    let server = serve(|config| config.ping_timeout = Duration::from_millis(200)).await;
     let mut dead = server.connect().await;
     dead.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -116,7 +130,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
 
 #[tokio::test]
 async fn a_silent_client_that_answers_pings_stays() {
-    let server = serve(|config| config.idle_timeout = Duration::from_millis(1200)).await;
+    let server = serve(|config| config.ping_timeout = Duration::from_millis(1200)).await;
     let mut socket = connect(&server).await;
     // Four pings are sent in the time after which a dead one would be closed.
     for _ in 0..5 {

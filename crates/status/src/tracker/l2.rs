@@ -36,6 +36,10 @@ pub(super) enum Verdict {
 impl StatusTracker {
     pub(super) fn on_l2(&mut self, mut view: L2View) -> Outcome {
         normalise(&mut view, &self.rules);
+        self.note_ahead(&view);
+        if self.is_ahead(&view) {
+            view.stand_on_origin();
+        }
         if self.l1_reason == Some(Reason::L1FinalizedConflict) {
             // It was looked up on another L1 than the one served.
             view.old_l1.clear();
@@ -65,6 +69,7 @@ impl StatusTracker {
             return match (untrue, settled) {
                 (Some(reason), _) => self.refused(reason),
                 (None, Outcome::Changed) => Outcome::Changed,
+                (None, _) if self.confirms_held(&view) => Outcome::Confirmed,
                 (None, _) => Outcome::Unchanged,
             };
         }
@@ -87,6 +92,16 @@ impl StatusTracker {
         }
     }
 
+    /// Lets a voter confirm the derived half served while whoever speaks is ahead of the vote.
+    fn confirms_held(&mut self, view: &L2View) -> bool {
+        let (Some(held), Some(served)) = (&mut self.held, &mut self.served) else { return false };
+        let confirms = held.reason == Reason::Outvoted && view.counts() && view.derived == served.view.derived;
+        if confirms {
+            (held.since, served.view.confirmed) = (view.confirmed, view.confirmed);
+        }
+        confirms
+    }
+
     fn enqueue(&mut self, view: L2View) {
         let key = |view: &L2View| (view.source.clone(), view.derived.current_l1);
         self.waiting.retain(|queued| key(queued) != key(&view));
@@ -101,7 +116,7 @@ impl StatusTracker {
         if view.is_set() && self.untrue_but_for(view, false).is_none() {
             let others = self.nodes.heard_within(self.rules.fresh_for).filter(|known| known.source != view.source);
             let speaking = others.count() + 1;
-            self.pace.note(view, self.rules.voters, speaking);
+            self.pace.note(view, self.rules.voters.saturating_sub(self.nodes.origins()), speaking);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::in_order;
-use crate::{L2View, SourceName};
+use crate::{L2View, Profile, SourceName};
 
 /// For how many L1 blocks at least, and for how long, it is remembered what each source said: a view may wait for as long
 /// for its confirmations.
@@ -44,7 +44,20 @@ impl Nodes {
             }
             Err(index) => self.views.insert(index, view.clone()),
         }
-        self.quorate |= self.views.iter().filter(|view| view.counts()).count() * 2 > voters;
+        self.quorate |=
+            self.views.iter().filter(|view| view.counts()).count() * 2 > voters.saturating_sub(self.origins());
+    }
+
+    /// How many declared voters turned out to have no vote.
+    pub(super) fn origins(&self) -> usize {
+        let origin = |view: &&L2View| view.found_out && view.profile == Profile::Deriver && !view.votes;
+        self.views.iter().filter(origin).count()
+    }
+
+    /// What a source said of its `current_l1` is not its word.
+    pub(super) fn take_back(&mut self, source: &SourceName) {
+        self.views.retain(|view| view.source != *source);
+        self.past.retain(|view| view.source != *source);
     }
 
     /// What a source said last.

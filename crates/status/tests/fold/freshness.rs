@@ -49,7 +49,7 @@ fn staleness_names_the_label_its_age_and_the_limit() {
     let frozen = Fold::settled();
     let year = status::Now { instant: frozen.now, unix: Duration::from_secs(365 * 24 * 3600) };
     assert!(frozen.last.stale(year, &Limits::default()).is_some());
-    let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+    let limits = Limits { max_head_age: Some(Duration::ZERO), ..Limits::default() };
     assert_eq!(frozen.last.stale(year, &limits), None, "zero turns it off");
     let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
     assert_eq!(unset.stale(Clock::system().now(), &Limits::default()), None, "all zero is not stale");
@@ -73,13 +73,37 @@ fn a_clock_that_is_set_changes_no_age() {
             stale.map(|stale| (stale.label, stale.age.as_secs()))
         };
         for at in [unix, right, unix + day] {
-            assert_eq!(stale(at, 120, Duration::ZERO), None, "{unix:?} {at:?}");
-            assert_eq!(stale(at, 121, Duration::ZERO), Some(("head_l1", 121)), "{unix:?} {at:?}");
+            assert_eq!(stale(at, 120, Some(Duration::ZERO)), None, "{unix:?} {at:?}");
+            assert_eq!(stale(at, 121, Some(Duration::ZERO)), Some(("head_l1", 121)), "{unix:?} {at:?}");
         }
         let limit = Limits::default().max_head_age;
         assert_eq!(stale(right + day, 1, limit), Some(("head_l1_timestamp", day.as_secs())));
         assert_eq!((stale(Duration::ZERO, 1, limit), stale(right, 1, limit)), (None, None), "{unix:?}");
     }
+}
+
+/// An L1 of 150 s blocks makes none for minutes, and nothing is late.
+#[test]
+fn how_old_the_head_may_be_goes_by_the_pace_of_the_l1() {
+    #[track_caller]
+    fn check(block_time: u64, given: Option<u64>, expected: Option<u64>) {
+        let limits = Limits { max_head_age: given.map(Duration::from_secs), ..Limits::default() };
+        let limit = limits.max_head_age(Duration::from_secs(block_time));
+        assert_eq!(limit, expected.map(Duration::from_secs));
+    }
+    check(0, None, Some(300));
+    check(2, None, Some(300));
+    check(12, None, Some(300));
+    check(150, None, Some(3750));
+    check(150, Some(60), Some(60));
+    check(150, Some(0), None);
+    // By the blocks that were seen, whatever one of them took.
+    let mut chain = Chain::new(l1(0, 60));
+    assert_eq!(chain.mean_block_time(), Duration::ZERO);
+    for number in 61..=110 {
+        assert!(chain.extend(l1(0, number)));
+    }
+    assert_eq!(chain.mean_block_time(), Duration::from_secs(12));
 }
 
 /// What is fresh until a moment is stale right after it, whatever ages first.
@@ -102,7 +126,7 @@ fn fresh_until_is_when_it_becomes_stale() {
     let second = Duration::from_secs;
     check(Limits::default(), false);
     check(Limits { max_age: second(3600), ..Limits::default() }, false);
-    check(Limits { max_age: second(3600), max_head_age: Duration::ZERO, ..Limits::default() }, false);
+    check(Limits { max_age: second(3600), max_head_age: Some(Duration::ZERO), ..Limits::default() }, false);
     check(Limits { max_hold: second(10), ..Limits::default() }, true);
     let unset = StatusTracker::new(Rules::default(), InstanceId(1)).snapshot();
     assert_eq!(unset.fresh_until(Clock::system().now(), &Limits::default()), None);
@@ -134,7 +158,7 @@ fn what_waited_for_long_is_old_when_it_is_taken() {
 fn a_doubt_after_a_reorg_is_no_error_and_other_holds_are() {
     let mut snapshot = Snapshot::clone(&Fold::settled().last);
     let start = Instant::now();
-    let limits = Limits { max_head_age: Duration::ZERO, ..Limits::default() };
+    let limits = Limits { max_head_age: Some(Duration::ZERO), ..Limits::default() };
     for (reason, hours, l2_age, expected) in [
         (Reason::SafeUnchangedSinceReorg, 7, 0, None),
         (Reason::SafeUnchangedSinceReorg, 7, 121, Some(("l2_view", 121))),

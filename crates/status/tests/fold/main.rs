@@ -145,6 +145,7 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         head_l1: 0,
         profile: Profile::Deriver,
         votes: true,
+        found_out: false,
         bound: Bound::CurrentL1,
         borne_out: None,
         at_safe: None,
@@ -162,6 +163,7 @@ fn labels(branch: u8, finalized: u64, safe: u64, unsafe_l2: u64) -> L2View {
     L2View {
         profile: Profile::ExecutionClient,
         votes: false,
+        found_out: false,
         bound: Bound::Untold,
         source,
         ..view(branch, safe / 2, finalized, safe, unsafe_l2)

@@ -48,6 +48,75 @@ fn what_most_had_derived_from_less_is_not_left_out() {
     fold.node(of("a", view(0, 106, 150, 198, 215)), Outcome::Changed, [110, 106, 150, 202, 215]);
 }
 
+/// A node of which nobody said what it is.
+fn auto(source: &str, view: L2View) -> L2View {
+    of(source, L2View { found_out: true, ..view })
+}
+
+/// Of two derivers one calls its L1 head `current_l1`: where the other had derived more from less, it leaves the vote, with
+/// all that it said. On another connection it may be another node.
+#[test]
+fn a_node_that_runs_ahead_of_what_it_has_derived_loses_its_vote() {
+    let mut fold = Fold::new(Rules { voters: 2, ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(auto("op", view(0, 104, 150, 198, 215)), Outcome::Changed, [110, 104, 150, 198, 215]);
+    fold.node(auto("kona", view(0, 110, 150, 198, 215)), Outcome::Unchanged, [110, 104, 150, 198, 215]);
+    fold.node(auto("op", view(0, 105, 150, 202, 215)), Outcome::Changed, [110, 105, 150, 202, 215]);
+    assert!(fold.last.ahead.is_empty(), "so far it may have derived as much");
+    fold.node(auto("kona", view(0, 110, 150, 198, 215)), Outcome::Unchanged, [110, 105, 150, 202, 215]);
+    assert_eq!(*fold.last.ahead, ["kona".into()]);
+    // It stops nobody.
+    fold.node(auto("kona", view(0, 110, 150, 204, 216)), Outcome::Unchanged, [110, 105, 150, 202, 215]);
+    fold.node(auto("op", view(0, 109, 150, 206, 217)), Outcome::Changed, [110, 109, 150, 206, 217]);
+    // Alone it speaks by the origin of its safe head, and not below what is served.
+    fold.event(gone("op", fold.now), Outcome::Confirmed, [110, 109, 150, 206, 217]);
+    fold.node(
+        auto("kona", view(0, 110, 150, 216, 217)),
+        Outcome::Waiting(Reason::Rewinding),
+        [110, 109, 150, 206, 217],
+    );
+    fold.node(auto("kona", view(0, 110, 150, 220, 220)), Outcome::Changed, [110, 110, 150, 220, 220]);
+    assert_eq!(fold.last.safe_bound, Some(110));
+    fold.event(gone("kona", fold.now), Outcome::Confirmed, [110, 110, 150, 220, 220]);
+    assert!(fold.last.ahead.is_empty());
+}
+
+/// What a node says is its word where it was declared so, where the other is no deriver, where safe heads differ on another
+/// branch of L1, and where the other is merely further.
+#[test]
+fn who_is_no_proof_that_a_node_runs_ahead() {
+    #[track_caller]
+    fn check(first: L2View, second: L2View, expected: bool) {
+        let mut fold = Fold::new(Rules { voters: 2, ..Rules::default() });
+        fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        for view in [first.clone(), second.clone(), first, second] {
+            fold.tracker.on_event(Event::L2(L2View { confirmed: fold.now, ..view }));
+        }
+        assert_eq!(!fold.tracker.decide().ahead.is_empty(), expected);
+    }
+    let op = of("op", view(0, 105, 150, 202, 215));
+    let kona = auto("kona", view(0, 110, 150, 198, 215));
+    check(op.clone(), kona.clone(), true);
+    check(kona.clone(), op.clone(), true);
+    check(op.clone(), L2View { found_out: false, ..kona.clone() }, false);
+    check(L2View { votes: false, ..op.clone() }, kona.clone(), false);
+    check(L2View { profile: Profile::Follower, votes: false, ..op.clone() }, kona.clone(), false);
+    check(of("op", view(1, 105, 150, 202, 215)), kona.clone(), false);
+    check(of("op", view(0, 110, 150, 202, 215)), kona.clone(), false);
+    check(of("op", view(0, 105, 150, 198, 215)), kona, false);
+}
+
+/// Those that turn out to have no vote are not waited for.
+#[test]
+fn more_than_half_are_more_than_half_of_those_that_vote() {
+    let mut fold = Fold::new(Rules { voters: 3, fallback_after: Some(Duration::from_secs(30)), ..Rules::default() });
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let kona = |name| auto(name, L2View { votes: false, ..view(0, 99, 150, 198, 215) });
+    fold.node(kona("a"), Outcome::Changed, [110, 99, 150, 198, 215]);
+    fold.node(kona("b"), Outcome::Unchanged, [110, 99, 150, 198, 215]);
+    fold.node(auto("c", view(0, 105, 150, 202, 215)), Outcome::Changed, [110, 105, 150, 202, 215]);
+}
+
 /// A view that waited for our L1 is held against what the others said of its blocks meanwhile, and not only against
 /// what they say now.
 #[test]

@@ -1,11 +1,18 @@
 //! HTTP, byte by byte.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use upstream::{CallError, Client, Endpoint, JwtSecret, Kind, Options};
 
-use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, refusing, reply};
+use crate::peer::{LONG, SHORT, Scripted, Then, each, listen, ok, options, read_request, refusing, reply};
 
 async fn client(url: &str, options: Options) -> Client {
     Endpoint::parse(url, options).unwrap().connect().await.unwrap()
@@ -70,10 +77,11 @@ async fn a_broken_connection_is_an_error_at_once() {
 #[tokio::test]
 async fn statuses_say_what_to_do() {
     let status = |code, seconds: Option<u64>| CallError::Status { code, retry_after: seconds.map(Duration::from_secs) };
+    let redirected = |to: &str| CallError::Redirected { code: 307, to: to.into() };
     let rpc = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"slow down"}}"#;
     for (case, script, expected) in [
         ("401", reply("401 Unauthorized", "", "missing token"), CallError::Unauthorized),
-        ("403", reply("403 Forbidden", "", rpc), CallError::Unauthorized),
+        ("403", reply("403 Forbidden", "", rpc), CallError::Forbidden),
         ("429", reply("429 Too Many Requests", "", rpc), status(429, None)),
         ("429 in seconds", reply("429 Too Many Requests", "Retry-After: 7\r\n", rpc), status(429, Some(7))),
         ("503 in the past", reply("503 X", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", ""), status(503, Some(0))),
@@ -81,7 +89,9 @@ async fn statuses_say_what_to_do() {
         ("503 nonsense", reply("503 X", "Retry-After: soon\r\n", ""), status(503, None)),
         ("502", reply("502 Bad Gateway", "", "<html><body>Bad Gateway</body></html>"), status(502, None)),
         ("404", reply("404 Not Found", "", ""), status(404, None)),
-        ("redirect", reply("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", ""), status(307, None)),
+        ("redirect", reply("307 X", "Location: https://127.0.0.1:1/key\r\n", ""), redirected("https://127.0.0.1:1")),
+        ("redirect of its own", reply("307 X", "Location: /v2/key\r\n", ""), redirected("another path")),
+        ("redirect to nowhere", reply("307 X", "", ""), status(307, None)),
         ("oversize error", reply("500 Oops", "", &"x".repeat(20_000)), status(500, None)),
     ] {
         let result = call(&script, Then::Hang, LONG).await;
@@ -111,7 +121,7 @@ async fn an_error_of_the_node_keeps_its_code() {
         ("status 400", reply("400 Bad Request", "", &missing(-32600)), -32600),
         ("status 500", reply("500 Internal Server Error", "", &missing(-32603)), -32603),
     ] {
-        let expected = CallError::Rpc { code, message: "no such thing".into() };
+        let expected = CallError::Rpc { method: "eth_chainId", code, message: "no such thing".into() };
         check(case, call(&script, Then::Hang, LONG).await, |error| *error == expected);
     }
 }
@@ -137,6 +147,8 @@ async fn what_is_no_answer_is_undecodable() {
         let result = client(&server.url(), options(LONG)).await.call::<String>("eth_chainId", ()).await;
         check(case, result, |e| matches!(e, CallError::Decode(text) if text.contains(word) && text.len() < 300));
     }
+    let compressed = call(&reply("200 OK", "Content-Encoding: gzip\r\n", "\u{1f}"), Then::Hang, LONG).await;
+    check("compressed", compressed, |e| matches!(e, CallError::Decode(text) if text.contains("encoded as \"gzip\"")));
     let mut bytes = reply("200 OK", "", "abc").into_bytes();
     *bytes.last_mut().unwrap() = 0xff;
     let server = Scripted::start(bytes, Then::Hang).await;
@@ -194,11 +206,132 @@ async fn a_batch_is_one_round_trip_in_any_order() {
 
 #[tokio::test]
 async fn a_batch_that_is_refused_as_a_whole_is_one_error() {
-    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch too large"}}"#;
+    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"limit exceeded"}}"#;
     let server = Scripted::start(ok(body), Then::Hang).await;
     let client = client(&server.url(), options(LONG)).await;
     let error = client.batch(vec![("a", json!([])), ("b", json!([]))]).await.unwrap_err();
-    assert_eq!(error, CallError::Rpc { code: -32600, message: "batch too large".into() });
+    assert_eq!(error, CallError::Rpc { method: "a", code: -32005, message: "limit exceeded".into() });
+    assert_eq!(server.requests.lock().unwrap().len(), 1, "who is asked too much is not asked more");
+}
+
+/// How a server refuses batches of more than `cap` calls.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Object,
+    Array,
+    EachMember,
+    TheRest,
+    Status(&'static str),
+}
+
+/// What the server answers to this body: numbers are the results.
+fn capped(body: &str, cap: usize, refusal: Refusal) -> String {
+    let error = |id: &Value| {
+        let case: Value = serde_json::from_str(include_str!("../cases/batch-refused-single-error.json")).unwrap();
+        json!({"jsonrpc": "2.0", "id": id, "error": case["error"]})
+    };
+    let answer = |call: &Value| json!({"jsonrpc": "2.0", "id": call["id"], "result": call["params"][0]});
+    let batch = match serde_json::from_str(body).unwrap() {
+        Value::Array(batch) => batch,
+        single => return ok(&answer(&single).to_string()),
+    };
+    if batch.len() <= cap && cap > 1 {
+        return ok(&json!(batch.iter().map(answer).collect::<Vec<_>>()).to_string());
+    }
+    match refusal {
+        Refusal::Object => ok(&error(&Value::Null).to_string()),
+        Refusal::Array => ok(&json!([error(&batch[0]["id"])]).to_string()),
+        Refusal::EachMember => ok(&json!(batch.iter().map(|call| error(&call["id"])).collect::<Vec<_>>()).to_string()),
+        Refusal::TheRest => {
+            let (first, rest) = batch.split_at(cap);
+            let rest = rest.iter().map(|call| error(&call["id"]));
+            ok(&json!(first.iter().map(answer).chain(rest).collect::<Vec<_>>()).to_string())
+        }
+        Refusal::Status(status) => reply(status, "", "no"),
+    }
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_the_endpoint_takes() {
+    let statuses = ["400 Bad Request", "413 Payload Too Large"].map(Refusal::Status);
+    let refusals = [Refusal::Object, Refusal::Array, Refusal::EachMember, Refusal::TheRest];
+    for (cap, refusal) in
+        [1, 2, 3, 10].into_iter().flat_map(|cap| refusals.iter().chain(&statuses).map(move |refusal| (cap, *refusal)))
+    {
+        let asked = Arc::<Mutex<Vec<usize>>>::default();
+        let seen = asked.clone();
+        let (address, _) = each(move |mut stream| {
+            let seen = seen.clone();
+            async move {
+                while let Some(request) = read_request(&mut stream).await {
+                    let (_, body) = request.split_once("\r\n\r\n").unwrap();
+                    seen.lock().unwrap().push(body.matches("\"method\"").count());
+                    if stream.write_all(capped(body, cap, refusal).as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+        .await;
+        let client = client(&format!("http://{address}"), options(LONG)).await;
+        for round in 0..2 {
+            let calls: Vec<_> = (0..40).map(|number| ("a", json!([number]))).collect();
+            let answers = client.batch(calls).await.unwrap();
+            let numbers: Vec<u64> = answers.into_iter().map(|a| a.unwrap().get().parse().unwrap()).collect();
+            assert!(numbers.into_iter().eq(0..40), "{cap} {refusal:?}");
+            let asked = std::mem::take(&mut *asked.lock().unwrap());
+            assert!(round == 0 || asked.iter().all(|size| *size <= cap), "remembered: {cap} {refusal:?} {asked:?}");
+            assert!(asked.len() <= 46, "{cap} {refusal:?} {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_the_operator_allows() {
+    let server = Scripted::start(ok("[]"), Then::Hang).await;
+    let max_batch = std::num::NonZeroUsize::new(20);
+    let client = client(&server.url(), Options { max_batch, ..options(LONG) }).await;
+    let answers = client.batch((0..50).map(|_| ("a", json!([]))).collect()).await.unwrap();
+    assert_eq!(answers.len(), 50);
+    let sizes: Vec<_> =
+        server.requests.lock().unwrap().iter().map(|request| request.matches("\"method\"").count()).collect();
+    assert_eq!(sizes, [20, 20, 10]);
+}
+
+#[tokio::test]
+async fn what_is_refused_one_by_one_too_is_given_up() {
+    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"database closed"}}"#;
+    let server = Scripted::start(ok(body), Then::Hang).await;
+    let client = client(&server.url(), options(LONG)).await;
+    let error = client.batch((0..500).map(|_| ("a", json!([]))).collect()).await.unwrap_err();
+    assert_eq!(error.to_string(), "a: JSON-RPC error -32000: database closed");
+    assert_eq!(server.requests.lock().unwrap().len(), 12, "eight halves, and four alone");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_kept_alive_and_closed_costs_no_call() {
+    let connections = Arc::<AtomicUsize>::default();
+    let counter = connections.clone();
+    let (address, _) = each(move |mut stream| {
+        let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            for id in if first { 1..=1 } else { 2..=3 } {
+                if read_request(&mut stream).await.is_none() {
+                    return;
+                }
+                let answer = ok(&json!({"id": id, "result": "0x1"}).to_string());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            // The next request is read, and the connection closed.
+            read_request(&mut stream).await;
+        }
+    })
+    .await;
+    let client = client(&format!("http://{address}"), options(LONG)).await;
+    for _ in 0..2 {
+        assert_eq!(client.call::<String>("eth_chainId", ()).await, Ok("0x1".into()));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
 /// The request that reaches a server at `url`, where `{}` stands for its address.

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
+use alloy_eips::BlockId;
 use alloy_json_rpc::{EthNotification, PubSubItem, Response};
+use alloy_primitives::{Address, B256};
 use alloy_pubsub::{ConnectionHandle, ConnectionInterface, PubSubConnect};
 use alloy_transport::{
     BoxTransport, TransportErrorKind, TransportFut, TransportResult,
@@ -82,7 +84,38 @@ async fn a_call_has_its_result_and_is_counted() {
     assert_eq!(client.call::<Option<String>>("eth_getBlockByNumber", ("safe", false)).await, Ok(None));
     assert_eq!(endpoint.requests(), [("eth_chainId".into(), 1), ("eth_getBlockByNumber".into(), 1)].into());
     assert_eq!((endpoint.name(), endpoint.kind(), endpoint.subscribes()), ("mock", Kind::InProcess, false));
-    assert_eq!(client.subscribe::<Value>("newHeads").await.unwrap_err(), CallError::NoSubscriptions);
+    assert_eq!(client.new_heads::<Value>().await.unwrap_err(), CallError::NoSubscriptions);
+}
+
+#[tokio::test]
+async fn typed_calls_are_counted_and_their_errors_name_them() {
+    let asserter = Asserter::new();
+    asserter.push_success(&"0x10");
+    asserter.push_success(&Value::Null);
+    asserter.push_failure_msg("no state");
+    let endpoint = mocked(&asserter);
+    let client = endpoint.connect().await.unwrap();
+    assert_eq!(client.chain_id().await, Ok(16));
+    assert_eq!(client.block(BlockId::safe()).await, Ok(None));
+    let proof = client.proof(Address::ZERO, BlockId::latest()).await;
+    assert!(matches!(&proof, Err(CallError::Rpc { message, .. }) if message == "no state"), "{proof:?}");
+
+    let wrong = json!({"hash": "a\nb"});
+    for _ in 0..3 {
+        asserter.push_success(&wrong);
+    }
+    let errors = [
+        ("eth_chainId", client.chain_id().await.unwrap_err()),
+        ("eth_getBlockByHash", client.block(B256::ZERO.into()).await.unwrap_err()),
+        ("eth_getProof", client.proof(Address::ZERO, BlockId::latest()).await.unwrap_err()),
+    ];
+    for (method, error) in errors {
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("undecodable answer: {method}: ")) && !text.contains('\n'), "{text}");
+    }
+    let asked = ["eth_chainId", "eth_getBlockByHash", "eth_getBlockByNumber", "eth_getProof"];
+    let counts: Vec<_> = asked.map(|method| (method.to_owned(), if method.contains("By") { 1 } else { 2 })).into();
+    assert_eq!(endpoint.requests().into_iter().collect::<Vec<_>>(), counts);
 }
 
 #[tokio::test]
@@ -120,7 +153,7 @@ async fn every_wait_on_a_silent_endpoint_ends_with_the_timeout() {
     assert_eq!(error.to_string(), "eth_chainId: no answer within 10s");
     let error = client.batch(vec![("eth_syncing", json!([])), ("b", json!([]))]).await.unwrap_err();
     assert_eq!(error, CallError::Timeout { what: "eth_syncing", after });
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert_eq!(error, CallError::Timeout { what: "eth_subscribe", after });
     assert_eq!(endpoint.requests().values().sum::<u64>(), 4);
 }
@@ -167,7 +200,7 @@ async fn a_subscription_yields_what_came_and_ends_with_its_connection() {
         assert_eq!((&request["method"], &request["params"]), (&json!("eth_subscribe"), &json!(["newHeads"])));
         notify(&end, json!(1));
     };
-    let (subscription, ()) = tokio::join!(client.subscribe::<u64>("newHeads"), serve);
+    let (subscription, ()) = tokio::join!(client.new_heads::<u64>(), serve);
     let mut subscription = subscription.unwrap();
     notify(&end, json!("not a number"));
     notify(&end, json!(2));
@@ -194,7 +227,7 @@ async fn a_subscription_yields_what_came_and_ends_with_its_connection() {
 async fn a_subscription_that_is_not_read_says_how_much_it_lost() {
     let (_endpoint, client, mut end) = Wire::default().open().await;
     let serve = answer(&mut end, |_| json!({"result": "0x7"}));
-    let (subscription, _) = tokio::join!(client.subscribe::<u64>("newHeads"), serve);
+    let (subscription, _) = tokio::join!(client.new_heads::<u64>(), serve);
     let mut subscription = subscription.unwrap();
     for item in 0..300_u64 {
         notify(&end, json!(item));
@@ -209,7 +242,7 @@ async fn a_subscription_that_is_not_read_says_how_much_it_lost() {
 async fn a_connection_closes_when_nobody_holds_it() {
     let (_endpoint, client, mut end) = Wire::default().open().await;
     let serve = answer(&mut end, |_| json!({"result": "0x7"}));
-    let (subscription, _) = tokio::join!(client.subscribe::<u64>("newHeads"), serve);
+    let (subscription, _) = tokio::join!(client.new_heads::<u64>(), serve);
     let mut subscription = subscription.unwrap();
     drop(client);
     notify(&end, json!(1));
@@ -237,7 +270,8 @@ async fn errors_of_a_foreign_transport_keep_their_meaning() {
         CallError::Status { code: 429, retry_after: later },
     );
     check(TransportErrorKind::http_error(502, busy), CallError::Status { code: 502, retry_after: None });
-    check(TransportErrorKind::http_error(403, String::new()), CallError::Unauthorized);
+    check(TransportErrorKind::http_error(401, String::new()), CallError::Unauthorized);
+    check(TransportErrorKind::http_error(403, String::new()), CallError::Forbidden);
     check(TransportErrorKind::backend_gone(), CallError::Closed);
     check(TransportErrorKind::pubsub_unavailable(), CallError::NoSubscriptions);
     check(TransportErrorKind::custom_str("on\nfire"), CallError::Transport("on fire".into()));

@@ -43,7 +43,7 @@ async fn it_calls_and_subscribes_and_ends_with_its_socket() {
         let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": "0x7"});
         server.write_all(format!("{answer}{head}").as_bytes()).await
     };
-    let (heads, _) = tokio::join!(client.subscribe::<u64>("newHeads"), serve);
+    let (heads, _) = tokio::join!(client.new_heads::<u64>(), serve);
     let mut heads = heads.unwrap();
     assert_eq!(heads.next().await, Ok(5));
 

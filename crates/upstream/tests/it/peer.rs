@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
     ClientConfig, ServerConfig,
     crypto::ring,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -163,14 +163,32 @@ impl Authority {
         let authority = Issuer::new(params, key);
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .unwrap();
-        Self { folder: Arc::new(folder), server: Arc::new(server) }
+        Self { folder: Arc::new(folder), server: Arc::new(server(leaf.der().clone(), &key)) }
+    }
+
+    /// A server whose certificate is its own authority, with these for names, as `openssl req -x509` makes it.
+    pub(crate) fn self_signed(hosts: &[&str]) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::of(params, &key)
+    }
+
+    /// The same when its time is over.
+    pub(crate) fn expired(host: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        Self::of(params, &key)
+    }
+
+    fn of(params: CertificateParams, key: &KeyPair) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = params.self_signed(key).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+        Self { folder: Arc::new(folder), server: Arc::new(server(certificate.der().clone(), key)) }
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {
@@ -189,4 +207,12 @@ impl Authority {
     pub(crate) fn options(&self, ca_file: Option<&Path>) -> Options {
         Options { tls: tls_config(ca_file).unwrap(), ..options(LONG) }
     }
+}
+
+/// A server with this certificate.
+fn server(certificate: CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    builder.with_single_cert(vec![certificate], key).unwrap()
 }

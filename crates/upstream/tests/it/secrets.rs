@@ -1,7 +1,7 @@
 //! No text shows a credential.
 
 use serde_json::json;
-use upstream::{CallError, Endpoint, EndpointError, JwtSecret, Options};
+use upstream::{Endpoint, EndpointError, JwtSecret, Options};
 
 use crate::peer::{LONG, SHORT, Scripted, Then, listen, ok, options, refusing, reply};
 
@@ -20,16 +20,22 @@ fn check(text: &str) {
     }
 }
 
-async fn check_error(endpoint: &Endpoint) -> CallError {
+/// By each kind of call, on a connection of its own.
+async fn check_error(endpoint: &Endpoint) {
     check(&format!("{endpoint:?} {}", endpoint.name()));
-    let result = async {
-        let client = endpoint.connect().await?;
-        check(&format!("{client:?}"));
-        client.call::<u64>("eth_chainId", ()).await
-    };
-    let error = result.await.unwrap_err();
-    check(&format!("{error} {error:?}"));
-    error
+    for kind in ["raw", "typed", "batch"] {
+        let result = async {
+            let client = endpoint.connect().await?;
+            check(&format!("{client:?}"));
+            match kind {
+                "raw" => client.call::<u64>("eth_chainId", ()).await,
+                "typed" => client.chain_id().await,
+                _ => client.batch(vec![("eth_chainId", json!([])); 2]).await?.remove(0).map(|_| 0),
+            }
+        };
+        let error = result.await.unwrap_err();
+        check(&format!("{error} {error:?}"));
+    }
 }
 
 #[tokio::test]

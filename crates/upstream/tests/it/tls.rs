@@ -54,6 +54,43 @@ async fn a_certificate_for_another_host_is_refused() {
     }
 }
 
+/// What `openssl req -x509` makes: it is its own authority, says that it is one, and is a server's all the same.
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_when_named() {
+    let (named, other) = (Authority::self_signed(&["127.0.0.1"]), Authority::self_signed(&["127.0.0.1"]));
+    let refused = |trusting: Options, server: Authority| async move {
+        let mut texts = Vec::new();
+        for scheme in ["https", "wss"] {
+            texts.push(call(scheme, &server, trusting.clone()).await.unwrap_err().to_string());
+        }
+        texts
+    };
+    let trusting = |authority: &Authority| authority.options(Some(&authority.ca_file()));
+    for scheme in ["https", "wss"] {
+        assert_eq!(call(scheme, &named, trusting(&named)).await, Ok("0xa".into()), "{scheme}");
+    }
+    for options in [named.options(None), trusting(&named)] {
+        for text in refused(options, other.clone()).await {
+            assert!(
+                text.contains("is its own authority and not trusted here; name this very one in the CA file"),
+                "{text}"
+            );
+        }
+    }
+    for (server, expected) in [
+        (Authority::self_signed(&["other.example"]), "other.example"),
+        (
+            Authority::self_signed(&[]),
+            "names no host; make it with openssl req -x509 .. -addext subjectAltName=DNS:HOST (or IP:ADDRESS)",
+        ),
+        (Authority::expired("127.0.0.1"), "expired"),
+    ] {
+        for text in refused(trusting(&server), server.clone()).await {
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_plain_server_behind_a_tls_url_is_an_error() {
     for scheme in ["https", "wss"] {

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
-    tungstenite::{Bytes, Message},
+    tungstenite::{Bytes, Message, protocol::CloseFrame},
 };
 use upstream::{CallError, Client, Endpoint, JwtSecret, Kind, Options, Subscription};
 
@@ -29,7 +29,7 @@ type Server = WebSocketStream<TcpStream>;
 enum Do {
     Send(Message),
     Cut,
-    Close,
+    Close(Option<CloseFrame>),
     /// Neither reads nor writes any more.
     Freeze,
 }
@@ -64,7 +64,7 @@ async fn serve(stream: TcpStream, script: Vec<Do>) {
         match step {
             Do::Send(message) => server.send(message).await.unwrap(),
             Do::Cut => return,
-            Do::Close => server.close(None).await.unwrap(),
+            Do::Close(frame) => server.close(frame).await.unwrap(),
             Do::Freeze => std::future::pending().await,
         }
     }
@@ -82,7 +82,7 @@ async fn subscribed(script: Vec<Do>, timeout: Duration) -> Subscribed {
     let (address, connections) = each(move |stream| serve(stream, script.clone())).await;
     let endpoint = Endpoint::parse(&format!("ws://{address}"), options(timeout)).unwrap();
     let client = endpoint.connect().await.unwrap();
-    let heads = client.subscribe("newHeads").await.unwrap();
+    let heads = client.new_heads().await.unwrap();
     assert_eq!(client.call("go", ()).await, Ok("0x7".to_owned()));
     Subscribed { client, heads, endpoint, connections }
 }
@@ -108,7 +108,7 @@ async fn an_error_in_the_place_of_an_item_is_no_end() {
     let failed = Message::text(json!({"jsonrpc": "2.0", "method": "x_subscription", "params": params}).to_string());
     let mut s = subscribed(vec![Do::Send(head(1)), Do::Send(failed), Do::Send(head(2))], LONG).await;
     assert_eq!(s.heads.next().await, Ok(json!({"number": 1})));
-    assert_eq!(s.heads.next().await, Err(CallError::Rpc { code: -32002, message: "stale".into() }));
+    assert_eq!(s.heads.next().await, Err(CallError::Rpc { method: "newHeads", code: -32002, message: "stale".into() }));
     assert_eq!(s.heads.next().await, Ok(json!({"number": 2})));
 }
 
@@ -118,7 +118,15 @@ async fn a_lost_connection_ends_the_subscription_at_once_and_for_good() {
     let decode = |error: &CallError| matches!(error, CallError::Decode(text) if text.starts_with("WebSocket frame: "));
     let text = |text: &str| Do::Send(Message::text(text));
     ends("cut without a close frame", Do::Cut, LONG, |error| *error == CallError::Closed).await;
-    ends("closed", Do::Close, LONG, |error| *error == CallError::Closed).await;
+    ends("closed", Do::Close(None), LONG, |error| *error == CallError::Closed).await;
+    for (code, pause) in [(1000, None), (1001, None), (1008, Some(30)), (1013, Some(30))] {
+        let close = Do::Close(Some(CloseFrame { code: code.into(), reason: "over\nquota".into() }));
+        let expected = CallError::ClosedBy { code, reason: "over quota".into() };
+        ends("closed with a reason", close, LONG, |error| *error == expected).await;
+        assert_eq!(expected.retry_after(), pause.map(Duration::from_secs));
+    }
+    let silent = CallError::ClosedBy { code: 1001, reason: String::new() };
+    assert_eq!(silent.to_string(), "the endpoint closed the connection with code 1001");
     ends("garbage", text("garbage"), LONG, decode).await;
     ends("half a frame", text(r#"{"jsonrpc":"2.0","#), LONG, decode).await;
     ends("an array", text("[1,2]"), LONG, decode).await;
@@ -178,7 +186,7 @@ async fn answering(answer: impl Fn(&Value) -> Option<Value> + Clone + Send + 'st
 }
 
 #[tokio::test]
-async fn an_error_without_id_costs_one_timeout_and_not_the_connection() {
+async fn an_error_without_id_is_that_of_the_only_call() {
     let client = answering(
         |request| match request["method"].as_str() {
             Some("limited") => Some(json!({"id": null, "error": {"code": -32005, "message": "slow down"}})),
@@ -188,22 +196,31 @@ async fn an_error_without_id_costs_one_timeout_and_not_the_connection() {
         MEDIUM,
     )
     .await;
-    for what in ["limited", "ignored"] {
-        assert_eq!(client.call::<Value>(what, ()).await, Err(CallError::Timeout { what, after: MEDIUM }));
-        assert_eq!(client.call::<String>("eth_chainId", ()).await, Ok("0x1".into()));
-    }
+    let chain_id = || client.call::<String>("eth_chainId", ());
+    let limited = CallError::Rpc { method: "limited", code: -32005, message: "slow down".into() };
+    assert_eq!(client.call::<Value>("limited", ()).await, Err(limited.clone()));
+    assert_eq!(chain_id().await, Ok("0x1".into()));
+    // Of two it is not known which: both end with the timeout, and the connection goes on.
+    let (ignored, told) = tokio::join!(client.call::<Value>("ignored", ()), client.call::<Value>("limited", ()));
+    assert_eq!(ignored, Err(CallError::Timeout { what: "ignored", after: MEDIUM }));
+    assert_eq!(told, Err(CallError::Timeout { what: "limited", after: MEDIUM }));
+    assert_eq!(chain_id().await, Ok("0x1".into()));
+    assert_eq!(client.call::<Value>("limited", ()).await, Err(limited), "those before are over");
 }
 
 #[tokio::test]
 async fn a_subscription_that_is_refused_is_an_error() {
     let refusal = json!({"code": -32601, "message": "notifications not supported"});
     let client = answering(move |request| Some(json!({"id": request["id"], "error": refusal})), LONG).await;
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
-    assert_eq!(error, CallError::Rpc { code: -32601, message: "notifications not supported".into() });
+    let error = client.new_heads::<Value>().await.unwrap_err();
+    assert_eq!(
+        error,
+        CallError::Rpc { method: "eth_subscribe", code: -32601, message: "notifications not supported".into() }
+    );
     assert!(error.is_method_missing());
 
     let client = answering(|request| Some(json!({"id": request["id"], "result": {"no": "id"}})), LONG).await;
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert!(matches!(error, CallError::Decode(_)), "{error:?}");
 }
 
@@ -218,11 +235,13 @@ async fn a_handshake_that_fails_says_why() {
     let text = format!("cannot connect to ws://{address}: Connection refused");
     assert!(refused.to_string().starts_with(&text), "{refused}");
 
+    let elsewhere = CallError::Redirected { code: 301, to: "wss://node.example".into() };
     let busy = CallError::Status { code: 429, retry_after: Some(Duration::from_secs(5)) };
     for (case, script, expected) in [
         ("401", reply("401 Unauthorized", "", ""), CallError::Unauthorized),
         ("429", reply("429 Too Many Requests", "Retry-After: 5\r\n", ""), busy),
         ("502", reply("502 Bad Gateway", "", "<html>"), CallError::Status { code: 502, retry_after: None }),
+        ("301", reply("301 X", "Location: wss://node.example/key\r\n", ""), elsewhere),
     ] {
         let server = Scripted::start(script, Then::Close).await;
         let endpoint = Endpoint::parse(&server.url().replace("http", "ws"), options(LONG)).unwrap();
@@ -247,6 +266,7 @@ async fn the_handshake_carries_path_and_authorization() {
     let seen = server.requests.lock().unwrap();
     assert!(seen[0].starts_with("GET /ws/key?a=b HTTP/1.1\r\n"), "{}", seen[0]);
     assert!(seen[0].to_lowercase().contains("authorization: basic dxnlcjpwqhnz\r\n"), "{}", seen[0]);
+    assert!(seen[0].contains("user-agent: op-status/"), "{}", seen[0]);
     assert!(seen[1].contains("Bearer eyJ") && !seen[1].contains("Basic"), "{}", seen[1]);
 }
 
@@ -272,7 +292,7 @@ async fn a_peer_that_reads_nothing_cannot_hold_a_sender() {
     let error = client.call::<Value>("eth_call", ["x".repeat(16 << 20)]).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
     // The call's own timeout and that of the send are equally long: whichever came first, the connection ends.
-    let error = client.subscribe::<Value>("newHeads").await.unwrap_err();
+    let error = client.new_heads::<Value>().await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
 }
 
