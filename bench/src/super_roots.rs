@@ -31,8 +31,12 @@ pub(crate) fn measure(report: &mut Report) -> eyre::Result<()> {
     let end = chain.world.read(|chains| chains.finalized_l2().timestamp);
     let begin = end.checked_sub(span).ok_or_eyre("the chain is younger than the span")?;
     let started = Instant::now();
-    while !caller.ask_for(&body(begin))?.contains(r#""super_root""#) {
-        ensure!(started.elapsed() < Duration::from_secs(300), "the span is not covered within five minutes");
+    loop {
+        let answer = caller.ask_for(&body(begin))?;
+        if answer.contains(r#""super_root""#) {
+            break;
+        }
+        ensure!(started.elapsed() < Duration::from_secs(300), "the span is not covered within five minutes: {answer}");
         chain.grow(1);
         std::thread::sleep(Duration::from_millis(500));
     }

@@ -136,9 +136,20 @@ struct Tally {
     filled: u64,
 }
 
+/// A first start that is killed is no damage, whenever that is.
+fn first_starts(args: &Args, rng: &mut StdRng) -> eyre::Result<()> {
+    for _ in 0..args.cycles {
+        let folder = tempfile::tempdir()?;
+        live_and_die(folder.path(), args.seed, 0, rng.random_range(Duration::ZERO..LIFE / 8))?;
+        SafeDb::open(folder.path(), &RollupId::default())?;
+    }
+    Ok(())
+}
+
 fn parent(args: &Args) -> eyre::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut rng = StdRng::seed_from_u64(args.seed ^ 0xdead);
+    first_starts(args, &mut rng)?;
     let mut story = Story::new(args.seed);
     let (mut file, mut tally) = (File::default(), Tally::default());
     for cycle in 0..args.cycles {
@@ -262,9 +273,10 @@ impl File {
         if let (Some(end), Some(ancestor)) = (self.end, self.ancestor)
             && !story.has(end)
         {
-            checked.model.cut(checked.model.stored(ancestor));
-            // No lower than to the last record.
+            // No lower than to the last record. It may be less than was recorded: the hash of a block where a gap was closed is
+            // not stored any more.
             let kept = checked.truth.at(ancestor).map(|record| record.l1_block.number);
+            checked.model.cut(kept);
             checked.filled.retain(|number, _| kept.is_some_and(|kept| *number <= kept));
         }
         checked.ancestor = None;

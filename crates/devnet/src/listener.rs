@@ -91,6 +91,9 @@ impl Listener {
 
 async fn serve_connection(node: Node, stream: TcpStream) {
     let mut cuts = node.cuts();
+    // As Go's servers do: else the second of two answers waits until the client has acknowledged the first. If it fails the
+    // connection is gone, which shows by itself.
+    let _ = stream.set_nodelay(true);
     let upgrade = Mutex::new(None);
     let service = service_fn(|request| answer(&node, request, &upgrade));
     let serve = async {

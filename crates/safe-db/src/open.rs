@@ -1,7 +1,8 @@
 //! How a file is opened, and whose it is.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -33,8 +34,12 @@ fn builder() -> Builder {
 pub(crate) fn open_file(folder: &Path, rollup: &RollupId) -> Result<Database, OpenError> {
     fs::create_dir_all(folder).map_err(|error| OpenError::Folder { path: folder.to_owned(), error })?;
     let path = folder.join(FILE);
-    let ours = builder().create(&path).map_err(WriteError::from).and_then(|db| Ok((make_ours(&db, rollup)?, db)));
-    match ours {
+    let open = || {
+        make(folder, &path, rollup)?;
+        let db = builder().create(&path)?;
+        Ok((make_ours(&db, rollup)?, db))
+    };
+    match open() {
         Ok((true, db)) => Ok(db),
         Ok((false, _)) => Err(OpenError::OtherRollup { path }),
         Err(WriteError::Later) => Err(OpenError::Later { path }),
@@ -43,8 +48,31 @@ pub(crate) fn open_file(folder: &Path, rollup: &RollupId) -> Result<Database, Op
     }
 }
 
+/// Makes the file, if there is none. It gets its name once it is whole: what a process that is killed leaves of a new one
+/// cannot be told from damage.
+fn make(folder: &Path, path: &Path, rollup: &RollupId) -> Result<(), WriteError> {
+    let io = |error: io::Error| WriteError::from(redb::Error::Io(error));
+    if path.try_exists().map_err(io)? {
+        return Ok(());
+    }
+    let making = File::open(folder).map_err(io)?;
+    // Of several that start at once one makes it.
+    making.lock().map_err(io)?;
+    if path.try_exists().map_err(io)? {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    make_ours(&builder().create(&new)?, rollup)?;
+    fs::rename(&new, path).map_err(io)?;
+    making.sync_all().map_err(io)
+}
+
 fn unopened(path: PathBuf, error: redb::Error) -> OpenError {
-    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    use ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match error {
         redb::Error::DatabaseAlreadyOpen => OpenError::InUse { path },
         redb::Error::Io(error)

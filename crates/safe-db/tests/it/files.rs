@@ -85,6 +85,16 @@ fn a_folder_that_cannot_be_made_is_named() {
     assert!(matches!(error, OpenError::Folder { .. }), "{error}");
 }
 
+/// A file has its name once it is whole. What a killed process left of a new one is no damage.
+#[test]
+fn an_unfinished_file_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("safe-heads.new"), [0; 4096]).unwrap();
+    written(folder.path());
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["safe-heads.redb"]);
+}
+
 /// Damage is said to be damage: nothing is answered out of it.
 #[test]
 fn a_damaged_file_is_refused() {
