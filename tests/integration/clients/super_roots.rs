@@ -2,10 +2,16 @@
 //! endpoint for super roots, kona-sp1-proposer. None of them reads the text of an error; absence they take for a verdict.
 
 use alloy_primitives::B256;
+use clap::Parser;
 use devnet::Faults;
+use op_status::{
+    Dev,
+    args::{Cli, Command},
+};
 use rollup::{SuperRootAtTimestamp, super_root};
 use serde_json::{Value, json};
-use tests::{Rewriter, wait_until};
+use tests::{JsonRpc, Rewriter, wait_until};
+use tokio::sync::oneshot;
 
 use super::{Failure, Rewrite, RollupClient, Stage, assert_fails, challenger::recording, failure};
 use crate::rollup_node::{restarted, settle};
@@ -75,7 +81,10 @@ fn dispute_mon(told: &SuperRootAtTimestamp, game: &Game) -> Verdict {
 /// Plays one round of a game by the rules of a client.
 async fn play(url: &str, judge: Judge, game: &Game) -> Result<Verdict, Failure> {
     let rollup = RollupClient::dial(url).await?;
-    let verdict = judge(&at(&rollup, game.timestamp).await?, game);
+    end(judge(&at(&rollup, game.timestamp).await?, game), game)
+}
+
+fn end(verdict: Verdict, game: &Game) -> Result<Verdict, Failure> {
     match (verdict, game.honest) {
         (Disagree, true) => failure(format!("disputes an honest proposal: {game:?}")),
         (Agree, false) => failure(format!("defends a wrong proposal: {game:?}")),
@@ -94,11 +103,12 @@ async fn dispute_mon_by_output(url: &str, game: &Game) -> Result<Verdict, Failur
         output => Some(super_root(game.timestamp, &[(CHAIN, output?.output_root)])),
     };
     let safe = rollup.safe_head_at(game.l1_head).await.map_or(true, |safe| safe.number >= number);
-    Ok(match rollup.sync_status().await?.current_l1.number {
+    let verdict = match rollup.sync_status().await?.current_l1.number {
         current_l1 if current_l1 <= game.l1_head => Wait,
         _ if root == Some(game.root) && safe => Agree,
         _ => Disagree,
-    })
+    };
+    end(verdict, game)
 }
 
 /// op-proposer: the time that is final by the status poll, and the super root there.
@@ -242,6 +252,9 @@ async fn bad_answers_are_what_they_fail_by() -> eyre::Result<()> {
         }
     }
     play(&good.url(), zk, &game).await?;
+    for (game, verdict) in [(game, Agree), (ahead, Disagree), (wrong, Disagree)] {
+        assert_eq!(dispute_mon_by_output(&good.url(), &game).await, Ok(verdict));
+    }
     span(&good.url(), times.clone()).await?;
     propose(&good.url(), &honest).await?;
 
@@ -271,7 +284,7 @@ async fn bad_answers_are_what_they_fail_by() -> eyre::Result<()> {
         }
     }))
     .await?;
-    assert_fails(span(&bad.url(), times).await, "is that of 1");
+    assert_fails(span(&bad.url(), times.clone()).await, "is that of 1");
     let bad = proxy(edit(|told| {
         if let Some(root) = told.pointer_mut("/data/super_root") {
             *root = json!(B256::ZERO);
@@ -279,5 +292,80 @@ async fn bad_answers_are_what_they_fail_by() -> eyre::Result<()> {
     }))
     .await?;
     assert_fails(play(&bad.url(), zk, &wrong).await, "defends a wrong proposal");
+    assert_fails(span(&bad.url(), times).await, "or none");
+
+    // Without an endpoint for super roots it goes by outputs and safe heads.
+    let bad_output = |change: fn(&mut Value)| -> Rewrite {
+        Box::new(move |method, answer| {
+            if method == "optimism_outputAtBlock" {
+                change(answer);
+            }
+        })
+    };
+    let bad = proxy(bad_output(|answer| answer["result"]["outputRoot"] = json!(B256::ZERO))).await?;
+    assert_fails(dispute_mon_by_output(&bad.url(), &game).await, "disputes an honest proposal");
+    let bad = proxy(bad_output(|answer| {
+        *answer = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "not found"}});
+    }))
+    .await?;
+    assert_fails(dispute_mon_by_output(&bad.url(), &game).await, "disputes an honest proposal");
+    let safe_head = |by: i64| -> Rewrite {
+        Box::new(move |method, answer| {
+            if method == "optimism_safeHeadAtL1Block"
+                && let Some(number) = answer.pointer_mut("/result/safeHead/number")
+            {
+                *number = json!(number.as_i64().unwrap_or_default() + by);
+            }
+        })
+    };
+    assert_fails(dispute_mon_by_output(&proxy(safe_head(-1)).await?.url(), &game).await, "disputes an honest proposal");
+    assert_fails(dispute_mon_by_output(&proxy(safe_head(1)).await?.url(), &ahead).await, "defends a wrong proposal");
     stage.finish().await
+}
+
+/// What of an answer is the same whatever is asked for: its keys, and the form of each value.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members.iter().map(|(key, value)| json!([key, shape(value)])).collect(),
+        Value::Array(values) => values.iter().map(shape).collect(),
+        Value::Number(_) => json!("number"),
+        Value::String(text) => match text.strip_prefix("0x") {
+            Some(digits) if digits.len() == 64 => json!("hash"),
+            Some(_) => json!("hexadecimal"),
+            None => json!("decimal"),
+        },
+        other => other.clone(),
+    }
+}
+
+/// What one sees who asks `dev`, which records safe heads by itself: the answers of a real op-node but for their values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dev_answers_in_op_nodes_shape() -> eyre::Result<()> {
+    let cli = Cli::try_parse_from(["op-status", "dev", "--rpc.port=0", "--dev.l1-block-time=1s"])?;
+    let Command::Dev(args) = cli.command else { eyre::bail!("this is dev") };
+    let dev = Dev::start(&args).await?;
+    let rpc = JsonRpc::new(format!("http://{}", dev.local_addr()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ask = async {
+        let at = async |time: u64| rpc.call("superroot_atTimestamp", json!([format!("{time:#x}")])).await;
+        // Until a batch comes nothing is covered, and what is not safe yet is the first to be told.
+        let told = wait_until("a super root", async || {
+            let status = rpc.call("optimism_syncStatus", json!([])).await?;
+            let told = at(status["safe_l2"]["timestamp"].as_u64().unwrap_or_default()).await;
+            Ok(told.ok().filter(|told| told["data"].is_object()))
+        });
+        let told = (told.await, at(1 << 40).await);
+        drop(stop);
+        told
+    };
+    let serve = dev.run_until(async {
+        let _ = stopped.await;
+    });
+    let (served, (safe, ahead)) = tokio::join!(serve, ask);
+    served?;
+    let real: Value = serde_json::from_str(include_str!("../../../crates/rollup/testdata/super_root.json"))?;
+    for (told, case) in [(safe?, "at_safe"), (ahead?, "ahead")] {
+        assert_eq!(shape(&told), shape(&real[case]["result"]), "{case}");
+    }
+    Ok(())
 }
