@@ -142,24 +142,6 @@ mod tests {
         }
     }
 
-    /// Heads of a Base chain around the activation of Denim, and its configuration.
-    #[test]
-    fn a_real_chain_crosses_the_activation() {
-        #[derive(serde::Deserialize)]
-        struct Head {
-            number: u64,
-            timestamp: u64,
-        }
-        let config: RollupConfig =
-            serde_json::from_str(include_str!("../../../tests/cases/denim-rollup.json")).unwrap();
-        let heads: Vec<Head> = serde_json::from_str(include_str!("../../../tests/cases/denim-heads.json")).unwrap();
-        assert_eq!(heads.len(), 13);
-        for Head { number, timestamp } in heads {
-            assert!(config.pace().holds(&block(number, timestamp)), "{number}");
-            assert!(!config.pace().holds(&block(number, timestamp + 1)), "{number}");
-        }
-    }
-
     #[test]
     fn the_grid_holds_up_to_the_first_block_at_or_after_the_activation() {
         for (activation, first) in
