@@ -100,7 +100,7 @@ async fn serve(arguments: impl Iterator<Item = String>) -> eyre::Result<()> {
             server.run_until(stopped).await
         }
         args::Command::Run(args) => {
-            let server = OpStatus::start(Config::from_args(&args).await?).await?;
+            let server = OpStatus::start(Config::from_args(&args).await?.with_safe_db(&args)?).await?;
             println!("{READY} {}", server.local_addr());
             server.run_until(stopped).await
         }
