@@ -98,6 +98,8 @@ bugs! {
     EndlessDoubt,
     /// A node that trails the others' tip goes on speaking.
     LonelyVoice,
+    /// Such a node speaks whenever the others are ahead of the vote.
+    VoiceFlaps,
     /// A tip is served whose L1 origin is gone.
     OrphanedTip,
     /// An older L1 head of the same chain is believed.

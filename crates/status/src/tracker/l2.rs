@@ -65,6 +65,7 @@ impl StatusTracker {
             return match (untrue, settled) {
                 (Some(reason), _) => self.refused(reason),
                 (None, Outcome::Changed) => Outcome::Changed,
+                (None, _) if self.confirms_held(&view) => Outcome::Confirmed,
                 (None, _) => Outcome::Unchanged,
             };
         }
@@ -85,6 +86,16 @@ impl StatusTracker {
             // It may be served, but its source may not speak.
             Verdict::Take(..) => Outcome::Unchanged,
         }
+    }
+
+    /// Lets a voter confirm the derived half served while whoever speaks is ahead of the vote.
+    fn confirms_held(&mut self, view: &L2View) -> bool {
+        let (Some(held), Some(served)) = (&mut self.held, &mut self.served) else { return false };
+        let confirms = held.reason == Reason::Outvoted && view.counts() && view.derived == served.view.derived;
+        if confirms {
+            (held.since, served.view.confirmed) = (view.confirmed, view.confirmed);
+        }
+        confirms
     }
 
     fn enqueue(&mut self, view: L2View) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rollup::L1BlockRef;
+use rollup::{BlockId, L1BlockRef};
 use tokio::time::Instant;
 
-use super::{StatusTracker, l2::MAX_DRIFT};
+use super::{Served, StatusTracker, Taken, l2::MAX_DRIFT};
 use crate::{Bug, HeldBack, L2View, Layer, SourceName};
 
 /// By how many seconds of L1 a source may have derived less than the others before another speaks for it: proxyd's limit
@@ -24,10 +24,19 @@ const AHEAD: u64 = 2;
 pub(super) struct Chase {
     source: SourceName,
     leader: SourceName,
+    /// What it has to reach. Once it is late, that is what the leader had said before its last word.
     tip: u64,
     /// When it is late, if it has spoken so often by then.
     due: Instant,
     words: u32,
+    /// Whether what the leader said last is a lead.
+    counts: bool,
+}
+
+impl Chase {
+    fn is_late(&self, now: Instant) -> bool {
+        self.words == 0 && now >= self.due
+    }
 }
 
 impl StatusTracker {
@@ -36,13 +45,14 @@ impl StatusTracker {
         let Some(now) = self.nodes.now() else { return };
         let tip = view.tip.unsafe_l2.number;
         if view.is_set() {
-            for chase in self.chases.iter_mut().filter(|chase| chase.source == view.source) {
-                chase.words = chase.words.saturating_sub(1);
-            }
-            self.chases.retain(|chase| chase.source != view.source || chase.tip > tip);
+            self.note_reached(view, now);
             self.note_fall(view, now);
         }
-        if !self.leads(view) {
+        let leads = self.leads(view);
+        for chase in self.chases.iter_mut().filter(|chase| chase.leader == view.source) {
+            chase.counts = leads;
+        }
+        if !leads {
             return;
         }
         let behind = |other: &&L2View| {
@@ -51,9 +61,26 @@ impl StatusTracker {
         for other in self.nodes.heard_within(self.rules.fresh_for).filter(behind) {
             if !self.chases.iter().any(|chase| chase.source == other.source && chase.leader == view.source) {
                 let (source, leader) = (other.source.clone(), view.source.clone());
-                self.chases.push(Chase { source, leader, tip, due: now + REACHES_WITHIN, words: REACHES_IN });
+                let due = now + REACHES_WITHIN;
+                self.chases.push(Chase { source, leader, tip, due, words: REACHES_IN, counts: true });
             }
         }
+    }
+
+    /// Ends what this view has reached. One that is late is so until it reaches what its leader said a word ago: a tip that
+    /// trails for ever passes each older one in time.
+    fn note_reached(&mut self, view: &L2View, now: Instant) {
+        let (nodes, tip) = (&self.nodes, view.tip.unsafe_l2.number);
+        self.chases.retain_mut(|chase| {
+            if chase.source != view.source {
+                return true;
+            }
+            chase.words = chase.words.saturating_sub(1);
+            if chase.tip > tip && chase.is_late(now) {
+                chase.tip = nodes.newest(&chase.leader).map_or(chase.tip, |leader| leader.tip.unsafe_l2.number);
+            }
+            chase.tip > tip
+        });
     }
 
     /// A source whose tip falls below what another says has lost its peers: it had been there.
@@ -72,6 +99,7 @@ impl StatusTracker {
             tip: other.tip.unsafe_l2.number,
             due: now,
             words: 0,
+            counts: true,
         });
         let fallen: Vec<_> = fallen.collect();
         self.chases.retain(|chase| chase.source != view.source);
@@ -80,28 +108,60 @@ impl StatusTracker {
 
     /// Whether the others are to reach its tip: it is on the chain served and not ahead of the clock.
     fn leads(&self, view: &L2View) -> bool {
-        let on_chain = |safe| view.derived.safe.id() == safe || view.at_safe == Some(safe);
+        let on_chain = |safe: BlockId| {
+            // While it was asked, the safe head served may have gone on.
+            let was_served = |block: BlockId| {
+                let known = |known: &Taken| known.derived.safe.id() == block && self.is_true(known);
+                block.number < safe.number && self.retained.with_safe(block.number, known).is_some()
+            };
+            view.derived.safe.id() == safe || view.at_safe.is_some_and(|block| block == safe || was_served(block))
+        };
         self.is_sound(view)
             && view.tip.unsafe_l2.timestamp <= view.unix.as_secs().saturating_add(AHEAD)
             && self.floor().is_none_or(|floor| on_chain(floor.safe.id()))
-            && self.l1.as_ref().is_none_or(|l1| !self.took_away(l1, &view.tip.unsafe_l2))
+            && !self.is_tip_orphaned(view)
+    }
+
+    fn is_tip_orphaned(&self, view: &L2View) -> bool {
+        self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip.unsafe_l2))
     }
 
     /// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good
     /// `current_l1`, and would stop a batcher.
     pub(super) fn is_tip_behind(&self, view: &L2View, peers: &[&L2View]) -> bool {
-        let now = self.nodes.now();
         let leads = |chase: &Chase| {
             let leader = peers.iter().find(|peer| peer.source == chase.leader);
-            leader.is_some_and(|leader| leader.tip.unsafe_l2.number >= chase.tip && self.leads(leader))
+            chase.counts
+                && leader.is_some_and(|leader| {
+                    leader.tip.unsafe_l2.number >= chase.tip
+                        && !self.contradicts_safe(leader)
+                        && !self.is_tip_orphaned(leader)
+                })
         };
-        let late = |chase: &&Chase| {
-            chase.source == view.source && chase.words == 0 && now.is_some_and(|now| now >= chase.due) && leads(chase)
-        };
-        let trails = self.chases.iter().any(|chase| late(&chase)) && !Bug::LonelyVoice.bites();
-        let orphaned = |view: &L2View| self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip.unsafe_l2));
+        let late =
+            |chase: &Chase| chase.source == view.source && self.nodes.now().is_some_and(|now| chase.is_late(now));
+        let trails = self.chases.iter().any(|chase| late(chase) && leads(chase)) && !Bug::LonelyVoice.bites();
         let alone = |is: &dyn Fn(&L2View) -> bool| is(view) && !peers.iter().all(|peer| is(peer));
-        trails || alone(&drifted) || alone(&orphaned)
+        trails || alone(&drifted) || alone(&|view| self.is_tip_orphaned(view))
+    }
+
+    /// Whether a source that is ahead of the vote may go on speaking, or begin to: something earlier of it can be served,
+    /// or is what is served and the others who may speak are not further than that by much.
+    pub(super) fn has_earlier(
+        &self,
+        view: &L2View,
+        eligible: &[&L2View],
+        may_be_served: &dyn Fn(&L2View) -> bool,
+    ) -> bool {
+        let waits = self.waiting.iter().any(|earlier| earlier.source == view.source && may_be_served(earlier));
+        let stands = |served: &Served| {
+            let derived = &served.view.derived;
+            let further = |peer: &&L2View| {
+                self.l1_seconds(derived.current_l1.number, peer.derived.current_l1.number, peer) > MAX_L1_LAG
+            };
+            served.view.source == view.source && !eligible.iter().any(further)
+        };
+        waits || !self.orphaned && self.served.as_ref().is_some_and(stands)
     }
 
     /// Whether a source has derived less than most of its peers.

@@ -33,15 +33,21 @@ impl StatusTracker {
         };
         let reached = self.reached();
         let floor = self.floor().copied().unwrap_or_default();
-        let may_be_served = |view: &L2View| {
-            !view.is_outvoted(reached)
-                && (self.overruled || !view.derived.is_below(&floor))
+        let holds_up = |view: &L2View| {
+            (self.overruled || !view.derived.is_below(&floor))
                 && self.derived_by(view).is_ok()
                 // With nothing served yet there is no finality to hold.
                 && (self.served.is_some() || self.first_finalized(view).is_some())
         };
+        let may_be_served = |view: &L2View| !view.is_outvoted(reached) && holds_up(view);
+        let eligible: Vec<_> = peers.iter().filter(of_one_mind).copied().filter(|view| may_be_served(view)).collect();
+        // Who is a poll ahead of the vote does not hand the voice to a node that has lost its peers.
+        let all_trail = !eligible.is_empty() && eligible.iter().all(|view| self.is_tip_behind(view, &peers));
+        let all_trail = all_trail && !Bug::VoiceFlaps.bites();
+        let ahead_of_vote =
+            |view: &L2View| all_trail && holds_up(view) && self.has_earlier(view, &eligible, &may_be_served);
         let rank = |view: &&&L2View| {
-            let served = may_be_served(view);
+            let served = may_be_served(view) || ahead_of_vote(view);
             let current_l1 = view.derived.current_l1.number;
             Rank {
                 served,

@@ -38,6 +38,134 @@ fn a_node_without_peers_loses_its_voice() {
     assert_eq!(fold.sources().1, Some("sequencer"));
 }
 
+/// A sequencer and a verifier without peers, polled each second, the verifier half a second after the sequencer.
+struct Pair {
+    fold: Fold,
+    /// Milliseconds of an L2 block, and of an L1 block.
+    block: u64,
+    slot: u64,
+    /// How many L1 blocks the verifier derives later than the sequencer.
+    late: u64,
+    /// Milliseconds since the start.
+    now: u64,
+}
+
+impl Pair {
+    fn new(block: u64, slot: u64, late: u64) -> Self {
+        let mut fold = two();
+        fold.l1(0, 1050, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+        Self { fold, block, slot, late, now: 60_000 }
+    }
+
+    fn tip(&self) -> u64 {
+        300 + self.now / self.block
+    }
+
+    /// L2 blocks whose origins keep pace.
+    fn view(&self, current_l1: u64, safe: u64, tip: u64) -> L2View {
+        let origin = |number: u64| l1(0, 148 + number.saturating_sub(300) * self.block / self.slot).id();
+        let block = |number| L2BlockRef { l1_origin: origin(number), ..l2(0, number) };
+        let mut view = view(0, current_l1, 150, safe, tip);
+        for head in [&mut view.derived.safe, &mut view.derived.local_safe, &mut view.derived.pending_safe] {
+            *head = block(safe);
+        }
+        let tip = block(tip);
+        let served = self.fold.last.status.safe_l2;
+        let at_safe = (served.number > 0 && safe > served.number).then(|| served.id());
+        L2View { tip: Tip { unsafe_l2: tip, cross_unsafe: tip }, at_safe, ..view }
+    }
+
+    /// What a node says now that is so many L1 blocks late: the batch in each second L1 block ends four seconds before it.
+    fn says(&mut self, source: &str, late: u64, tip: Option<u64>) {
+        let derived = (self.now / self.slot).saturating_sub(late);
+        let batched = (derived / 2 * 2 * self.slot).saturating_sub(4000);
+        let safe = 300 + batched / self.block;
+        let view = self.view(150 + derived, safe, tip.unwrap_or(safe));
+        self.fold.said(source, view, HALF);
+        self.now += 500;
+    }
+
+    /// A second of both; the verifier has found peers, or has none.
+    fn second(&mut self, peers: bool) -> Option<&str> {
+        let tip = self.tip();
+        self.says("sequencer", 0, Some(tip));
+        let tip = self.tip();
+        self.says("a verifier", self.late, peers.then_some(tip));
+        self.fold.sources().0
+    }
+}
+
+/// However its tip moves and whoever is asked first for a new L1 block, a verifier without peers does not get the voice again.
+#[test]
+fn a_node_without_peers_takes_no_turns() {
+    // 2 s and 200 ms blocks on an L1 of one block, of 2 s and of 12 s, beside a verifier that derives at once or 4 blocks later.
+    for (block, slot, late) in [
+        (2000, 1_000_000, 0),
+        (2000, 2000, 0),
+        (2000, 12_000, 0),
+        (2000, 2000, 4),
+        (200, 1_000_000, 0),
+        (200, 2000, 0),
+        (200, 12_000, 0),
+        (200, 2000, 4),
+        (200, 500, 0),
+    ] {
+        let mut pair = Pair::new(block, slot, late);
+        for _ in 0..10 {
+            pair.second(false);
+        }
+        for second in 0..300 {
+            assert_eq!(pair.second(false), Some("sequencer"), "{block} {slot} {late}, second {second}");
+            assert_eq!(pair.fold.sources().1, Some("sequencer"), "{block} {slot} {late}, second {second}");
+        }
+        let status = &pair.fold.last.status;
+        assert!(status.unsafe_l2.number + 1000 / block + 1 >= pair.tip(), "{block} {slot} {late}: the tip is followed");
+        let derived = 150 + pair.now / slot - late;
+        assert!(status.current_l1.number + 1000 / slot + 2 >= derived, "{block} {slot} {late}: current_l1 is followed");
+        assert_eq!(pair.fold.last.l2_epoch, 0);
+    }
+}
+
+/// A verifier whose peers come back is no longer behind: with the sequencer ahead of the vote it may speak.
+#[test]
+fn a_node_whose_peers_come_back_may_speak_again() {
+    for block in [2000, 200] {
+        let mut pair = Pair::new(block, 1_000_000, 0);
+        for _ in 0..20 {
+            pair.second(false);
+        }
+        assert_eq!(pair.second(false), Some("sequencer"));
+        pair.second(true);
+        assert_eq!(pair.second(true), Some("sequencer"), "it does not take its voice back by catching up");
+        let tip = pair.tip();
+        let ahead = pair.view(151, 300, tip);
+        pair.fold.said("sequencer", ahead, HALF);
+        assert_eq!(pair.fold.sources().1, Some("a verifier"), "{block}");
+    }
+}
+
+/// Beside a verifier that stands still the sequencer goes on speaking, and what the verifier still says grows no older.
+#[test]
+fn what_another_still_says_does_not_age_while_the_speaker_is_outvoted() {
+    let mut pair = Pair::new(2000, 2000, 0);
+    for _ in 0..20 {
+        pair.second(false);
+    }
+    let (current_l1, safe) = (pair.fold.last.status.current_l1.number, pair.fold.last.status.safe_l2.number);
+    for minute in 0..60 {
+        let tip = 400 + minute * 30;
+        for _ in 0..60 {
+            let (ahead, still) = (pair.view(current_l1 + 5, safe + 9, tip), pair.view(current_l1, safe, safe));
+            pair.fold.said("sequencer", ahead, HALF);
+            pair.fold.said("a verifier", still, HALF);
+        }
+        assert_eq!((pair.fold.sources().1, pair.fold.last.status.unsafe_l2.number), (Some("sequencer"), tip));
+    }
+    let held = pair.fold.last.held.expect("it waits for the verifier");
+    assert_eq!(held.reason, Reason::Outvoted);
+    assert!(held.since + Duration::from_secs(2) > pair.fold.now, "{:?} ago", pair.fold.now - held.since);
+}
+
 /// One whose tip falls had its peers before: what is served does not fall with it.
 #[test]
 fn a_node_that_loses_its_peers_loses_its_voice_at_once() {
