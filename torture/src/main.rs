@@ -39,7 +39,7 @@ struct Args {
     #[arg(long)]
     minimize: Option<u64>,
     /// In a build with --cfg sabotage: run with each deliberate bug, or with these, which must be found within --seeds or
-    /// by a seed that once failed.
+    /// by a seed that is saved; with --replay: play that seed with each.
     #[arg(long, num_args = 0.., value_name = "BUG")]
     sabotage: Option<Vec<String>>,
     /// Threads, each with a runtime of its own; as many as there are cores if left out.
@@ -66,7 +66,7 @@ fn say(text: &str) {
 }
 
 fn many(args: &Args) -> u64 {
-    let known = regressions();
+    let known: Vec<_> = saved().map(|(seed, _)| seed).collect();
     let seeds = known.iter().copied().chain(args.from..args.from + args.seeds);
     let count = known.len() as u64 + args.seeds;
     let (seeds, results) = (Mutex::new(seeds), Mutex::new((0, Tally::default())));
@@ -108,10 +108,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The seeds that once failed.
-fn regressions() -> Vec<u64> {
+/// The seeds that are saved, each with what it found, or with the deliberate bug that it finds.
+fn saved() -> impl Iterator<Item = (u64, &'static str)> {
     let lines = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+    lines.filter_map(|line| {
+        let (seed, what) = line.split_once(' ')?;
+        Some((seed.parse().ok()?, what))
+    })
 }
 
 fn tell(Plan { seed, scene, .. }: &Plan, violation: &Violation, lines: usize) {

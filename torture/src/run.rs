@@ -78,6 +78,11 @@ struct Server {
 }
 
 impl Server {
+    /// The rollup node that speaks, if one does.
+    fn speaker(&self) -> Option<usize> {
+        self.snapshots.borrow().provenance.derived.as_deref()?.strip_prefix("node-")?.parse().ok()
+    }
+
     /// Whether it says that its L1 contradicts what is final.
     fn is_halted(&self) -> bool {
         self.snapshots.borrow().l1_reason == Some(Reason::L1FinalizedConflict)
@@ -303,6 +308,10 @@ impl<'a> Run<'a> {
             None => Answered::Status(serde_json::from_value(answer["result"].clone()).wrap_err("a status")?),
         };
         self.oracle.answered(&answered, &self.rig, now)?;
+        let speaker = self.server.as_ref().and_then(Server::speaker);
+        if let Some(speaker) = speaker.filter(|_| matches!(answered, Answered::Status(_))) {
+            self.oracle.speaks(speaker, &self.rig, now)?;
+        }
         let stale = matches!(answered, Answered::Error(_));
         self.oracle.judged.frames += self.audience.look(&rpc, stale, self.oracle.published())?;
         self.ask_output(&rpc, now);

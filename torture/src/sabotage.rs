@@ -24,7 +24,11 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
         picked += 1;
         Bug::pick(Some(bug));
-        match first_violation(args) {
+        if let Some(seed) = args.replay {
+            crate::replay(seed, args.keep.as_deref());
+            continue;
+        }
+        match first_violation(&name, args) {
             Some((seed, what)) => {
                 let what: String = what.chars().take(120).collect();
                 crate::say(&format!("{name:<17} seed {seed:>3}  {what}"));
@@ -36,21 +40,25 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
     }
     Bug::pick(None);
+    if args.replay.is_some() {
+        return if picked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let (of_derivation, missed_there) = crate::batcher::bugs(bugs, args);
     (picked, missed) = (picked + of_derivation, missed + missed_there);
     crate::say(&format!("bugs {picked} missed {missed}"));
     if picked > 0 && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The first seed that fails, and how, if any does: of those asked for, then of those that failed before. Seeds before it
-/// have all been run.
+/// The first seed that fails, and how, if any does: of those saved for this bug, of those asked for, then of all that are
+/// saved. Seeds before it have all been run.
 #[cfg(sabotage)]
-fn first_violation(args: &Args) -> Option<(u64, String)> {
+fn first_violation(bug: &str, args: &Args) -> Option<(u64, String)> {
     use std::sync::Mutex;
 
-    use crate::{lock, on_threads, regressions};
+    use crate::{lock, on_threads, saved};
 
-    let seeds: Vec<_> = (args.from..args.from + args.seeds).chain(regressions()).collect();
+    let of_bug = saved().filter(|(_, found)| *found == bug).map(|(seed, _)| seed);
+    let seeds: Vec<_> = of_bug.chain(args.from..args.from + args.seeds).chain(saved().map(|(seed, _)| seed)).collect();
     // The place of the next seed, and of the first that failed.
     let state = Mutex::new((0, None::<(usize, String)>));
     let next = || {

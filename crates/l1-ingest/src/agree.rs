@@ -70,8 +70,10 @@ pub fn agree(
     decided: Option<&L1View>,
 ) -> Agreement {
     let own_word = |one: &Observation| {
-        decided
-            .is_none_or(|known| known.sources.iter().eq(std::iter::once(&one.source)) && !known.refs.extends(&one.refs))
+        decided.is_none_or(|known| {
+            let older = known.refs.extends(&one.refs) && !Bug::LagBelieved.bites();
+            known.sources.iter().eq(std::iter::once(&one.source)) && !older
+        })
     };
     if let ([one], 1) = (observations, configured)
         && own_word(one)

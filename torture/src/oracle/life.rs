@@ -6,7 +6,7 @@ use eyre::{Result, ensure};
 use rollup::{BlockId, SyncStatus};
 
 use super::{Answered, rules::outdated_for, truth::Truth};
-use crate::{endpoint::Endpoint, ill::Ill, plan::What, rig::Rig};
+use crate::{endpoint::Endpoint, ill::Ill, past::is_of_chains, plan::What, rig::Rig};
 
 /// Milliseconds after which an L1 endpoint that is gone is out of the count, beside the three L1 blocks for which it may
 /// be silent: the limit of a call, and a bit.
@@ -15,7 +15,7 @@ const GONE: u64 = 17_000;
 /// Milliseconds after its last confirmation at which one that is known to be gone is out of the count, and a bit.
 const ABSENT: u64 = 37_000;
 
-/// Milliseconds after which an L1 endpoint is followed again that was not well.
+/// Milliseconds after which a server is followed again that was not well.
 const BACK: u64 = 90_000;
 
 /// Milliseconds within which the newest tip of the sequencer is served.
@@ -24,13 +24,22 @@ const TIP: u64 = 16_000;
 /// Milliseconds within which the next block of whoever is well is served.
 const NEWS: u64 = 30_000;
 
+/// Milliseconds after which the voice is with a node that has peers, if some have none and nothing else happens.
+const VOICE: u64 = 20_000;
+
+/// By how many seconds of L2 a tip has to trail for that.
+const TRAILS: u64 = 5;
+
+/// Milliseconds and an epoch after which what most L1 endpoints call final is.
+const FINAL: u64 = 60_000;
+
 /// What a server is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     /// What it says is followed, late by so many milliseconds.
     Well(u64),
-    /// It derives, and its tip tells nothing.
-    Tipless,
+    /// It derives so many L1 blocks late, and its tip tells nothing.
+    Tipless(u64),
     /// It says nothing.
     Gone,
     /// Nothing is promised of it.
@@ -51,6 +60,10 @@ pub(super) struct Life {
     reorged: u64,
     /// When its labels last stood still.
     held: Option<u64>,
+    /// Since when the safe head trails the tip of the sequencer, and the chains go on as they do.
+    trails: Option<u64>,
+    /// Since when most L1 endpoints have called a block final, or a later one: the numbers rise.
+    final_since: Vec<(u64, u64)>,
 }
 
 impl Life {
@@ -77,13 +90,62 @@ impl Life {
         if held || rig.are_labels_held() {
             self.held = Some(now);
         }
+        let status = rig.world.read(|chains| chains.status());
+        let trails = status.safe_l2.timestamp + TRAILS < status.unsafe_l2.timestamp;
+        self.trails = if trails { self.trails.or(Some(now)) } else { None };
+        self.note_final(rig, now);
     }
 
-    /// An L1 reorg happens.
+    /// Notes up to which L1 block most endpoints call all final.
+    fn note_final(&mut self, rig: &Rig, now: u64) {
+        let shows = |(index, of): (usize, &Use)| match of {
+            Use::Well(0) => rig.l1_shows(index).map_or(0, |(_, _, finalized)| finalized),
+            _ => 0,
+        };
+        let mut shown: Vec<_> = self.l1.iter().enumerate().map(shows).collect();
+        shown.sort_unstable_by(|a, b| b.cmp(a));
+        let number = shown[shown.len() / 2];
+        self.final_since.retain(|(_, known)| *known <= number);
+        if self.final_since.last().is_none_or(|(_, known)| *known < number) {
+            self.final_since.push((now, number));
+        }
+    }
+
+    /// Something happens to the chains.
     pub(super) fn happens(&mut self, what: &What, now: u64) {
         if matches!(what, What::ReorgL1 { .. } | What::Return) {
             self.reorged = now;
         }
+        if is_of_chains(what) && *what != What::PauseBatcher {
+            self.trails = None;
+        }
+    }
+
+    /// Judges who speaks: a node without peers does not where one with peers may, nor does it take turns.
+    pub(super) fn speaks(&self, speaker: usize, started: u64, rig: &Rig, now: u64) -> Result<()> {
+        let calm = self.l1.iter().all(|of| *of == Use::Well(0))
+            && self.nodes.iter().all(|of| matches!(of, Use::Well(0) | Use::Tipless(_)))
+            && (0..self.nodes.len()).all(|node| rig.shape.votes(node));
+        let since = self.trails.map(|trails| trails.max(self.l1_since).max(started));
+        // Who was gone is asked again now and then only.
+        let back = self.l2_since == 0 || now >= self.l2_since + BACK;
+        // Of one that is heard anew nothing can be served before the others have come to where it was then.
+        let late = self.nodes.iter().map(|of| if let Use::Tipless(blocks) = of { *blocks } else { 0 }).max();
+        let within = VOICE + late.map_or(0, |late| (late + 1) * rig.shape.l1_millis());
+        let due = back && since.is_some_and(|since| now >= since + within);
+        let lonely = matches!(self.nodes[speaker], Use::Tipless(_)) && self.nodes.contains(&Use::Well(0));
+        ensure!(!(calm && due && lonely), "node {speaker} speaks, which has no peers, and another has");
+        Ok(())
+    }
+
+    /// Judges finality of L1: what most call final is so before long, whatever the other labels are.
+    fn finality(&self, status: &SyncStatus, started: u64, rig: &Rig, now: u64) -> Result<()> {
+        let within = FINAL + rig.shape.params.epoch_length * rig.shape.l1_millis();
+        let calm = self.l1.iter().all(|of| *of == Use::Well(0)) && now >= self.l1_since.max(started) + within;
+        let owed = self.final_since.iter().rev().find(|(since, _)| since + within <= now);
+        let (owed, number) = (owed.map_or(0, |(_, number)| *number), status.finalized_l1.number);
+        ensure!(!calm || number >= owed, "finalized_l1 is {number}, and most have called {owed} final for long");
+        Ok(())
     }
 
     /// Judges an answer of a server that was started at this time.
@@ -111,6 +173,7 @@ impl Life {
             } else {
                 return Ok(());
             }
+            self.finality(status, started, rig, now)?;
         }
         let Some(late) = self.l2_late() else { return Ok(()) };
         let since = since.max(self.l2_since);
@@ -170,7 +233,7 @@ impl Life {
             match of {
                 Use::Well(late) => (well, within) = (true, within + late),
                 Use::Gone => within = within.max(ABSENT).max(GONE + 3 * rig.shape.l1_millis()),
-                Use::Tipless | Use::Unknown => return None,
+                Use::Tipless(_) | Use::Unknown => return None,
             }
         }
         well.then_some(within)
@@ -219,7 +282,7 @@ fn of_source(endpoint: &Endpoint) -> Use {
         None => Use::Well(0),
         Some(Ill::Kona) => Use::Well(12_000),
         Some(Ill::LateReorg(late) | Ill::Delayed(late) | Ill::Echo(late, _)) => Use::Well(late * 1000),
-        Some(Ill::Lonely) => Use::Tipless,
+        Some(Ill::Lonely(blocks)) => Use::Tipless(*blocks),
         Some(Ill::Dead | Ill::Stopped) => Use::Gone,
         _ => Use::Unknown,
     }

@@ -291,6 +291,14 @@ impl Oracle {
         Ok(())
     }
 
+    /// Judges who speaks, by the index of the rollup node.
+    pub fn speaks(&self, speaker: usize, rig: &Rig, now: u64) -> Result<()> {
+        if self.misled {
+            return Ok(());
+        }
+        self.life.speaks(speaker, self.evidence.started, rig, now)
+    }
+
     /// Judges an answer to `optimism_safeHeadAtL1Block`: the true history, or an error that is no guess.
     pub fn safe_head(&mut self, number: u64, answer: &Value, rig: &Rig, now: u64) -> Result<()> {
         if let Some(error) = answer.get("error") {
