@@ -62,8 +62,8 @@ pub enum Ill {
     StaleLocal,
     /// It derives again from the finalized block, a block in so many seconds.
     Rewind(u64),
-    /// It has no peers: its tip is its safe head.
-    Lonely,
+    /// It has no peers: its tip is its safe head, which is so many L1 blocks late.
+    Lonely(u64),
     /// Its tip is below its safe head, at the finalized one.
     LowTip,
     /// It has derived all but so many L1 blocks.
@@ -157,7 +157,7 @@ impl Ill {
             18 => Self::ZeroL2,
             19 => Self::StaleLocal,
             20..24 => Self::Rewind(rng.random_range(2..24)),
-            24..26 => Self::Lonely,
+            24..26 => Self::Lonely(0),
             26..29 => Self::Late(rng.random_range(1..40)),
             29..31 => Self::HeadAsCurrent,
             31..38 => {
@@ -223,7 +223,7 @@ impl Ill {
         use Ill::*;
         self.is_mute()
             || matches!(self, Hung | Slow(_) | Silent | Unsubscribable | Junk | Zero | ZeroL2 | StaleLocal | Rewind(_))
-            || matches!(self, Lonely | LowTip | Late(_) | LateFinality(_) | NoSafe | HeldLabels)
+            || matches!(self, Lonely(_) | LowTip | Late(_) | LateFinality(_) | NoSafe | HeldLabels)
             || self.is_late()
     }
 

@@ -39,7 +39,7 @@ struct Args {
     #[arg(long)]
     minimize: Option<u64>,
     /// In a build with --cfg sabotage: run with each deliberate bug, or with these, which must be found within --seeds or
-    /// by a seed that once failed.
+    /// by a seed that is saved; with --replay: play that seed with each.
     #[arg(long, num_args = 0.., value_name = "BUG")]
     sabotage: Option<Vec<String>>,
     /// Threads, each with a runtime of its own; as many as there are cores if left out.

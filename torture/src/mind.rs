@@ -100,7 +100,10 @@ impl Mind {
                 let derived = from + (now / 1000).saturating_sub(self.since) / pace;
                 self.late(&status, status.head_l1.number.saturating_sub(derived))
             }
-            Some(Ill::Lonely) => SyncStatus { unsafe_l2: status.safe_l2, cross_unsafe_l2: status.safe_l2, ..status },
+            Some(Ill::Lonely(blocks)) => {
+                let status = self.late(&status, *blocks);
+                SyncStatus { unsafe_l2: status.safe_l2, cross_unsafe_l2: status.safe_l2, ..status }
+            }
             Some(Ill::LowTip) => {
                 SyncStatus { unsafe_l2: status.finalized_l2, cross_unsafe_l2: status.finalized_l2, ..status }
             }

@@ -24,6 +24,10 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
         picked += 1;
         Bug::pick(Some(bug));
+        if let Some(seed) = args.replay {
+            crate::replay(seed, args.keep.as_deref());
+            continue;
+        }
         match first_violation(&name, args) {
             Some((seed, what)) => {
                 let what: String = what.chars().take(120).collect();
@@ -36,6 +40,9 @@ pub(crate) fn check(bugs: &[String], args: &Args) -> ExitCode {
         }
     }
     Bug::pick(None);
+    if args.replay.is_some() {
+        return if picked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let (of_derivation, missed_there) = crate::batcher::bugs(bugs, args);
     (picked, missed) = (picked + of_derivation, missed + missed_there);
     crate::say(&format!("bugs {picked} missed {missed}"));

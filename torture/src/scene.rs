@@ -199,7 +199,8 @@ impl Scene {
                 let without_peers = rng.random_range(1..plan.shape.nodes);
                 for node in 0..plan.shape.nodes {
                     if node < without_peers {
-                        plan.push(0, rng.random_range(250..350), What::Node(node, Ill::Lonely));
+                        let late = if rng.random_bool(0.5) { 0 } else { rng.random_range(1..4) };
+                        plan.push(0, rng.random_range(250..350), What::Node(node, Ill::Lonely(late)));
                     } else if rng.random_bool(0.7) {
                         plan.push(rng.random_range(20..40), 30, What::Node(node, Ill::Dead));
                     }
@@ -336,6 +337,14 @@ impl Plan {
         self.shape.records = self.shape.nodes;
         self.shape.safe_db = true;
         self.shape.confs = 0;
+        if rng.random_ratio(1, 4) {
+            // All of them at once, for longer than a derived half may be held; L1 finality does not come to their help.
+            self.shape.max_hold = 120;
+            let at = rng.random_range(60..100);
+            self.push(at, 240, What::HoldLabels);
+            self.push(at, 240, What::Nodes(Ill::Rewind(rng.random_range(30..60))));
+            return;
+        }
         for turn in 0..rng.random_range(2..5) {
             let at = 70 + 80 * turn + rng.random_range(0..20);
             if rng.random_bool(0.7) {

@@ -38,8 +38,8 @@ const FINAL: u64 = 60_000;
 enum Use {
     /// What it says is followed, late by so many milliseconds.
     Well(u64),
-    /// It derives, and its tip tells nothing.
-    Tipless,
+    /// It derives so many L1 blocks late, and its tip tells nothing.
+    Tipless(u64),
     /// It says nothing.
     Gone,
     /// Nothing is promised of it.
@@ -124,13 +124,16 @@ impl Life {
     /// Judges who speaks: a node without peers does not where one with peers may, nor does it take turns.
     pub(super) fn speaks(&self, speaker: usize, started: u64, rig: &Rig, now: u64) -> Result<()> {
         let calm = self.l1.iter().all(|of| *of == Use::Well(0))
-            && self.nodes.iter().all(|of| matches!(of, Use::Well(0) | Use::Tipless))
+            && self.nodes.iter().all(|of| matches!(of, Use::Well(0) | Use::Tipless(_)))
             && (0..self.nodes.len()).all(|node| rig.shape.votes(node));
         let since = self.trails.map(|trails| trails.max(self.l1_since).max(started));
         // Who was gone is asked again now and then only.
         let back = self.l2_since == 0 || now >= self.l2_since + BACK;
-        let due = back && since.is_some_and(|since| now >= since + VOICE);
-        let lonely = self.nodes[speaker] == Use::Tipless && self.nodes.contains(&Use::Well(0));
+        // Of one that is heard anew nothing can be served before the others have come to where it was then.
+        let late = self.nodes.iter().map(|of| if let Use::Tipless(blocks) = of { *blocks } else { 0 }).max();
+        let within = VOICE + late.map_or(0, |late| (late + 1) * rig.shape.l1_millis());
+        let due = back && since.is_some_and(|since| now >= since + within);
+        let lonely = matches!(self.nodes[speaker], Use::Tipless(_)) && self.nodes.contains(&Use::Well(0));
         ensure!(!(calm && due && lonely), "node {speaker} speaks, which has no peers, and another has");
         Ok(())
     }
@@ -230,7 +233,7 @@ impl Life {
             match of {
                 Use::Well(late) => (well, within) = (true, within + late),
                 Use::Gone => within = within.max(ABSENT).max(GONE + 3 * rig.shape.l1_millis()),
-                Use::Tipless | Use::Unknown => return None,
+                Use::Tipless(_) | Use::Unknown => return None,
             }
         }
         well.then_some(within)
@@ -279,7 +282,7 @@ fn of_source(endpoint: &Endpoint) -> Use {
         None => Use::Well(0),
         Some(Ill::Kona) => Use::Well(12_000),
         Some(Ill::LateReorg(late) | Ill::Delayed(late) | Ill::Echo(late, _)) => Use::Well(late * 1000),
-        Some(Ill::Lonely) => Use::Tipless,
+        Some(Ill::Lonely(blocks)) => Use::Tipless(*blocks),
         Some(Ill::Dead | Ill::Stopped) => Use::Gone,
         _ => Use::Unknown,
     }
