@@ -8,6 +8,8 @@ stop() {
     kill "${pids[@]}" 2>/dev/null || true
     wait
     "${root[@]}" dpkg --purge op-status >/dev/null 2>&1 || true
+    # What the package does not own, so that a run that failed does not stop the next.
+    "${root[@]}" rm -rf /etc/op-status /var/lib/op-status
 }
 trap stop EXIT
 
