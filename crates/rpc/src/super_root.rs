@@ -66,7 +66,7 @@ pub(crate) async fn at_timestamp(
         if let Some(required_l1) = required_l1
             && (holds(&snapshot, &now) && is_on(&output, &snapshot.status) || Bug::OutputElsewhere.bites())
         {
-            let later = Bug::LaterCurrentL1.bites().then_some(now.status.current_l1);
+            let later = Bug::LaterCurrentL1.bites().then_some(snapshot.status.head_l1);
             let status = SyncStatus { current_l1: later.unwrap_or(snapshot.status.current_l1), ..snapshot.status };
             return Ok(SuperRootAtTimestamp::with_data(rollup.l2_chain_id, &status, timestamp, &output, required_l1));
         }

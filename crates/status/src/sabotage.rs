@@ -112,7 +112,7 @@ bugs! {
     DataLeftOut,
     /// A super root requires the L1 block before the one it does.
     RequiredTooLow,
-    /// A super root is told with a later `current_l1` than its own.
+    /// A super root is told with a later `current_l1` than its own, the L1 head.
     LaterCurrentL1,
     /// What is recorded does not join what a node says after it went back: coverage keeps a gap.
     NoJoin,

@@ -33,6 +33,9 @@ const TRAILS: u64 = 5;
 /// Milliseconds and an epoch after which what most L1 endpoints call final is.
 const FINAL: u64 = 60_000;
 
+/// Milliseconds and an L1 block after a reorg within which whoever is well says something new.
+const SETTLES: u64 = 10_000;
+
 /// What a server is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
@@ -57,7 +60,7 @@ pub(super) struct Life {
     client: Option<Use>,
     l2_since: u64,
     /// When L1 last left a branch.
-    reorged: u64,
+    reorged: Option<u64>,
     /// When its labels last stood still.
     held: Option<u64>,
     /// Since when the safe head trails the tip of the sequencer, and the chains go on as they do.
@@ -114,11 +117,21 @@ impl Life {
     /// Something happens to the chains.
     pub(super) fn happens(&mut self, what: &What, now: u64) {
         if matches!(what, What::ReorgL1 { .. } | What::Return) {
-            self.reorged = now;
+            self.reorged = Some(now);
         }
         if is_of_chains(what) && *what != What::PauseBatcher {
             self.trails = None;
         }
+    }
+
+    /// Whether L1 left a branch since then.
+    pub(super) fn reorged_since(&self, at: u64) -> bool {
+        self.reorged.is_some_and(|reorged| reorged >= at)
+    }
+
+    /// Whether L1 left a branch within so many milliseconds.
+    fn reorged_within(&self, millis: u64, now: u64) -> bool {
+        self.reorged.is_some_and(|reorged| now < reorged + millis)
     }
 
     /// Judges who speaks: a node without peers does not where one with peers may, nor does it take turns.
@@ -161,7 +174,8 @@ impl Life {
             outdated_for(of(status), of, rig, at).as_millis() as u64
         };
         let newest = rig.world.read(|chains| chains.head_l1());
-        let unsettled = now < self.reorged + rig.shape.l1_millis() + NEWS;
+        let settles = rig.shape.l1_millis() + SETTLES + l1_within.saturating_sub(NEWS);
+        let unsettled = self.reorged_within(settles, now);
         if let Answered::Status(status) = answer
             && !status.head_l1.hash.is_zero()
         {
@@ -185,6 +199,7 @@ impl Life {
         if age + NEWS >= rig.shape.max_head_age * 1000 {
             return Ok(());
         }
+        let unsettled = self.reorged_within(settles + late, now);
         let status = match answer {
             // The view that a reorg brought back may have been confirmed long ago.
             Answered::Error(_) if unsettled => return Ok(()),
@@ -207,7 +222,8 @@ impl Life {
     fn doubts_end(&self, status: &SyncStatus, since: u64, within: u64, rig: &Rig, now: u64) -> Result<()> {
         let shape = &rig.shape;
         let limit = doubt(rig) + within;
-        let calm = now >= since.max(self.reorged) + limit && self.held.is_none_or(|at| now >= at + limit);
+        let calm =
+            now >= since.max(self.reorged.unwrap_or_default()) + limit && self.held.is_none_or(|at| now >= at + limit);
         if !calm || !self.all_derive() {
             return Ok(());
         }
@@ -227,7 +243,7 @@ impl Life {
     fn l1_within(&self, rig: &Rig, now: u64) -> Option<u64> {
         // Where L1 only lost blocks it is the next one that shows it.
         let slot = rig.shape.l1_millis();
-        let mut within = if now < self.reorged + 2 * slot { NEWS + slot } else { NEWS };
+        let mut within = if self.reorged_within(2 * slot, now) { NEWS + slot } else { NEWS };
         let mut well = false;
         for of in &self.l1 {
             match of {

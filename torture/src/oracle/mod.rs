@@ -77,6 +77,9 @@ const MAX_AGE: u64 = 120_000;
 /// Milliseconds in which the server may find out that somebody is gone, and a published value goes out.
 const SLACK: u64 = 25_000;
 
+/// Within how many milliseconds of an L1 reorg what a source first says may be of the old branch, and our L1 be late with it.
+const FOLLOWS: u64 = 90_000;
+
 /// How many milliseconds after everything ended, and is well, all has to be true and fresh: where it is not told how far
 /// a safe head was derived, doubts may have to end first.
 fn recovery(rig: &Rig) -> u64 {
@@ -163,7 +166,7 @@ impl Oracle {
             last: None,
             disputed: None,
             misled: false,
-            max_hold: (rig.shape.max_hold * 1000).max(if rig.shape.is_undated() { life::doubt(rig) } else { 0 }),
+            max_hold: rig.shape.max_hold * 1000,
             max_head_age: rig.shape.max_head_age * 1000,
             recovered_at: rig.shape.healed * 1000 + recovery(rig),
             recorded: None,
@@ -283,7 +286,13 @@ impl Oracle {
         ensure!(now - said <= MAX_AGE + SLACK, "an L2 view is served that nobody has told for {} ms", now - said);
         let said = self.evidence.last_said(is_safe).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
         let held = now - said;
-        ensure!(held <= self.max_hold.max(MAX_AGE) + SLACK, "a safe head is served that nobody has told for {held} ms");
+        // What may be orphaned is doubted, and what was served before stands for it meanwhile.
+        let doubted = rig.shape.is_undated() && self.life.reorged_since(said.saturating_sub(FOLLOWS));
+        let doubt = if doubted || self.evidence.lied(|_| true) { life::doubt(rig) } else { 0 };
+        ensure!(
+            held <= self.max_hold.max(MAX_AGE).max(doubt) + SLACK,
+            "a safe head is served that nobody has told for {held} ms"
+        );
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
         ensure!(age <= self.max_head_age + SLACK, "a head is served whose time is {age} ms ago");
         if let Some(since) = self.disputed {

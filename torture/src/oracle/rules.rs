@@ -119,10 +119,10 @@ pub fn l2(
 ) -> Result<Lies> {
     let mut lies = Lies::default();
     if new.unsafe_l2 != old.unsafe_l2 {
-        // Where the newest stands on an L1 that is gone, an older one does for it, safe at least.
-        let is_tip = |block: L2BlockRef| block == new.unsafe_l2;
-        let said = evidence.last_said(|_, said| l2_refs(said).into_iter().any(|(_, block)| is_tip(block)));
-        ensure!(said.is_some(), "unsafe_l2 {:?} was said by nobody", new.unsafe_l2);
+        // Where the newest stands on an L1 that is gone, an older one does for it, local-safe at least.
+        let said = evidence.last_said(|_, said| said.unsafe_l2 == new.unsafe_l2);
+        let known = said.is_some() || new.unsafe_l2 == new.local_safe_l2;
+        ensure!(known, "unsafe_l2 {:?} was said by nobody", new.unsafe_l2);
         // A tip is the word of the node that speaks.
         lies.misled |= truth.l2(new.unsafe_l2.hash) != Some(new.unsafe_l2);
     }
