@@ -33,8 +33,7 @@ impl Coverage {
     /// Notes the status that is served; none while no server runs or nothing is known.
     pub(super) fn note(&mut self, status: Option<&SyncStatus>, rig: &Rig, now: u64) {
         let shape = &rig.shape;
-        // Where the voice changes between nodes in the moment of a reorg a gap may stay: ARCHITECTURE.md, accepted limits.
-        let watched = shape.safe_db && shape.nodes == 1 && shape.records == 1 && shape.votes(0);
+        let watched = shape.safe_db && shape.records == shape.nodes && (0..shape.nodes).all(|node| shape.votes(node));
         let goes_on = |ill: &Option<Ill>| matches!(ill, None | Some(Ill::Rewind(_) | Ill::LateReorg(_)));
         let honest = |ill: &Option<Ill>| ill.as_ref().is_none_or(Ill::is_honest);
         let calm = rig.nodes.iter().all(|node| goes_on(&node.ill)) && rig.l1.iter().all(|l1| honest(&l1.ill));

@@ -45,6 +45,8 @@ struct Story {
     /// The node's L1, and ours.
     theirs: Fork,
     ours: Fork,
+    /// The L1 that it has gone to since its status, before it is asked.
+    gone_to: Option<Fork>,
     /// Oldest first.
     records: Vec<Record>,
     /// The branch of all its safe heads.
@@ -76,6 +78,7 @@ impl Rig {
         let story = Story {
             theirs: ONE_L1,
             ours: ONE_L1,
+            gone_to: None,
             records: records.to_vec(),
             branch: 0,
             lies: Vec::new(),
@@ -93,7 +96,7 @@ impl Rig {
         let told = story.clone();
         node.with_status(move |mut status| {
             let story = told.lock().unwrap_or_else(PoisonError::into_inner);
-            let current_l1 = l1_block(story.theirs, story.after.unwrap_or(story.current_l1));
+            let current_l1 = l1_block(story.l1(), story.after.unwrap_or(story.current_l1));
             (status.current_l1.hash, status.current_l1.number) = (current_l1.hash, current_l1.number);
             status
         });
@@ -161,13 +164,17 @@ impl Rig {
 }
 
 impl Story {
+    fn l1(&self) -> Fork {
+        self.gone_to.unwrap_or(self.theirs)
+    }
+
     fn answer(&self, number: u64) -> Answer {
         let nothing = || RpcError { code: -32000, message: "not found".into() };
         if let Some((_, lie)) = self.lies.iter().find(|(at, _)| *at == number) {
             return lie.map(|record| json!(record)).ok_or_else(nothing);
         }
         let found = self.records.iter().rev().find(|(l1_number, _)| *l1_number <= number);
-        found.map(|found| json!(record(self.theirs, *found, self.branch))).ok_or_else(nothing)
+        found.map(|found| json!(record(self.l1(), *found, self.branch))).ok_or_else(nothing)
     }
 }
 
@@ -339,6 +346,33 @@ async fn what_cannot_be_judged_yet_is_asked_again() {
     }
     rig.node.edit(|faults| faults.requests = Requests::Up);
     rig.check((120, 60), 2, &RECORDS[1..5]).await;
+}
+
+/// It follows an L1 reorg between its status and its records, and our L1 follows later: it has not contradicted itself,
+/// and what stands of the records known is kept.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_follows_an_l1_reorg_before_us_keeps_its_records() {
+    let fork = (119, 1);
+    for (what, records, lies) in [
+        ("older than its last status", vec![(118, 58), (121, 61)], None),
+        ("newer than its status", vec![(118, 58), (119, 62)], None),
+        ("another order", vec![(118, 58), (119, 60), (120, 60)], None),
+        ("nothing, as it derives again", vec![(118, 58), (121, 61)], Some((120, None))),
+    ] {
+        let mut rig = begun().await;
+        rig.edit(|story| {
+            story.gone_to = Some(fork);
+            story.records = [&RECORDS[..3], &records].concat();
+            story.lies.extend(lies);
+        });
+        assert_eq!(rig.known(121, 60).await, [], "{what}");
+        rig.edit(|story| {
+            (story.theirs, story.ours, story.lies) = (fork, fork, Vec::new());
+            story.records = [&RECORDS[..4], &[(121, 61)]].concat();
+        });
+        let known = rig.known(122, 61).await;
+        assert_eq!(numbers(&known), [&RECORDS[1..4], &[(121, 61)]].concat(), "{what}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,18 +65,18 @@ impl Bottom {
     }
 }
 
-/// The record for an L1 block, and what was `current_l1` where the answer came from: asked for together, so that both are
-/// of one node.
-async fn ask(client: &Client, number: u64) -> Result<(SafeHead, Option<BlockId>), CallError> {
+/// The record for an L1 block, and the `current_l1` of the node that answered: asked for together, so that both are of one
+/// node. Where that is on another L1 than ours, it has followed a reorg since its view.
+async fn ask(client: &Client, number: u64) -> Result<(Result<SafeHead, CallError>, BlockId), Setback> {
     let calls =
         vec![("optimism_safeHeadAtL1Block", json!([format!("{number:#x}")])), ("optimism_syncStatus", json!([]))];
-    let mut answers = client.batch(calls).await?.into_iter();
+    let mut answers = client.batch(calls).await.map_err(|_| Setback::Later)?.into_iter();
     let undecodable = |error: serde_json::Error| CallError::Decode(error.to_string());
-    let record = answers.next().unwrap_or(Err(CallError::Closed))?;
-    let record = serde_json::from_str(record.get()).map_err(undecodable)?;
+    let record = answers.next().unwrap_or(Err(CallError::Closed));
+    let record = record.and_then(|record| serde_json::from_str(record.get()).map_err(undecodable));
     let current_l1 = |status: Box<RawValue>| serde_json::from_str::<SyncStatus>(status.get()).ok();
-    let status = answers.next().and_then(Result::ok).and_then(current_l1);
-    Ok((record, status.map(|status| status.current_l1.id())))
+    let status = answers.next().and_then(Result::ok).and_then(current_l1).ok_or(Setback::Later)?;
+    Ok((record, status.current_l1.id()))
 }
 
 /// The records from below `current_l1` down to what is known.
@@ -95,28 +95,30 @@ where
             }
             return Err(Setback::Broken);
         }
-        let record: SafeHead = match ask(client, number).await {
-            // Of several nodes behind one address another may have answered, which is not that far.
-            Ok((_, Some(current_l1))) if current_l1.number < now.current_l1.number => {
-                return Err(contradiction([now.current_l1, current_l1], l1).await);
-            }
-            Ok((record, Some(_))) => record,
-            Ok((_, None)) => return Err(Setback::Later),
+        let (record, on) = ask(client, number).await?;
+        // Of several nodes behind one address another may have answered, which is not that far.
+        if on.number < now.current_l1.number {
+            return Err(contradiction([now.current_l1, on], l1).await);
+        }
+        let record = match record {
+            Ok(record) => record,
             // It has nothing as old as that.
             Err(CallError::Rpc { .. }) if bottom.is_free() && !records.is_empty() => break,
-            Err(CallError::Rpc { .. } | CallError::Decode(_)) => return Err(Setback::Broken),
+            Err(CallError::Rpc { .. } | CallError::Decode(_)) => {
+                return Err(contradiction([now.current_l1, on], l1).await);
+            }
             Err(_) => return Err(Setback::Later),
         };
         let SafeHead { l1_block, safe_head } = record;
         for said in bottom.done.iter().chain([&now]) {
             if !said.agrees(number, &record) {
-                return Err(contradiction([said.current_l1, now.current_l1], l1).await);
+                return Err(contradiction([said.current_l1, on], l1).await);
             }
         }
         let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
         let other = safe_head.number == bottom.served.number && safe_head != bottom.served && !bottom.served.is_zero();
         if l1_block.number > number || !in_order || other {
-            return Err(Setback::Broken);
+            return Err(contradiction([now.current_l1, on], l1).await);
         }
         if bottom.newest == Some(record) {
             met = Some(Met::Known);
@@ -130,7 +132,7 @@ where
                 if bottom.again {
                     break;
                 }
-                return Err(contradiction([l1_block, newest.l1_block], l1).await);
+                return Err(contradiction([on, newest.l1_block], l1).await);
             }
             None if !is_ours && !bottom.is_watched(&record) && !bottom.leads_on(&record) => break,
             _ => {}
@@ -164,8 +166,8 @@ where
     Ok(Walked { records, met })
 }
 
-/// What it means that a node says both of these: where both are on our L1, it contradicts itself. Else the L1 is being
-/// reorganised.
+/// What it means that a node says what cannot be when it derived these: where both are on our L1, it contradicts itself.
+/// Else the L1 is being reorganised.
 async fn contradiction<F, Fut>(blocks: [BlockId; 2], l1: &F) -> Setback
 where
     F: Fn(u64) -> Fut,
