@@ -334,18 +334,19 @@ impl StatusTracker {
     /// Puts another tip in place of one whose L1 origin our L1 no longer has: the newest of the same source that rests on
     /// this L1, at least the local-safe head.
     fn rest_tip(&self, l1: &L1View, view: &mut Taken) {
-        if !self.took_away(l1, &view.tip.unsafe_l2) {
-            return;
+        if self.took_away(l1, &view.tip.unsafe_l2) {
+            self.replace_tip(l1, view);
         }
-        let local_safe = view.derived.local_safe;
-        let newest = self.tips.newest_on(l1, &view.tip_source).filter(|tip| in_order(&local_safe, tip));
-        let unsafe_l2 = newest.unwrap_or(local_safe);
+    }
+
+    /// Puts the newest block of the same source that is known to rest on this L1 in place of the tip, as old as it is.
+    fn replace_tip(&self, l1: &L1View, view: &mut Taken) {
+        let local_safe = (view.derived.local_safe, view.confirmed);
+        let newest = self.tips.newest_on(l1, &view.tip_source).filter(|(tip, _)| in_order(&local_safe.0, tip));
+        let (unsafe_l2, confirmed) = newest.unwrap_or(local_safe);
         let cross_unsafe = Some(view.tip.cross_unsafe).filter(|cross| in_order(cross, &unsafe_l2));
         view.tip = Tip { unsafe_l2, cross_unsafe: cross_unsafe.unwrap_or(unsafe_l2) };
-        if let Some(served) = &self.served {
-            // Nobody has confirmed it.
-            view.tip_confirmed = served.view.tip_confirmed.min(view.tip_confirmed);
-        }
+        view.tip_confirmed = view.tip_confirmed.min(confirmed);
     }
 
     /// Whether the L1 origin of this block is no longer on our L1, be it that our L1 has become shorter.

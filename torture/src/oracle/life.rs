@@ -33,7 +33,8 @@ const TRAILS: u64 = 5;
 /// Milliseconds and an epoch after which what most L1 endpoints call final is.
 const FINAL: u64 = 60_000;
 
-/// Milliseconds and an L1 block after a reorg within which whoever is well says something new.
+/// Milliseconds, an L1 block and as many as must confirm it after a reorg within which whoever is well says something new
+/// that may be served.
 const SETTLES: u64 = 10_000;
 
 /// What a server is good for.
@@ -174,7 +175,7 @@ impl Life {
             outdated_for(of(status), of, rig, at).as_millis() as u64
         };
         let newest = rig.world.read(|chains| chains.head_l1());
-        let settles = rig.shape.l1_millis() + SETTLES + l1_within.saturating_sub(NEWS);
+        let settles = (rig.shape.confs + 1) * rig.shape.l1_millis() + SETTLES + l1_within.saturating_sub(NEWS);
         let unsettled = self.reorged_within(settles, now);
         if let Answered::Status(status) = answer
             && !status.head_l1.hash.is_zero()

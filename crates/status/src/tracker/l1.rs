@@ -108,7 +108,12 @@ impl StatusTracker {
         if in_order(&view.derived.local_safe, &tip) && self.canonical(tip.l1_origin, &served.view.old_l1) {
             view.keep_tip(&served.view);
         }
+        let origin = view.tip.unsafe_l2.l1_origin;
+        let unknown = || l1.place(origin, &view.old_l1, 0) == Place::Unknown && !Bug::OrphanedTip.bites();
         let l1 = l1.clone();
+        if ancestor.is_none_or(|ancestor| ancestor.number < origin.number) && unknown() {
+            self.replace_tip(&l1, &mut view);
+        }
         self.show(l1, view);
     }
 

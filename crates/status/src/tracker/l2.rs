@@ -6,7 +6,7 @@ use rollup::{L1BlockRef, L2BlockRef, SafeHead};
 use tokio::time::Instant;
 
 use super::{
-    DerivedBy, Outcome, Served, StatusTracker, Taken, goes_back, in_order,
+    DerivedBy, Outcome, Served, StatusTracker, Taken, goes_back, in_order, origins,
     shape::{normalise, ordered, place},
 };
 use crate::{Bug, Derived, Heard, Held, L1View, L2View, Layer, Place, Profile, Reason, SourceName, Tip};
@@ -59,7 +59,7 @@ impl StatusTracker {
             self.node_believed = Some(view.confirmed);
         }
         if sound {
-            self.tips.hear(&view.source, view.tip.unsafe_l2);
+            self.tips.hear(&view.source, view.tip.unsafe_l2, view.confirmed);
             self.note_claim(&view);
             self.enqueue(view.clone());
         }
@@ -305,7 +305,11 @@ impl StatusTracker {
         // It is as old as its last confirmation, however long nobody spoke before this.
         let since = self.held.map_or(served.view.confirmed, |held| held.since);
         self.held = Some(Held { reason, since });
-        let rests = self.l1.as_ref().is_none_or(|l1| !self.took_away(l1, &view.tip.unsafe_l2));
+        let is_fork = |l1: &L1View, block| matches!(l1.place(block, &view.old_l1, 0), Place::Fork);
+        let rests = self.l1.as_ref().is_none_or(|l1| {
+            !self.took_away(l1, &view.tip.unsafe_l2)
+                && (!origins(&view.derived).any(|origin| is_fork(l1, origin)) || Bug::OrphanedTip.bites())
+        });
         let follows = !self.orphaned
             && rests
             && (in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2) || Bug::TipBelowSafe.bites())

@@ -264,14 +264,15 @@ fn a_tip_on_an_orphaned_block_is_not_served() {
         let mut fold = Fold::new(Rules::default());
         fold.l1(0, 98, Outcome::Waiting(Reason::SourceNotReady), UNSET);
         fold.node(of(190), Outcome::Changed, [98, c, 150, 180, 190]);
+        let said = fold.now;
         fold.node(of(194), Outcome::Changed, [98, c, 150, 180, 194]);
         fold.l1(0, 104, Outcome::Changed, [104, c, 150, 180, 194]);
         fold.node(of(206), Outcome::Changed, [104, c, 150, 180, 206]);
-        // The newest of its blocks that rests on this L1; again while it has not noticed, and nobody has confirmed it.
+        // The newest of its blocks that rests on this L1, as old as when it was the tip; again while it has not noticed.
         fold.l1(1, 106, Outcome::Changed, [106, c, 150, 180, 194]);
-        let confirmed = fold.last.confirmed.tip;
+        assert_eq!(fold.last.confirmed.tip, Some(said));
         fold.node(of(207), Outcome::Confirmed, [106, c, 150, 180, 194]);
-        assert_eq!((fold.last.confirmed.tip, fold.last.l2_epoch), (confirmed, 1));
+        assert_eq!((fold.last.confirmed.tip, fold.last.l2_epoch), (Some(said), 1));
         let followed = L2View { tip: labels(1, 150, 180, 203).tip, ..of(203) };
         fold.node(followed, Outcome::Changed, [106, c, 150, 180, 203]);
     }
@@ -283,6 +284,32 @@ fn no_tip_of_another_branch_is_followed_while_a_half_is_held() {
     let mut fold = on_the_old_branch(|head, safe, tip| kona(0, head, safe, tip));
     fold.l1(1, 106, Outcome::Changed, [106, 90, 150, 180, 198]);
     fold.node(kona(0, 106, 196, 210), DOUBTED, [106, 90, 150, 180, 198]);
+}
+
+/// Nor does one whose `current_l1` is of another branch, be it our L1 that is late, though the tip's origin is above our
+/// head and nobody knows it yet.
+#[test]
+fn no_tip_is_followed_of_a_node_on_another_l1() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    fold.node(view(0, 109, 150, 198, 215), Outcome::Changed, [110, 109, 150, 198, 215]);
+    let ahead = L2View { head_l1: 112, ..view(1, 110, 150, 198, 224) };
+    fold.node(ahead, Outcome::Waiting(Reason::L1Behind), [110, 109, 150, 198, 215]);
+    fold.l1(0, 111, Outcome::Changed, [111, 109, 150, 198, 215]);
+    assert_eq!(fold.last.l2_epoch, 0);
+}
+
+/// Our L1 is suddenly so far ahead, and on another branch, that nothing tells where the tip's origin stands.
+#[test]
+fn a_tip_below_all_that_is_known_of_another_l1_is_not_served() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let finalized = vec![l1(0, 75)];
+    fold.node(L2View { old_l1: finalized, ..labels(0, 150, 190, 216) }, Outcome::Changed, [110, 95, 150, 190, 216]);
+    let mut refs = Chain::new(l1(1, 150));
+    assert!((151..=158).all(|number| refs.extend(l1(1, number))));
+    let far = L1View { refs: Arc::new(refs), ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(far), Outcome::Changed, [158, 75, 150, 150, 150]);
 }
 
 /// Where interop is active, a tip below a block called local-safe means that this was invalidated; else it is a rewind.
