@@ -173,7 +173,8 @@ impl Tracker {
     /// to get there.
     ///
     /// However often an older block is named, it is a lag: only another block at a height that was seen takes anything
-    /// back, and below what is final that has to be one at the final height.
+    /// back. Below what the endpoint called final that has to be one at the final height, or one that is named for so long
+    /// that the endpoint no longer stands by what it said.
     async fn settle(&mut self, blocks: &Blocks, latest: L1BlockRef, floor: u64, at: Instant) -> Result<bool, Fault> {
         let Some(chain) = &mut self.chain else {
             self.reach(blocks, latest, floor).await?;
@@ -182,7 +183,8 @@ impl Tracker {
         };
         let head = chain.head();
         let retained = chain.contains(latest.id());
-        let untold = latest.number < chain.first().number || latest.number < self.finalized.number;
+        let retracts = self.lagging.is_some_and(|since| at >= since + LAG) && latest.number >= chain.first().number;
+        let untold = latest.number < chain.first().number || latest.number < self.finalized.number && !retracts;
         if latest.number < head.number && (retained || untold) {
             if !(retained && Bug::LagBelieved.bites()) {
                 self.lagging.get_or_insert(at);

@@ -346,3 +346,25 @@ async fn on_a_fast_l1_nobody_is_said_to_lag() {
         assert_eq!(several.changes, changes, "{kind:?} {:?}", several.health);
     }
 }
+
+/// One that told of blocks to come, and called some of them final, is believed again once it has named others for a while,
+/// so that later another may err.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_takes_back_what_it_called_final_counts_again() {
+    for kind in BOTH {
+        let mut several = Several::live(kind, 3, 6000).await;
+        for index in [1, 2, 1] {
+            let future = several.world.fork(1);
+            future.advance(several.clock.now().unix + 1200 * SECOND);
+            several.nodes[index].set_world(future);
+            several.run(30).await;
+            let world = several.world.clone();
+            several.nodes[index].set_world(world);
+            let again = |several: &Several| several.health.values().all(|is| *is == Health::Live);
+            several.run(30).await;
+            several.until("it counts again", 90, again).await;
+            several.until("the head", 13, Several::is_at_head).await;
+        }
+        assert_eq!(several.reorgs(), 0, "{kind:?}");
+    }
+}

@@ -305,11 +305,7 @@ impl StatusTracker {
         // It is as old as its last confirmation, however long nobody spoke before this.
         let since = self.held.map_or(served.view.confirmed, |held| held.since);
         self.held = Some(Held { reason, since });
-        let is_fork = |l1: &L1View, block| matches!(l1.place(block, &view.old_l1, 0), Place::Fork);
-        let rests = self.l1.as_ref().is_none_or(|l1| {
-            !self.took_away(l1, &view.tip.unsafe_l2)
-                && (!origins(&view.derived).any(|origin| is_fork(l1, origin)) || Bug::OrphanedTip.bites())
-        });
+        let rests = self.l1.as_ref().is_none_or(|l1| self.rests(l1, view));
         let follows = !self.orphaned
             && rests
             && (in_order(&served.view.derived.local_safe, &view.tip.unsafe_l2) || Bug::TipBelowSafe.bites())
@@ -325,6 +321,15 @@ impl StatusTracker {
             served.view.tip_confirmed = view.confirmed;
             self.retained.push(served.view.clone());
         }
+    }
+
+    /// Whether the tip of a view can stand on our L1: by its own origin or, where our L1 does not have that yet, by the
+    /// L1 blocks that the rest of the view names.
+    fn rests(&self, l1: &L1View, view: &L2View) -> bool {
+        let origin = view.tip.unsafe_l2.l1_origin;
+        let is_off = |block| matches!(l1.place(block, &view.old_l1, 0), Place::Fork | Place::Unknown);
+        let is_vouched = || l1.refs.contains(origin) || !origins(&view.derived).any(is_off);
+        !self.took_away(l1, &view.tip.unsafe_l2) && (is_vouched() || Bug::OrphanedTip.bites())
     }
 }
 

@@ -310,6 +310,8 @@ fn a_tip_below_all_that_is_known_of_another_l1_is_not_served() {
     assert!((151..=158).all(|number| refs.extend(l1(1, number))));
     let far = L1View { refs: Arc::new(refs), ..l1_view(0, 110, fold.now) };
     fold.event(Event::L1(far), Outcome::Changed, [158, 75, 150, 150, 150]);
+    // Nor is a later one followed, as long as nobody has looked up what it rests on.
+    fold.node(labels(0, 150, 200, 220), DOUBTED, [158, 75, 150, 150, 150]);
 }
 
 /// Where interop is active, a tip below a block called local-safe means that this was invalidated; else it is a rewind.
