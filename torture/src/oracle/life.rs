@@ -60,6 +60,10 @@ pub(super) struct Life {
     nodes: Vec<Use>,
     client: Option<Use>,
     l2_since: u64,
+    /// The L1 head then.
+    l2_head: u64,
+    /// When a client that stands in for nodes that are gone had last not reached the `current_l1` that they may have had.
+    stands_in: Option<u64>,
     /// When L1 last left a branch.
     reorged: Option<u64>,
     /// When its labels last stood still.
@@ -89,12 +93,16 @@ impl Life {
         }
         if (&nodes, client) != (&self.nodes, self.client) {
             (self.nodes, self.client, self.l2_since) = (nodes, client, now);
+            self.l2_head = rig.world.read(|chains| chains.head_l1().number);
         }
         let held = rig.l1.iter().any(|endpoint| matches!(endpoint.ill, Some(Ill::HeldLabels | Ill::NoSafe)));
         if held || rig.are_labels_held() {
             self.held = Some(now);
         }
         let status = rig.world.read(|chains| chains.status());
+        if self.nodes.iter().all(|of| *of == Use::Gone) && status.safe_l2.l1_origin.number <= self.l2_head {
+            self.stands_in = Some(now);
+        }
         let trails = status.safe_l2.timestamp + TRAILS < status.unsafe_l2.timestamp;
         self.trails = if trails { self.trails.or(Some(now)) } else { None };
         self.note_final(rig, now);
@@ -125,9 +133,9 @@ impl Life {
         }
     }
 
-    /// Whether L1 left a branch since then.
-    pub(super) fn reorged_since(&self, at: u64) -> bool {
-        self.reorged.is_some_and(|reorged| reorged >= at)
+    /// When L1 last left a branch.
+    pub(super) fn reorged_at(&self) -> Option<u64> {
+        self.reorged
     }
 
     /// Whether L1 left a branch within so many milliseconds.
@@ -201,9 +209,12 @@ impl Life {
             return Ok(());
         }
         let unsettled = self.reorged_within(settles + late, now);
+        // What such a client holds has its limit.
+        let stands_in = self.stands_in.is_some_and(|at| now < at + within + NEWS)
+            && now >= self.l2_since + rig.shape.max_hold * 1000;
         let status = match answer {
             // The view that a reorg brought back may have been confirmed long ago.
-            Answered::Error(_) if unsettled => return Ok(()),
+            Answered::Error(_) if unsettled || stands_in => return Ok(()),
             Answered::Error(code) => eyre::bail!("enough servers are well, and error {code} is served"),
             Answered::Status(status) => status,
         };

@@ -77,8 +77,11 @@ const MAX_AGE: u64 = 120_000;
 /// Milliseconds in which the server may find out that somebody is gone, and a published value goes out.
 const SLACK: u64 = 25_000;
 
-/// Within how many milliseconds of an L1 reorg what a source first says may be of the old branch, and our L1 be late with it.
-const FOLLOWS: u64 = 90_000;
+/// Within how many milliseconds of an L1 reorg what a source first says may be of the old branch: our L1 may be late with
+/// it, and where L1 only lost blocks it is the next one that shows it.
+fn follows(rig: &Rig) -> u64 {
+    90_000 + rig.shape.l1_millis()
+}
 
 /// How many milliseconds after everything ended, and is well, all has to be true and fresh: where it is not told how far
 /// a safe head was derived, doubts may have to end first.
@@ -287,12 +290,13 @@ impl Oracle {
         let said = self.evidence.last_said(is_safe).unwrap_or_default().max(self.evidence.started).max(self.derived_at);
         let held = now - said;
         // What may be orphaned is doubted, and what was served before stands for it meanwhile.
-        let doubted = rig.shape.is_undated() && self.life.reorged_since(said.saturating_sub(FOLLOWS));
-        let doubt = if doubted || self.evidence.lied(|_| true) { life::doubt(rig) } else { 0 };
-        ensure!(
-            held <= self.max_hold.max(MAX_AGE).max(doubt) + SLACK,
-            "a safe head is served that nobody has told for {held} ms"
-        );
+        let doubted = self.life.reorged_at().filter(|at| rig.shape.is_undated() && at + follows(rig) >= said);
+        let doubt = life::doubt(rig);
+        let lied = self.evidence.lied(|_| true).then_some(said);
+        let until = [said + self.max_hold.max(MAX_AGE)].into_iter();
+        let until = until.chain(doubted.into_iter().chain(lied).map(|since| since.max(said) + doubt)).max();
+        let until = until.unwrap_or_default() + SLACK;
+        ensure!(now <= until, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
         ensure!(age <= self.max_head_age + SLACK, "a head is served whose time is {age} ms ago");
         if let Some(since) = self.disputed {

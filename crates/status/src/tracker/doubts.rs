@@ -25,8 +25,21 @@ const MAX_WORDS: usize = 1000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubts {
     sources: Vec<Source>,
-    /// The L1 reorgs that sources may not have followed yet: when we saw each, and its newest shared block.
-    forks: Vec<(Instant, u64)>,
+    /// The L1 reorgs that sources may not have followed yet, oldest first.
+    forks: Vec<Fork>,
+    /// How many reorgs there were.
+    reorgs: u64,
+}
+
+/// An L1 reorg.
+#[derive(Clone, Copy, Debug)]
+struct Fork {
+    /// When we saw it.
+    at: Instant,
+    /// Which one it is, counted from 1.
+    reorg: u64,
+    /// The newest block that the branches share.
+    ancestor: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -34,8 +47,8 @@ struct Source {
     name: SourceName,
     /// Its safe heads, each above the one before.
     words: VecDeque<Word>,
-    /// Whether its safe head went back since the last reorg: then it has followed it.
-    followed: bool,
+    /// The newest reorg that it has followed for certain: each time that its safe head goes back it is one more.
+    followed: u64,
 }
 
 /// A safe head of a source.
@@ -65,6 +78,13 @@ impl L2View {
     }
 }
 
+impl Fork {
+    /// Whether some source may not have seen it yet.
+    fn may_be_unseen(&self, now: Option<Instant>) -> bool {
+        now.is_none_or(|now| now < self.at + FOLLOWS_WITHIN)
+    }
+}
+
 impl Word {
     /// Whether it can be believed.
     pub(super) fn is_believed(&self) -> bool {
@@ -76,7 +96,7 @@ impl Doubts {
     /// Takes the newest L1.
     pub(super) fn advance(&mut self, l1: &L1View, now: Option<Instant>) {
         if !Bug::EndlessDoubt.bites() {
-            self.forks.retain(|(at, _)| now.is_none_or(|now| now < *at + FOLLOWS_WITHIN));
+            self.forks.retain(|fork| fork.may_be_unseen(now));
         }
         for word in self.words() {
             word.derived_by.advance(l1);
@@ -88,10 +108,8 @@ impl Doubts {
     /// Takes an L1 reorg, with the newest block both chains share. One that our L1 made before we saw the branch that the
     /// sources were on is one for them.
     pub(super) fn reorg(&mut self, l1: &L1View, fork: u64, now: Option<Instant>) {
-        self.forks.extend(now.map(|now| (now, fork)));
-        for source in &mut self.sources {
-            source.followed = false;
-        }
+        self.reorgs += 1;
+        self.forks.extend(now.map(|at| Fork { at, reorg: self.reorgs, ancestor: fork }));
         for word in self.words() {
             word.derived_by.reorg(fork);
             if !word.derived_by.stands(l1) {
@@ -108,29 +126,36 @@ impl Doubts {
         if safe.is_zero() || !view.is_unbounded() {
             return;
         }
-        let recent =
-            |(at, _): &&(Instant, u64)| now.is_none_or(|now| now < *at + FOLLOWS_WITHIN) || Bug::EndlessDoubt.bites();
-        let forks: Vec<u64> = self.forks.iter().filter(recent).map(|(_, fork)| *fork).collect();
+        let recent = |fork: &&Fork| fork.may_be_unseen(now) || Bug::EndlessDoubt.bites();
+        let forks: Vec<Fork> = self.forks.iter().filter(recent).copied().collect();
         let source = self.source(&view.source);
         let newest = source.words.back().map(|word| word.safe);
         let went_back = newest.is_some_and(|newest| newest != safe && safe.number <= newest.number);
-        source.followed |= went_back;
+        // Back to what was derived above the fork it may have gone for a reorg that we did not see.
+        let known = source.words.iter().find(|word| word.safe == safe).map(|word| word.derived_by.number());
+        let is_of = |fork: &Fork| known.is_none_or(|bound| bound.is_some_and(|bound| bound <= fork.ancestor));
+        if let Some(next) = forks.iter().find(|fork| fork.reorg > source.followed)
+            && went_back
+            && is_of(next)
+        {
+            source.followed = next.reorg;
+        }
         source.words.retain(|word| word.safe.number < safe.number || word.safe == safe);
         let fresh = DerivedBy::of(view, l1);
-        let after = |fork: u64| fresh.number().is_none_or(|number| number > fork);
-        let late = !source.followed && forks.iter().any(|fork| after(*fork)) && !Bug::LateWord.bites();
+        let after = |fork: &Fork| fresh.number().is_none_or(|number| number > fork.ancestor);
+        let late = forks.iter().any(|fork| fork.reorg > source.followed && after(fork)) && !Bug::LateWord.bites();
         match source.words.back_mut().filter(|word| word.safe == safe) {
             Some(word) => {
                 // A follower passes on what it is told, which may rise; what a node says later is of its L1 head then.
                 let told = view.profile == Profile::Follower && matches!(view.bound, Bound::At(_));
                 let raised = told && fresh.number() > word.derived_by.number();
-                let settled = word.doubt.is_some_and(|doubt| went_back || settles(view, l1, doubt.fork));
+                let settled = word.doubt.is_some_and(|doubt| went_back && !late || settles(view, l1, doubt.fork));
                 if raised && word.doubt.is_none() || settled {
                     *word = Word { safe, derived_by: fresh, doubt: None };
                 }
             }
             None => {
-                let fork = forks.iter().max().copied();
+                let fork = forks.iter().map(|fork| fork.ancestor).max();
                 let doubt = fork.filter(|_| late).map(|fork| Doubt { fork, late });
                 source.words.push_back(Word { safe, derived_by: fresh, doubt });
             }
@@ -152,7 +177,7 @@ impl Doubts {
 
     fn source(&mut self, name: &SourceName) -> &mut Source {
         let index = self.sources.iter().position(|source| source.name == *name).unwrap_or_else(|| {
-            self.sources.push(Source { name: name.clone(), words: VecDeque::new(), followed: false });
+            self.sources.push(Source { name: name.clone(), words: VecDeque::new(), followed: 0 });
             self.sources.len() - 1
         });
         &mut self.sources[index]

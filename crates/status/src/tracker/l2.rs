@@ -302,8 +302,13 @@ impl StatusTracker {
     fn hold(&mut self, reason: Reason, view: &L2View) {
         self.l2_reason = Some(reason);
         let Some(served) = &self.served else { return };
-        // It is as old as its last confirmation, however long nobody spoke before this.
-        let since = self.held.map_or(served.view.confirmed, |held| held.since);
+        // It is as old as its last confirmation, however long nobody spoke before this. A doubt has no limit, so what holds
+        // it once that has ended begins anew.
+        let ends_doubt = |held: &Held| held.reason == Reason::SafeUnchangedSinceReorg && reason != held.reason;
+        let since = match self.held {
+            Some(held) if ends_doubt(&held) => view.confirmed,
+            held => held.map_or(served.view.confirmed, |held| held.since),
+        };
         self.held = Some(Held { reason, since });
         let rests = self.l1.as_ref().is_none_or(|l1| self.rests(l1, view));
         let follows = !self.orphaned

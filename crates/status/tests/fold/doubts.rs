@@ -84,6 +84,35 @@ fn a_late_follower_is_not_believed_for_a_minute() {
     }
 }
 
+/// Of two reorgs within a minute a safe head that goes back shows that its source has followed the first.
+#[test]
+fn a_late_follower_goes_back_once_for_each_reorg() {
+    for of in kinds() {
+        let mut fold = on_the_old_branch(of);
+        fold.l1(1, 106, Outcome::Changed, [106, 90, 150, 180, 198]);
+        fold.l1(2, 107, Outcome::Changed, [107, 90, 150, 180, 198]);
+        fold.node(of(107, 184, 199), DOUBTED, [107, 90, 150, 180, 199]);
+        fold.node(of(107, 197, 199), DOUBTED, [107, 90, 150, 180, 199]);
+        fold.node(of(107, 190, 199), Outcome::Changed, [107, 95, 150, 190, 199]);
+        fold.node(of(107, 197, 199), Outcome::Changed, [107, 98, 150, 197, 199]);
+    }
+}
+
+/// L1 lost blocks before it left the branch, which we did not see: a safe head that was derived above the fork is not what
+/// a source goes back to that has followed.
+#[test]
+fn a_source_follows_as_far_back_as_the_fork() {
+    for of in kinds() {
+        let mut fold = on_the_old_branch(of);
+        fold.l1(0, 106, Outcome::Changed, [106, 98, 150, 196, 198]);
+        fold.node(of(106, 198, 199), Outcome::Changed, [106, 99, 150, 198, 199]);
+        fold.l1(1, 107, Outcome::Changed, [107, 90, 150, 180, 199]);
+        fold.node(of(107, 196, 199), DOUBTED, [107, 90, 150, 180, 199]);
+        fold.node(of(107, 180, 199), Outcome::Confirmed, [107, 90, 150, 180, 199]);
+        fold.node(of(107, 196, 199), Outcome::Changed, [107, 98, 150, 196, 199]);
+    }
+}
+
 /// Our L1 is back on the branch: what was derived of it is true again, but not what was said meanwhile.
 #[test]
 fn a_doubt_ends_when_the_branch_is_back() {
@@ -362,5 +391,12 @@ fn a_doubt_is_told_before_a_lack_of_confirmations() {
     fold.node(labels(0, 150, 190, 198), Outcome::Changed, [110, 95, 150, 190, 198]);
     fold.l1(1, 111, Outcome::Changed, [111, 75, 150, 150, 198]);
     fold.node(labels(1, 150, 210, 216), DOUBTED, [111, 75, 150, 150, 216]);
-    assert_eq!(fold.last.held.map(|held| held.reason), Some(Reason::SafeUnchangedSinceReorg));
+    let held = |fold: &Fold| fold.last.held.map(|held| (held.reason, held.since));
+    assert_eq!(held(&fold).map(|(reason, _)| reason), Some(Reason::SafeUnchangedSinceReorg));
+    // What holds it once the doubt has ended has its limit from then on.
+    fold.now += Duration::from_secs(900);
+    let since = fold.now;
+    fold.node(labels(1, 150, 212, 216), Outcome::Waiting(Reason::L1Behind), [111, 75, 150, 150, 216]);
+    fold.node(labels(1, 150, 212, 217), Outcome::Waiting(Reason::L1Behind), [111, 75, 150, 150, 217]);
+    assert_eq!(held(&fold), Some((Reason::L1Behind, since)));
 }
