@@ -49,7 +49,9 @@ pub fn follow(config: &Config) -> (Vec<Part>, Snapshots) {
         let snapshots = snapshots.clone();
         move || {
             let (head_l1, finalized_l1) = *heights.borrow();
-            Ours { safe_served: snapshots.borrow().status.safe_l2.id(), head_l1, finalized_l1 }
+            let status = snapshots.borrow().status;
+            let (safe_served, current_l1_served) = (status.safe_l2.id(), status.current_l1.id());
+            Ours { safe_served, current_l1_served, head_l1, finalized_l1 }
         }
     };
     let latest = Instant::now() + AWAITS_L1;

@@ -31,6 +31,8 @@ pub struct Ours {
     /// The safe head that is served; zero while there is none. A node that is past it is asked which block it has there,
     /// and its records are held against it.
     pub safe_served: BlockId,
+    /// The `current_l1` that is served with it.
+    pub current_l1_served: BlockId,
     /// Height of our L1 head, once it is known.
     pub head_l1: Option<u64>,
     /// Height of our finalized L1 block, once it is known.

@@ -75,11 +75,11 @@ struct Seen {
     at: Instant,
 }
 
-/// What the node's status said.
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    current_l1: BlockId,
-    safe: BlockId,
+/// What a status said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) current_l1: BlockId,
+    pub(crate) safe: BlockId,
 }
 
 impl Said {
@@ -118,14 +118,14 @@ impl SafeHeads {
 
     /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
     ///
-    /// The L2 genesis block is safe from L1 block 0 on, as long as a node has nothing newer. `served` is the safe head that
-    /// clients see: a record of its height is of that block.
+    /// The L2 genesis block is safe from L1 block 0 on, as long as a node has nothing newer. `served` is what clients see: on
+    /// one L1 a record of the height of its safe head is of that block.
     pub(crate) async fn at<F, Fut>(
         &mut self,
         client: &Client,
         current_l1: BlockId,
         safe: &L2BlockRef,
-        served: BlockId,
+        served: Said,
         l1: &F,
     ) -> Arc<[SafeHead]>
     where

@@ -56,7 +56,7 @@ struct Story {
     /// Its `current_l1` after the walk, if not what it was before.
     after: Option<u64>,
     current_l1: u64,
-    served: BlockId,
+    served: Said,
     /// Our own newest record.
     recorded: Option<SafeHead>,
 }
@@ -84,7 +84,7 @@ impl Rig {
             lies: Vec::new(),
             after: None,
             current_l1: 0,
-            served: BlockId::default(),
+            served: Said::default(),
             recorded: None,
         };
         let story = Arc::new(Mutex::new(story));
@@ -143,7 +143,7 @@ impl Rig {
     async fn says(&mut self, current_l1: BlockId, safe: BlockId) -> Arc<[SafeHead]> {
         let safe = L2BlockRef { hash: safe.hash, number: safe.number, ..L2BlockRef::default() };
         let never = |_| std::future::ready(None);
-        self.heads.at(&self.client, current_l1, &safe, BlockId::default(), &never).await
+        self.heads.at(&self.client, current_l1, &safe, Said::default(), &never).await
     }
 
     /// Its status is unset.
@@ -176,6 +176,11 @@ impl Story {
         let found = self.records.iter().rev().find(|(l1_number, _)| *l1_number <= number);
         found.map(|found| json!(record(self.l1(), *found, self.branch))).ok_or_else(nothing)
     }
+}
+
+/// This safe head is served, of our L1.
+fn served(safe: BlockId) -> Said {
+    Said { current_l1: block(0, 119), safe }
 }
 
 const RECORDS: [Record; 6] = [(90, 50), (107, 53), (112, 55), (118, 58), (119, 60), (125, 66)];
@@ -292,7 +297,7 @@ async fn a_node_that_contradicts_itself_begins_anew() {
     check_refused("nothing, although it had something", status, |story| story.lies = vec![(119, None)], true).await;
     check_refused("not even below", status, |story| story.lies = vec![(118, None)], true).await;
     check_refused("its status goes back meanwhile", status, |story| story.after = Some(119), true).await;
-    check_refused("another block than is served", status, |story| story.served = block(1, 60), true).await;
+    check_refused("another block than is served", status, |story| story.served = served(block(1, 60)), true).await;
 }
 
 /// Nothing was asked for the status that a record contradicts, as safe stood.
@@ -377,14 +382,20 @@ async fn a_node_that_follows_an_l1_reorg_before_us_keeps_its_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_block_of_the_height_served_is_the_one_served() {
-    for served in [block(0, 60), block(1, 59), BlockId::default()] {
+    for safe in [block(0, 60), block(1, 59), BlockId::default()] {
         let mut rig = begun().await;
-        rig.edit(|story| story.served = served);
+        rig.edit(|story| story.served = served(safe));
         rig.check((120, 60), 2, &RECORDS[1..5]).await;
     }
     let mut rig = begun().await;
-    rig.edit(|story| story.served = block(1, 60));
+    rig.edit(|story| story.served = served(block(1, 60)));
     rig.check((120, 60), 1, &[]).await;
+    // What is served is of the L1 that we left: it will go before long.
+    let mut rig = begun().await;
+    rig.edit(|story| story.served = Said { current_l1: block(7, 119), safe: block(1, 60) });
+    rig.check((120, 60), 1, &[]).await;
+    rig.edit(|story| story.served = served(block(0, 60)));
+    rig.check((120, 60), 2, &RECORDS[1..5]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,8 +25,8 @@ pub(super) struct Bottom {
     pub(super) recorded: Option<SafeHead>,
     /// And this block at L1 block 0, if the node had nothing else when it was first seen.
     pub(super) genesis: Option<BlockId>,
-    /// The safe head that is served.
-    pub(super) served: BlockId,
+    /// What is served.
+    pub(super) served: Said,
 }
 
 /// What a walk found.
@@ -116,9 +116,12 @@ where
             }
         }
         let in_order = records.last().is_none_or(|newer| safe_head.number < newer.safe_head.number);
-        let other = safe_head.number == bottom.served.number && safe_head != bottom.served && !bottom.served.is_zero();
-        if l1_block.number > number || !in_order || other {
+        if l1_block.number > number || !in_order {
             return Err(contradiction([now.current_l1, on], l1).await);
+        }
+        let Said { current_l1, safe: served } = bottom.served;
+        if safe_head.number == served.number && safe_head != served && !served.is_zero() {
+            return Err(contradiction([current_l1, on], l1).await);
         }
         if bottom.newest == Some(record) {
             met = Some(Met::Known);

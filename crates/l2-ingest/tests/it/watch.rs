@@ -206,6 +206,7 @@ fn ours(world: World, edit: Arc<Mutex<Edit>>) -> Arc<dyn Fn() -> Ours + Send + S
         let (head, finalized) = world.read(|chains| (chains.head_l1(), chains.finalized_l1()));
         let truth = Ours {
             safe_served: BlockId::default(),
+            current_l1_served: BlockId::default(),
             head_l1: Some(head.number),
             finalized_l1: finalized.map(|block| block.number),
         };
