@@ -307,10 +307,13 @@ impl SafeHeads {
         Fut: Future<Output = Option<L1BlockRef>>,
     {
         let mut kept = self.known.len();
-        while let Some(newest) = self.known[..kept].last()
-            && stands(newest.l1_block, l1).await == Some(false)
-        {
-            kept -= 1;
+        for (index, record) in self.known.iter().enumerate().rev() {
+            match stands(record.l1_block, l1).await {
+                Some(true) => break,
+                Some(false) => kept = index,
+                // Our L1 is shorter yet: what is below tells.
+                None => {}
+            }
         }
         if kept < self.known.len() {
             self.known = self.known[..kept].into();

@@ -56,6 +56,8 @@ struct Story {
     /// Its `current_l1` after the walk, if not what it was before.
     after: Option<u64>,
     current_l1: u64,
+    /// Our L1 head.
+    head_l1: u64,
     served: Said,
     /// Our own newest record.
     recorded: Option<SafeHead>,
@@ -84,6 +86,7 @@ impl Rig {
             lies: Vec::new(),
             after: None,
             current_l1: 0,
+            head_l1: u64::MAX,
             served: Said::default(),
             recorded: None,
         };
@@ -132,8 +135,10 @@ impl Rig {
         let safe = L2BlockRef { hash: head.hash, number: head.number, ..L2BlockRef::default() };
         let ours = self.story.clone();
         let l1 = move |number| {
-            let id = l1_block(ours.lock().unwrap().ours, number);
-            std::future::ready(Some(L1BlockRef { hash: id.hash, number, ..L1BlockRef::default() }))
+            let story = ours.lock().unwrap();
+            let id = l1_block(story.ours, number);
+            let block = L1BlockRef { hash: id.hash, number, ..L1BlockRef::default() };
+            std::future::ready((number <= story.head_l1).then_some(block))
         };
         let current_l1 = l1_block(story.theirs, current_l1);
         self.heads.at(&self.client, current_l1, &safe, story.served, &l1).await.to_vec()
@@ -378,6 +383,19 @@ async fn a_node_that_follows_an_l1_reorg_before_us_keeps_its_records() {
         let known = rig.known(122, 61).await;
         assert_eq!(numbers(&known), [&RECORDS[1..4], &[(121, 61)]].concat(), "{what}");
     }
+}
+
+/// The branch on which a node begins again is shorter than where its records were: they go once our L1 shows that one of
+/// them is gone, and what it has recorded since is known.
+#[tokio::test(start_paused = true)]
+async fn records_above_a_shorter_l1_go_with_those_below() {
+    let mut rig = begun().await;
+    let fork = (100, 1);
+    rig.edit(|story| (story.theirs, story.ours, story.head_l1) = (fork, fork, 103));
+    rig.edit(|story| story.records = vec![(90, 50), (102, 51), (106, 52)]);
+    rig.check((103, 51), 0, &[]).await;
+    rig.edit(|story| story.head_l1 = 108);
+    rig.check((108, 52), 2, &[(106, 52)]).await;
 }
 
 #[tokio::test(start_paused = true)]
