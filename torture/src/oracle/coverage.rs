@@ -19,7 +19,7 @@ const AWAY: u64 = 50_000;
 pub(super) struct Coverage {
     /// The first L1 block from which on nothing may be missing, and that of a record below.
     from: Option<(u64, BlockId)>,
-    /// Since when only happens what leaves no gap, and the safe head then.
+    /// Since when only happens what leaves no gap, and the true safe head then.
     since: Option<(u64, u64)>,
     /// When a status was last published.
     served: Option<u64>,
@@ -46,10 +46,12 @@ impl Coverage {
             *self = Self::default();
             return;
         }
-        let Some(SyncStatus { current_l1, safe_l2, .. }) = status else { return };
+        let Some(SyncStatus { current_l1, .. }) = status else { return };
         let current = current_l1.number;
         self.served = Some(now);
-        let (since, had) = *self.since.get_or_insert((now, safe_l2.number));
+        // Nodes that are back have what the chain has, while what is served may still be of before.
+        let truth = || rig.world.read(|chains| chains.status().safe_l2.number);
+        let (since, had) = *self.since.get_or_insert_with(|| (now, truth()));
         if now >= since + SETTLED && self.from.is_none() {
             let record = rig.world.read(|chains| chains.safe_head_at(current.checked_sub(1)?));
             let record = record.filter(|record| record.safe_head.number > had);
