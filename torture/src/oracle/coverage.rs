@@ -25,6 +25,8 @@ pub(super) struct Coverage {
     served: Option<u64>,
     /// The newest `current_l1`s that were served, with the time.
     currents: VecDeque<(u64, u64)>,
+    /// The `current_l1` before a node went back: in that moment it may not have told what it had derived below the next.
+    told: Option<u64>,
     /// How often it was asked what to ask for.
     asked: u64,
 }
@@ -57,6 +59,12 @@ impl Coverage {
             let record = record.filter(|record| record.safe_head.number > had);
             self.from = record.map(|record| (current + 1, record.l1_block));
         }
+        if rig.nodes.iter().any(|node| matches!(node.ill, Some(Ill::Rewind(_)))) {
+            let last = self.currents.iter().rev().find(|(_, known)| *known < current);
+            self.told = self.told.or(last.map(|(_, known)| *known));
+        } else {
+            self.told = None;
+        }
         self.currents.push_back((now, current));
         while self.currents.front().is_some_and(|(at, _)| at + SETTLED < now) {
             self.currents.pop_front();
@@ -73,7 +81,7 @@ impl Coverage {
         let (oldest, _) = self.currents.front()?;
         let (newest, _) = self.currents.back()?;
         let until = self.currents.iter().map(|(_, current)| *current).min()?;
-        (newest - oldest >= SETTLED - 5_000).then_some(self.from?.0..until)
+        (newest - oldest >= SETTLED - 5_000).then_some(self.from?.0..self.told.map_or(until, |told| until.min(told)))
     }
 
     /// Whether the safe head at this L1 block must be known.
