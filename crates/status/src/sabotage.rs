@@ -112,6 +112,8 @@ bugs! {
     DataLeftOut,
     /// A super root requires the L1 block before the one it does.
     RequiredTooLow,
+    /// What was looked up on an L1 that was left places views on another that shares no block with it.
+    OldEvidence,
     /// A super root is told with a later `current_l1` than its own, the L1 head.
     LaterCurrentL1,
     /// What is recorded does not join what a node says after it went back: coverage keeps a gap.

@@ -93,6 +93,9 @@ pub struct StatusTracker {
     orphaned: bool,
     /// The L1 chains that the last reorgs left, newest last.
     left: VecDeque<Arc<Chain>>,
+    /// When L1 last became one that shares no block with what was known of it, and up to where that was final: what a source
+    /// said before was looked up on the other.
+    parted: Option<(Instant, u64)>,
     retained: Ring,
     waiting: VecDeque<L2View>,
     /// What sources claimed to be final before our L1 bore it out, oldest first.
@@ -197,6 +200,7 @@ impl StatusTracker {
             served: None,
             orphaned: false,
             left: VecDeque::new(),
+            parted: None,
             retained: Ring::default(),
             waiting: VecDeque::new(),
             claims: VecDeque::new(),

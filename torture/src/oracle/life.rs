@@ -190,6 +190,11 @@ impl Life {
         {
             // Few cannot take back what most once had.
             let most = self.l1.iter().filter(|of| matches!(of, Use::Well(_))).count() * 2 > self.l1.len();
+            // With no L2 view of the new branch the old pair stays whole.
+            let blind = self.l2_late().is_none() && self.reorged.is_some_and(|at| at >= self.l2_since);
+            if blind {
+                return Ok(());
+            }
             if most || unsettled || truth.on_branch(newest.id(), status.head_l1.id()) {
                 let behind = behind(status, |status| status.head_l1.id());
                 ensure!(behind <= l1_within || unsettled, "head_l1 {} is {behind} ms behind", status.head_l1.number);

@@ -77,6 +77,9 @@ const MAX_AGE: u64 = 120_000;
 /// Milliseconds in which the server may find out that somebody is gone, and a published value goes out.
 const SLACK: u64 = 25_000;
 
+/// Milliseconds after a start in which the safe head database may still be checked.
+const CHECKS: u64 = 5_000;
+
 /// Within how many milliseconds of an L1 reorg what a source first says may be of the old branch: our L1 may be late with
 /// it, and where L1 only lost blocks it is the next one that shows it.
 fn follows(rig: &Rig) -> u64 {
@@ -329,8 +332,10 @@ impl Oracle {
         self.judged.safe_heads += 1;
         let truth = Truth::of(rig);
         // What a node tells of the past later is recorded later, and nothing else is published then.
+        // Nor after a start, as statuses go out while the file is being checked.
         if let Some((recorded, at)) = self.recorded
             && now < at + TICK
+            && now >= self.evidence.started + CHECKS
         {
             ensure!(number <= recorded, "safeHeadAtL1Block({number}) was published before it was durable");
         }

@@ -31,8 +31,9 @@ impl StatusTracker {
             view.safe = view.finalized;
         }
         let reorg = self.l1.as_ref().and_then(|known| known.refs.reorg_to(&view.refs));
-        // With no shared block among the refs all may have changed but what is final.
-        let fork = reorg.map(|reorg| reorg.ancestor.map_or(view.finalized.number, |ancestor| ancestor.number));
+        // With no shared block among the refs all may have changed but what was final before.
+        let final_to = self.l1.as_ref().map_or(0, |known| known.finalized.number);
+        let fork = reorg.map(|reorg| reorg.ancestor.map_or(final_to, |ancestor| ancestor.number));
         // Where it grew along another branch than the sources were on, they have a reorg to follow.
         let unseen = self.l1.as_ref().map(|known| known.head().number).filter(|_| self.orphans_words(&view));
         self.doubts_on(&view, fork.or(unseen));
@@ -42,8 +43,22 @@ impl StatusTracker {
                 self.left.pop_front();
             }
         }
+        if reorg.is_some_and(|reorg| reorg.ancestor.is_none()) && !Bug::OldEvidence.bites() {
+            self.parted = Some((view.head_confirmed, final_to));
+            self.forget_evidence(final_to);
+        }
         self.l1 = Some(view);
         if reorg.is_some() { self.on_reorg() } else { self.settle() }
+    }
+
+    /// Forgets what was looked up on the L1 that was left, but for what is final.
+    fn forget_evidence(&mut self, final_to: u64) {
+        let served = self.served.as_mut().map(|served| &mut served.view);
+        let taken = self.retained.iter_mut().chain(served).map(|view| &mut view.old_l1);
+        let heard = self.waiting.iter_mut().chain(self.nodes.iter_mut()).map(|view| &mut view.old_l1);
+        for evidence in taken.chain(heard) {
+            evidence.retain(|block| block.number <= final_to);
+        }
     }
 
     /// Lets all that bounds a safe head take the newest L1.

@@ -44,6 +44,11 @@ impl StatusTracker {
             // It was looked up on another L1 than the one served.
             view.old_l1.clear();
         }
+        if let Some((at, final_to)) = self.parted
+            && view.confirmed <= at
+        {
+            view.old_l1.retain(|block| block.number <= final_to);
+        }
         self.doubts.hear(&view, self.l1.as_ref(), self.nodes.now().max(Some(view.confirmed)));
         self.note_pace(&view);
         let untrue = self.untrue(&view);

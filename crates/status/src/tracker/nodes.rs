@@ -60,6 +60,11 @@ impl Nodes {
         self.past.retain(|view| view.source != *source);
     }
 
+    /// All that is remembered of all sources.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut L2View> {
+        self.views.iter_mut().chain(&mut self.past)
+    }
+
     /// What a source said last.
     pub(super) fn newest(&self, source: &SourceName) -> Option<&L2View> {
         self.views.iter().find(|view| view.source == *source)

@@ -343,6 +343,24 @@ fn a_tip_below_all_that_is_known_of_another_l1_is_not_served() {
     fold.node(labels(0, 150, 200, 220), DOUBTED, [158, 75, 150, 150, 150]);
 }
 
+/// Nor what was looked up on the L1 that was left, but for what was final there.
+#[test]
+fn evidence_of_an_l1_that_was_left_is_none() {
+    let mut fold = Fold::new(Rules::default());
+    fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let known = L2View { old_l1: [75, 100, 105].map(|number| l1(0, number)).into(), ..view(0, 105, 150, 200, 215) };
+    let at = fold.now;
+    fold.node(known.clone(), Outcome::Changed, [110, 105, 150, 200, 215]);
+    let mut refs = Chain::new(l1(1, 150));
+    assert!((151..=158).all(|number| refs.extend(l1(1, number))));
+    let far = L1View { refs: Arc::new(refs), ..l1_view(0, 110, fold.now) };
+    let whole = [110, 105, 150, 200, 215];
+    fold.event(Event::L1(far), Outcome::Waiting(Reason::NoViewOnNewL1), whole);
+    fold.event(Event::L2(L2View { confirmed: at, ..known }), Outcome::Waiting(Reason::NoViewOnNewL1), whole);
+    let looked_up = [75, 99, 105].map(|number| l1(1, number)).into();
+    fold.node(L2View { old_l1: looked_up, ..view(1, 105, 150, 199, 300) }, Outcome::Changed, [158, 105, 150, 199, 300]);
+}
+
 /// Where interop is active, a tip below a block called local-safe means that this was invalidated; else it is a rewind.
 #[test]
 fn an_invalidated_block_is_not_held() {
