@@ -66,6 +66,8 @@ pub(super) struct Life {
     stands_in: Option<u64>,
     /// When L1 last left a branch.
     reorged: Option<u64>,
+    /// When there was last nobody to tell of L2 on the new branch: the old pair stays whole then.
+    blind: Option<u64>,
     /// When its labels last stood still.
     held: Option<u64>,
     /// Since when the safe head trails the tip of the sequencer, and the chains go on as they do.
@@ -102,6 +104,12 @@ impl Life {
         let status = rig.world.read(|chains| chains.status());
         if self.nodes.iter().all(|of| *of == Use::Gone) && status.safe_l2.l1_origin.number <= self.l2_head {
             self.stands_in = Some(now);
+        }
+        let nobody = self.l2_late().is_none() && self.reorged.is_some_and(|at| at >= self.l2_since);
+        // A client that stands in for nodes is doubted.
+        let doubted = self.nodes.iter().all(|of| *of == Use::Gone) && self.reorged_within(doubt(rig), now);
+        if nobody || doubted {
+            self.blind = Some(now);
         }
         let trails = status.safe_l2.timestamp + TRAILS < status.unsafe_l2.timestamp;
         self.trails = if trails { self.trails.or(Some(now)) } else { None };
@@ -190,9 +198,7 @@ impl Life {
         {
             // Few cannot take back what most once had.
             let most = self.l1.iter().filter(|of| matches!(of, Use::Well(_))).count() * 2 > self.l1.len();
-            // With no L2 view of the new branch the old pair stays whole.
-            let blind = self.l2_late().is_none() && self.reorged.is_some_and(|at| at >= self.l2_since);
-            if blind {
+            if self.blind.is_some_and(|at| now < at + settles) {
                 return Ok(());
             }
             if most || unsettled || truth.on_branch(newest.id(), status.head_l1.id()) {
