@@ -124,7 +124,7 @@ impl ExecutionClient {
             derived,
             tip,
             old_l1: Vec::new(),
-            head_l1: 0,
+            head_l1: BlockId::default(),
             profile: Profile::ExecutionClient,
             votes: false,
             found_out: false,

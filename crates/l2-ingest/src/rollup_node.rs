@@ -172,7 +172,7 @@ where
             derived,
             tip: Tip { unsafe_l2: status.unsafe_l2, cross_unsafe: status.cross_unsafe_l2 },
             old_l1: Vec::new(),
-            head_l1: status.head_l1.number,
+            head_l1: status.head_l1.id(),
             profile: if self.node.follower { Profile::Follower } else { Profile::Deriver },
             votes,
             found_out: self.node.current_l1 == CurrentL1::Auto,

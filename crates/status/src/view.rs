@@ -116,8 +116,8 @@ pub struct L2View {
     pub tip: Tip,
     /// Evidence: the blocks our L1 has at the heights this view names below the canonical refs.
     pub old_l1: Vec<L1BlockRef>,
-    /// Height of the source's own L1 head; zero if it has none.
-    pub head_l1: u64,
+    /// The source's own L1 head; zero if it has none.
+    pub head_l1: BlockId,
     /// What kind of source this is.
     pub profile: Profile,
     /// Whether its `current_l1` is its own word and counts in the vote, not the L1 origin of its safe head.

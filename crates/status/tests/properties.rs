@@ -172,7 +172,7 @@ impl World {
             tip: Tip { unsafe_l2, cross_unsafe: unsafe_l2 },
             // What is looked up below the refs is the canonical chain's.
             old_l1: self.chain[..self.chain.len().saturating_sub(WINDOW as usize)].to_vec(),
-            head_l1: 0,
+            head_l1: BlockId::default(),
             profile: Profile::Deriver,
             votes: true,
             found_out: false,

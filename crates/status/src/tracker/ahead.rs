@@ -46,7 +46,7 @@ impl StatusTracker {
 impl L2View {
     /// Puts the L1 origin of the safe head in the place of `current_l1`.
     pub(super) fn stand_on_origin(&mut self) {
-        let bound = self.derived.current_l1.number.max(self.head_l1);
+        let bound = self.derived.current_l1.number.max(self.head_l1.number);
         self.bound = if bound >= self.derived.safe.l1_origin.number { Bound::At(bound) } else { Bound::Untold };
         self.derived.current_l1 = self.derived.safe.l1_origin;
         self.votes = false;

@@ -128,6 +128,11 @@ impl Doubts {
         }
         let recent = |fork: &&Fork| fork.may_be_unseen(now) || Bug::EndlessDoubt.bites();
         let forks: Vec<Fork> = self.forks.iter().filter(recent).copied().collect();
+        // Its L1 is not ours, and its bound is of that.
+        let elsewhere = l1.is_some_and(|l1| {
+            let ours = l1.refs.at(view.head_l1.number);
+            ours.is_some_and(|ours| !view.head_l1.is_zero() && ours.hash != view.head_l1.hash) && !Bug::LateWord.bites()
+        });
         let source = self.source(&view.source);
         let newest = source.words.back().map(|word| word.safe);
         let went_back = newest.is_some_and(|newest| newest != safe && safe.number <= newest.number);
@@ -150,13 +155,14 @@ impl Doubts {
                 let told = view.profile == Profile::Follower && matches!(view.bound, Bound::At(_));
                 let raised = told && fresh.number() > word.derived_by.number();
                 let settled = word.doubt.is_some_and(|doubt| went_back && !late || settles(view, l1, doubt.fork));
-                if raised && word.doubt.is_none() || settled {
+                if !elsewhere && (raised && word.doubt.is_none() || settled) {
                     *word = Word { safe, derived_by: fresh, doubt: None };
                 }
             }
             None => {
-                let fork = forks.iter().map(|fork| fork.ancestor).max();
-                let doubt = fork.filter(|_| late).map(|fork| Doubt { fork, late });
+                let fork = forks.iter().map(|fork| fork.ancestor).max().filter(|_| late);
+                let fork = fork.max(elsewhere.then(|| view.head_l1.number.saturating_sub(1)));
+                let doubt = fork.map(|fork| Doubt { fork, late: true });
                 source.words.push_back(Word { safe, derived_by: fresh, doubt });
             }
         }

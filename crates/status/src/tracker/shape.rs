@@ -62,7 +62,7 @@ fn blocks_due(view: &L2View, l1: &L1View) -> u64 {
 /// Places every L1 block the derived half rests on; the answer is its `current_l1` as our L1 has it.
 pub(super) fn place(view: &L2View, l1: &L1View, confs: u64) -> Result<L1BlockRef, Verdict> {
     let head = l1.head().number;
-    let lag = view.head_l1.saturating_sub(head).min(blocks_due(view, l1));
+    let lag = view.head_l1.number.saturating_sub(head).min(blocks_due(view, l1));
     let mut wait = None;
     for origin in origins(&view.derived) {
         match l1.place(origin, &view.old_l1, 0) {

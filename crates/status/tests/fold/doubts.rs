@@ -7,12 +7,7 @@ const DOUBTED: Outcome = Outcome::Waiting(Reason::SafeUnchangedSinceReorg);
 /// A node whose `current_l1` stands for its L1 head, of which the origin of safe is served: the heads it names are
 /// those of L1 when it said so.
 fn kona(branch: u8, head_l1: u64, safe: u64, unsafe_l2: u64) -> L2View {
-    L2View {
-        votes: false,
-        head_l1,
-        bound: Bound::At(head_l1),
-        ..of("kona", view(branch, safe / 2, 150, safe, unsafe_l2))
-    }
+    L2View { votes: false, bound: Bound::At(head_l1), ..of("kona", view(branch, safe / 2, 150, safe, unsafe_l2)) }
 }
 
 /// An op-status that follows an execution client, with the bound that it tells.
@@ -111,6 +106,25 @@ fn a_source_follows_as_far_back_as_the_fork() {
         fold.node(of(107, 180, 199), Outcome::Confirmed, [107, 90, 150, 180, 199]);
         fold.node(of(107, 196, 199), Outcome::Changed, [107, 98, 150, 196, 199]);
     }
+}
+
+/// Our L1 went past the reorg before a follower told what it had derived of a block that we never saw: its own L1 head is
+/// not of our chain, and the bound that it tells is not of ours.
+#[test]
+fn a_bound_of_another_l1_is_none() {
+    let mut fold = Fold::new(Rules { voters: 0, ..Rules::default() });
+    fold.l1(0, 99, Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let says = |branch, head, safe, tip| {
+        let view = follower(Bound::At(head), safe, tip);
+        L2View { head_l1: l1(branch, head).id(), ..view }
+    };
+    fold.node(says(0, 99, 180, 190), Outcome::Changed, [99, 90, 150, 180, 190]);
+    fold.l1(1, 100, Outcome::Changed, [100, 90, 150, 180, 190]);
+    fold.node(says(0, 100, 196, 198), DOUBTED, [100, 90, 150, 180, 198]);
+    // It has followed, says so again, and then what is derived of our branch.
+    fold.node(says(1, 100, 196, 198), DOUBTED, [100, 90, 150, 180, 198]);
+    fold.node(says(1, 100, 190, 198), Outcome::Changed, [100, 95, 150, 190, 198]);
+    fold.node(says(1, 101, 196, 199), Outcome::Changed, [100, 98, 150, 196, 199]);
 }
 
 /// Our L1 is back on the branch: what was derived of it is true again, but not what was said meanwhile.
@@ -322,7 +336,7 @@ fn no_tip_is_followed_of_a_node_on_another_l1() {
     let mut fold = Fold::new(Rules::default());
     fold.l1(0, 110, Outcome::Waiting(Reason::SourceNotReady), UNSET);
     fold.node(view(0, 109, 150, 198, 215), Outcome::Changed, [110, 109, 150, 198, 215]);
-    let ahead = L2View { head_l1: 112, ..view(1, 110, 150, 198, 224) };
+    let ahead = L2View { head_l1: l1(1, 112).id(), ..view(1, 110, 150, 198, 224) };
     fold.node(ahead, Outcome::Waiting(Reason::L1Behind), [110, 109, 150, 198, 215]);
     fold.l1(0, 111, Outcome::Changed, [111, 109, 150, 198, 215]);
     assert_eq!(fold.last.l2_epoch, 0);

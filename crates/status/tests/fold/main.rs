@@ -142,7 +142,7 @@ fn view(branch: u8, current_l1: u64, finalized: u64, safe: u64, unsafe_l2: u64) 
         },
         tip: Tip { unsafe_l2: tip, cross_unsafe: tip },
         old_l1: Vec::new(),
-        head_l1: 0,
+        head_l1: BlockId::default(),
         profile: Profile::Deriver,
         votes: true,
         found_out: false,

@@ -88,12 +88,12 @@ fn what_is_not_on_our_l1_is_refused_whole() {
     let before = fold.last.confirmed;
     // Within the blocks our head lags the node's, it may be us who are on the fork.
     fold.node(
-        L2View { head_l1: 114, ..view(1, 108, 150, 198, 216) },
+        L2View { head_l1: l1(1, 114).id(), ..view(1, 108, 150, 198, 216) },
         Outcome::Waiting(Reason::L1Behind),
         [110, 105, 150, 200, 215],
     );
-    fold.node(L2View { head_l1: 111, ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 215]);
-    fold.node(L2View { head_l1: 112, ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 215]);
+    fold.node(L2View { head_l1: l1(1, 111).id(), ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 215]);
+    fold.node(L2View { head_l1: l1(1, 112).id(), ..view(1, 108, 150, 198, 217) }, fork, [110, 105, 150, 200, 215]);
     assert_eq!((fold.last.l2_reason, fold.last.counts.of(Reason::L1Fork)), (Some(Reason::L1Fork), 4));
     assert_eq!(fold.last.confirmed.tip, before.tip, "a tip on another branch of L1 is none");
     // A block below our refs waits for evidence; with evidence against it, it is a lie.
