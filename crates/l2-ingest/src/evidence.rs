@@ -12,10 +12,11 @@ use tokio::time::timeout;
 const BEYOND: Duration = Duration::from_secs(2);
 
 /// The blocks that our L1 has at the heights of `current_l1` and of the origins of finalized, of what stands for it, of
-/// safe and of local-safe, as far as `l1` answers within `limit`, in which it may also learn of its first head. It answers
+/// safe, of local-safe and of the tip, as far as `l1` answers within `limit`, in which it may also learn of its first head. It answers
 /// from memory for recent blocks, and the fold prefers its own chain.
 pub(crate) async fn evidence<F, Fut>(
     derived: &Derived,
+    tip: L2BlockRef,
     borne_out: Option<L2BlockRef>,
     l1: &F,
     limit: Duration,
@@ -24,14 +25,14 @@ where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Option<L1BlockRef>>,
 {
-    let found = heights(derived, borne_out).into_iter().map(|number| timeout(limit + BEYOND, l1(number)));
+    let found = heights(derived, tip, borne_out).into_iter().map(|number| timeout(limit + BEYOND, l1(number)));
     join_all(found).await.into_iter().filter_map(Result::ok).flatten().collect()
 }
 
 /// Unset refs name no block; genesis does.
-fn heights(derived: &Derived, borne_out: Option<L2BlockRef>) -> BTreeSet<u64> {
+fn heights(derived: &Derived, tip: L2BlockRef, borne_out: Option<L2BlockRef>) -> BTreeSet<u64> {
     let Derived { current_l1, finalized, safe, local_safe, .. } = derived;
-    [*current_l1, finalized.l1_origin, safe.l1_origin, local_safe.l1_origin]
+    [*current_l1, finalized.l1_origin, safe.l1_origin, local_safe.l1_origin, tip.l1_origin]
         .into_iter()
         .chain(borne_out.map(|block| block.l1_origin))
         .filter(|block| !block.is_zero())
@@ -69,13 +70,19 @@ mod tests {
     }
 
     async fn check(derived: Derived, asked: &[u64], found: &[u64]) {
-        check_beside(None, derived, asked, found).await;
+        check_beside(L2BlockRef::default(), None, derived, asked, found).await;
     }
 
-    async fn check_beside(borne_out: Option<L2BlockRef>, derived: Derived, asked: &[u64], found: &[u64]) {
+    async fn check_beside(
+        tip: L2BlockRef,
+        borne_out: Option<L2BlockRef>,
+        derived: Derived,
+        asked: &[u64],
+        found: &[u64],
+    ) {
         let heights = Mutex::new(Vec::new());
         let limit = Duration::from_secs(10);
-        let blocks = evidence(&derived, borne_out, &|number| l1(&heights, number), limit).await;
+        let blocks = evidence(&derived, tip, borne_out, &|number| l1(&heights, number), limit).await;
         assert_eq!(heights.into_inner().unwrap(), asked);
         assert_eq!(blocks.iter().map(|block| block.number).collect::<Vec<_>>(), found);
     }
@@ -86,7 +93,7 @@ mod tests {
             Derived { current_l1: id(20), finalized: on(8), safe: on(18), local_safe: on(19), pending_safe: on(16) };
         check(derived, &[8, 18, 19, 20], &[8, 18, 20]).await;
         check(Derived { local_safe: on(18), current_l1: id(18), ..derived }, &[8, 18], &[8, 18]).await;
-        check_beside(Some(on(6)), derived, &[6, 8, 18, 19, 20], &[6, 8, 18, 20]).await;
+        check_beside(on(22), Some(on(6)), derived, &[6, 8, 18, 19, 20, 22], &[6, 8, 18, 20, 22]).await;
     }
 
     #[tokio::test(start_paused = true)]

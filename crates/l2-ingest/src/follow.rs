@@ -63,7 +63,7 @@ where
                                         yield event;
                                     }
                                     view.borne_out = borne_out.of(&view, ours(), &rollup, &mut source).await;
-                                    view.old_l1 = evidence(&view.derived, view.borne_out, &l1, limit).await;
+                                    view.old_l1 = evidence(&view.derived, view.tip.unsafe_l2, view.borne_out, &l1, limit).await;
                                     yield Event::L2(view);
                                 }
                             }

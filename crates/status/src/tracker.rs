@@ -26,7 +26,7 @@ pub(crate) use self::derived_by::DerivedBy;
 use self::{doubts::Doubts, lag::Chase, nodes::Nodes, pace::Rhythm, tips::Tips};
 use crate::{
     Bug, Chain, Confirmed, Counts, Derived, Event, Heard, Held, HeldBack, InstanceId, L1View, L2View, Layer,
-    MAX_REORGS, PastReorg, Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip,
+    MAX_REORGS, PastReorg, Place, Provenance, Reason, ReorgDepths, Snapshot, SnapshotId, SourceName, SourceState, Tip,
     ring::Ring, snapshot::prepare,
 };
 
@@ -338,7 +338,7 @@ impl StatusTracker {
     /// Puts another tip in place of one whose L1 origin our L1 no longer has: the newest of the same source that rests on
     /// this L1, at least the local-safe head.
     fn rest_tip(&self, l1: &L1View, view: &mut Taken) {
-        if self.took_away(l1, &view.tip.unsafe_l2) {
+        if self.took_away(l1, &view.tip, &view.old_l1) {
             self.replace_tip(l1, view);
         }
     }
@@ -353,11 +353,11 @@ impl StatusTracker {
         view.tip_confirmed = view.tip_confirmed.min(confirmed);
     }
 
-    /// Whether the L1 origin of this block is no longer on our L1, be it that our L1 has become shorter.
-    fn took_away(&self, l1: &L1View, block: &L2BlockRef) -> bool {
-        let origin = block.l1_origin;
+    /// Whether the L1 origin of this tip is not on our L1, be it that our L1 has become shorter.
+    fn took_away(&self, l1: &L1View, tip: &Tip, evidence: &[L1BlockRef]) -> bool {
+        let origin = tip.unsafe_l2.l1_origin;
         let left = || origin.number > l1.head().number && self.left.iter().any(|left| left.contains(origin));
-        (l1.refs.at(origin.number).is_some_and(|ours| ours.hash != origin.hash) || left()) && !Bug::OrphanedTip.bites()
+        (l1.place(origin, evidence, 0) == Place::Fork || left()) && !Bug::OrphanedTip.bites()
     }
 
     /// Counts what was not taken and says so.

@@ -49,10 +49,16 @@ async fn every_view_is_the_truth_with_its_evidence() {
                 }
                 Event::L2(view) => {
                     assert_eq!(halves(view), truth(world));
-                    assert_eq!((view.profile, view.head_l1, &*view.source), (Profile::ExecutionClient, 0, "node"));
-                    let origins = [view.derived.finalized.l1_origin.number, view.derived.safe.l1_origin.number];
+                    assert_eq!(
+                        (view.profile, view.head_l1.is_zero(), &*view.source),
+                        (Profile::ExecutionClient, true, "node")
+                    );
+                    let heads = [view.derived.finalized, view.derived.safe, view.tip.unsafe_l2];
+                    let mut origins = heads.map(|head| head.l1_origin.number).to_vec();
+                    origins.dedup();
                     assert_eq!(*std::mem::take(&mut *asked.lock().unwrap()), origins);
-                    let blocks = origins.map(|number| world.read(|chains| chains.l1_block(number)).unwrap());
+                    let block = |number: &u64| world.read(|chains| chains.l1_block(*number)).unwrap();
+                    let blocks: Vec<_> = origins.iter().map(block).collect();
                     assert_eq!(view.old_l1, blocks);
                     views.push(view.clone());
                 }

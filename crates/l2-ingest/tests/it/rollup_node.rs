@@ -25,7 +25,7 @@ fn assert_said(view: &L2View, status: &SyncStatus, current_l1: BlockId) {
     assert_eq!((derived.finalized, derived.safe), (status.finalized_l2, status.safe_l2));
     assert_eq!((derived.local_safe, derived.pending_safe), (status.local_safe_l2, status.pending_safe_l2));
     assert_eq!((view.tip.unsafe_l2, view.tip.cross_unsafe), (status.unsafe_l2, status.cross_unsafe_l2));
-    assert_eq!((view.head_l1, view.profile), (status.head_l1.number, Profile::Deriver));
+    assert_eq!((view.head_l1, view.profile), (status.head_l1.id(), Profile::Deriver));
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,8 +44,10 @@ async fn every_view_is_one_answer_with_its_evidence() {
                         CurrentL1::Origin => status.safe_l2.l1_origin,
                     };
                     assert_said(view, &status, current);
-                    let mut heights =
-                        vec![status.finalized_l2.l1_origin.number, status.safe_l2.l1_origin.number, current.number];
+                    let heads = [status.finalized_l2, status.safe_l2, status.unsafe_l2];
+                    let mut heights = heads.map(|head| head.l1_origin.number).to_vec();
+                    heights.push(current.number);
+                    heights.sort_unstable();
                     heights.dedup();
                     assert_eq!(*std::mem::take(&mut *asked.lock().unwrap()), heights);
                     let blocks: Vec<_> =

@@ -339,7 +339,7 @@ impl StatusTracker {
         let origin = view.tip.unsafe_l2.l1_origin;
         let is_off = |block| matches!(l1.place(block, &view.old_l1, 0), Place::Fork | Place::Unknown);
         let is_vouched = || l1.refs.contains(origin) || !origins(&view.derived).any(is_off);
-        !self.took_away(l1, &view.tip.unsafe_l2) && (is_vouched() || Bug::OrphanedTip.bites())
+        !self.took_away(l1, &view.tip, &view.old_l1) && (is_vouched() || Bug::OrphanedTip.bites())
     }
 }
 

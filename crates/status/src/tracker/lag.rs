@@ -143,7 +143,7 @@ impl StatusTracker {
     }
 
     fn is_tip_orphaned(&self, view: &L2View) -> bool {
-        self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip.unsafe_l2))
+        self.l1.as_ref().is_some_and(|l1| self.took_away(l1, &view.tip, &view.old_l1))
     }
 
     /// Whether the tip of a source trails its peers': a node that has lost its peers has unsafe == safe and a good

@@ -375,6 +375,19 @@ fn evidence_of_an_l1_that_was_left_is_none() {
     fold.node(L2View { old_l1: looked_up, ..view(1, 105, 150, 199, 300) }, Outcome::Changed, [158, 105, 150, 199, 300]);
 }
 
+/// Nor is one at the start, where our L1 has another block than its origin below all that we retain.
+#[test]
+fn a_tip_that_was_looked_up_to_be_of_another_l1_is_not_served() {
+    let mut fold = Fold::new(Rules::default());
+    let mut refs = Chain::new(l1(1, 150));
+    assert!((151..=158).all(|number| refs.extend(l1(1, number))));
+    let l1_view = L1View { refs: Arc::new(refs), ..l1_view(0, 110, fold.now) };
+    fold.event(Event::L1(l1_view), Outcome::Waiting(Reason::SourceNotReady), UNSET);
+    let old_l1 = [(0, 75), (0, 95), (1, 108)].map(|(branch, number)| l1(branch, number)).into();
+    let view = L2View { old_l1, ..labels(0, 150, 190, 216) };
+    fold.node(view, Outcome::Changed, [158, 95, 150, 190, 190]);
+}
+
 /// Where interop is active, a tip below a block called local-safe means that this was invalidated; else it is a rewind.
 #[test]
 fn an_invalidated_block_is_not_held() {
