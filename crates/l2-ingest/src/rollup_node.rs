@@ -15,12 +15,12 @@ use tracing::info;
 use upstream::{CallError, Client};
 
 use crate::{
-    Config, Ours,
+    Config,
     cue::Cue,
     fault::Fault,
     follow::{Source, follow},
     op_status::{OpStatus, Said},
-    safe_heads::{self, Recorded, SafeHeads},
+    safe_heads::{Recorded, SafeHeads},
     same_rollup::difference,
 };
 
@@ -238,9 +238,8 @@ where
     async fn safe_heads(&self, derived: &Derived) -> Arc<[SafeHead]> {
         let Some(safe_heads) = &self.safe_heads else { return Arc::from([]) };
         let Derived { current_l1, safe, .. } = derived;
-        let Ours { safe_served, current_l1_served, .. } = (self.config.ours)();
-        let served = safe_heads::Said { current_l1: current_l1_served, safe: safe_served };
-        safe_heads.lock().await.at(&self.client, *current_l1, safe, served, &*self.l1).await
+        let ours = (self.config.ours)();
+        safe_heads.lock().await.at(&self.client, *current_l1, safe, &ours, &*self.l1).await
     }
 
     /// The block it has at the height of the safe head served, if it has derived past that. Asked once for each such

@@ -21,6 +21,8 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 use upstream::Client;
 
+use crate::Ours;
+
 pub use self::recorded::Recorded;
 use self::{
     alternation::Alternation,
@@ -76,10 +78,10 @@ struct Seen {
 }
 
 /// What a status said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Said {
-    pub(crate) current_l1: BlockId,
-    pub(crate) safe: BlockId,
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    current_l1: BlockId,
+    safe: BlockId,
 }
 
 impl Said {
@@ -118,14 +120,14 @@ impl SafeHeads {
 
     /// The safe heads below this `current_l1`, as a node says that has this safe head; empty where they are not known.
     ///
-    /// The L2 genesis block is safe from L1 block 0 on, as long as a node has nothing newer. `served` is what clients see: on
-    /// one L1 a record of the height of its safe head is of that block.
+    /// The L2 genesis block is safe from L1 block 0 on, as long as a node has nothing newer. On one L1 a record of the height
+    /// of the safe head served is of that block.
     pub(crate) async fn at<F, Fut>(
         &mut self,
         client: &Client,
         current_l1: BlockId,
         safe: &L2BlockRef,
-        served: Said,
+        ours: &Ours,
         l1: &F,
     ) -> Arc<[SafeHead]>
     where
@@ -157,7 +159,7 @@ impl SafeHeads {
         }
         seen.asked = false;
         self.seen = Some(seen);
-        self.forget_orphans(l1).await;
+        self.forget_orphans(ours, l1).await;
         if seen.again && !joins {
             self.known = Arc::from([]);
         }
@@ -167,9 +169,9 @@ impl SafeHeads {
             self.seen = Some(Seen { complete: seen.at, ..seen });
             return nothing;
         }
-        let Some(ours) = self.ours(said, safe, &seen, l1).await else { return nothing };
-        if let Some(ours) = ours.filter(stands_at) {
-            (self.known, seen.again) = ([ours].into(), true);
+        let Some(recorded) = self.ours(said, safe, &seen, l1).await else { return nothing };
+        if let Some(recorded) = recorded.filter(stands_at) {
+            (self.known, seen.again) = ([recorded].into(), true);
         }
         if seen.again && self.known.last().is_some_and(stands_at) {
             self.by_status = true;
@@ -180,7 +182,7 @@ impl SafeHeads {
         let unmoved = match newest {
             Some(newest) => newest.safe_head == said.safe,
             // There is nothing to be learned but what may lie behind a gap.
-            None => seen.since == said.safe && seen.since != genesis && ours.is_none(),
+            None => seen.since == said.safe && seen.since != genesis && recorded.is_none(),
         };
         if unmoved {
             self.advance(said, Vec::new());
@@ -189,7 +191,8 @@ impl SafeHeads {
         let Seen { done, since, again, .. } = seen;
         let genesis = (since == genesis).then_some(genesis);
         let newest = newest.filter(|_| again || !self.by_status);
-        let bottom = Bottom { newest, again, done, since, recorded: ours, genesis, served };
+        let served = Said { current_l1: ours.current_l1_served, safe: ours.safe_served };
+        let bottom = Bottom { newest, again, done, since, recorded, genesis, served };
         let walk = walk(client, said, &bottom, l1);
         match timeout(WALKING, walk).await.unwrap_or(Err(Setback::Later)) {
             Ok(walked) => {
@@ -301,7 +304,7 @@ impl SafeHeads {
     }
 
     /// Forgets the records that an L1 reorg has orphaned: the node has others in their place, above those that stand.
-    async fn forget_orphans<F, Fut>(&mut self, l1: &F)
+    async fn forget_orphans<F, Fut>(&mut self, ours: &Ours, l1: &F)
     where
         F: Fn(u64) -> Fut,
         Fut: Future<Output = Option<L1BlockRef>>,
@@ -311,7 +314,8 @@ impl SafeHeads {
             match stands(record.l1_block, l1).await {
                 Some(true) => break,
                 Some(false) => kept = index,
-                // Our L1 is shorter yet: what is below tells.
+                // Our L1 was as long when it was taken, and only a reorg makes it shorter.
+                None if ours.head_l1.is_some_and(|head| head < record.l1_block.number) => kept = index,
                 None => {}
             }
         }

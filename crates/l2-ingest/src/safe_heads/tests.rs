@@ -56,9 +56,8 @@ struct Story {
     /// Its `current_l1` after the walk, if not what it was before.
     after: Option<u64>,
     current_l1: u64,
-    /// Our L1 head.
-    head_l1: u64,
-    served: Said,
+    /// What is ours.
+    known: Ours,
     /// Our own newest record.
     recorded: Option<SafeHead>,
 }
@@ -86,8 +85,7 @@ impl Rig {
             lies: Vec::new(),
             after: None,
             current_l1: 0,
-            head_l1: u64::MAX,
-            served: Said::default(),
+            known: Ours { head_l1: Some(1000), ..Ours::default() },
             recorded: None,
         };
         let story = Arc::new(Mutex::new(story));
@@ -138,17 +136,17 @@ impl Rig {
             let story = ours.lock().unwrap();
             let id = l1_block(story.ours, number);
             let block = L1BlockRef { hash: id.hash, number, ..L1BlockRef::default() };
-            std::future::ready((number <= story.head_l1).then_some(block))
+            std::future::ready((number <= story.known.head_l1.unwrap()).then_some(block))
         };
         let current_l1 = l1_block(story.theirs, current_l1);
-        self.heads.at(&self.client, current_l1, &safe, story.served, &l1).await.to_vec()
+        self.heads.at(&self.client, current_l1, &safe, &story.known, &l1).await.to_vec()
     }
 
     /// It says these, whatever it is asked.
     async fn says(&mut self, current_l1: BlockId, safe: BlockId) -> Arc<[SafeHead]> {
         let safe = L2BlockRef { hash: safe.hash, number: safe.number, ..L2BlockRef::default() };
         let never = |_| std::future::ready(None);
-        self.heads.at(&self.client, current_l1, &safe, Said::default(), &never).await
+        self.heads.at(&self.client, current_l1, &safe, &Ours::default(), &never).await
     }
 
     /// Its status is unset.
@@ -173,6 +171,10 @@ impl Story {
         self.gone_to.unwrap_or(self.theirs)
     }
 
+    fn serve(&mut self, current_l1: BlockId, safe: BlockId) {
+        (self.known.current_l1_served, self.known.safe_served) = (current_l1, safe);
+    }
+
     fn answer(&self, number: u64) -> Answer {
         let nothing = || RpcError { code: -32000, message: "not found".into() };
         if let Some((_, lie)) = self.lies.iter().find(|(at, _)| *at == number) {
@@ -181,11 +183,6 @@ impl Story {
         let found = self.records.iter().rev().find(|(l1_number, _)| *l1_number <= number);
         found.map(|found| json!(record(self.l1(), *found, self.branch))).ok_or_else(nothing)
     }
-}
-
-/// This safe head is served, of our L1.
-fn served(safe: BlockId) -> Said {
-    Said { current_l1: block(0, 119), safe }
 }
 
 const RECORDS: [Record; 6] = [(90, 50), (107, 53), (112, 55), (118, 58), (119, 60), (125, 66)];
@@ -301,7 +298,7 @@ async fn a_node_that_contradicts_itself_begins_anew() {
     check_refused("not in order", (122, 60), |story| story.records = vec![(118, 58), (119, 60), (121, 60)], true).await;
     check_refused("nothing, although it had something", status, |story| story.lies = vec![(119, None)], true).await;
     check_refused("not even below", status, |story| story.lies = vec![(118, None)], true).await;
-    check_refused("another block than is served", status, |story| story.served = served(block(1, 60)), true).await;
+    check_refused("another block than is served", status, |story| story.serve(block(0, 119), block(1, 60)), true).await;
 }
 
 /// Nothing was asked for the status that a record contradicts, as safe stood.
@@ -386,34 +383,33 @@ async fn a_node_that_follows_an_l1_reorg_before_us_keeps_its_records() {
     }
 }
 
-/// The branch on which a node begins again is shorter than where its records were: they go once our L1 shows that one of
-/// them is gone, and what it has recorded since is known.
+/// The branch on which a node begins again is shorter than where its records were: they are gone, and what it has recorded
+/// since is known.
 #[tokio::test(start_paused = true)]
-async fn records_above_a_shorter_l1_go_with_those_below() {
+async fn records_above_a_shorter_l1_are_gone() {
     let mut rig = begun().await;
     let fork = (100, 1);
-    rig.edit(|story| (story.theirs, story.ours, story.head_l1) = (fork, fork, 103));
-    rig.edit(|story| story.records = vec![(90, 50), (102, 51), (106, 52)]);
+    rig.edit(|story| (story.theirs, story.ours, story.known.head_l1) = (fork, fork, Some(105)));
+    rig.edit(|story| story.records = vec![(90, 50), (102, 51), (104, 52)]);
     rig.check((103, 51), 0, &[]).await;
-    rig.edit(|story| story.head_l1 = 108);
-    rig.check((108, 52), 2, &[(106, 52)]).await;
+    rig.check((105, 52), 2, &[(104, 52)]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_block_of_the_height_served_is_the_one_served() {
     for safe in [block(0, 60), block(1, 59), BlockId::default()] {
         let mut rig = begun().await;
-        rig.edit(|story| story.served = served(safe));
+        rig.edit(|story| story.serve(block(0, 119), safe));
         rig.check((120, 60), 2, &RECORDS[1..5]).await;
     }
     let mut rig = begun().await;
-    rig.edit(|story| story.served = served(block(1, 60)));
+    rig.edit(|story| story.serve(block(0, 119), block(1, 60)));
     rig.check((120, 60), 1, &[]).await;
     // What is served is of the L1 that we left: it will go before long.
     let mut rig = begun().await;
-    rig.edit(|story| story.served = Said { current_l1: block(7, 119), safe: block(1, 60) });
+    rig.edit(|story| story.serve(block(7, 119), block(1, 60)));
     rig.check((120, 60), 1, &[]).await;
-    rig.edit(|story| story.served = served(block(0, 60)));
+    rig.edit(|story| story.serve(block(0, 119), block(0, 60)));
     rig.check((120, 60), 2, &RECORDS[1..5]).await;
 }
 
