@@ -43,6 +43,7 @@ mod follow;
 mod header;
 mod labels;
 mod lookup;
+mod probe;
 mod schedule;
 mod standstill;
 mod tracker;
@@ -55,5 +56,6 @@ pub use config::Config;
 #[doc(hidden)]
 pub use header::{HeaderError, read as read_header};
 pub use lookup::L1;
-pub use verify::probe;
+pub use probe::{Look, look, probe};
+pub use walk::BATCH;
 pub use watch::watch;

@@ -87,6 +87,11 @@ impl Tracker {
         if self.safe.hash.is_zero() { self.finalized } else { self.safe }
     }
 
+    /// Safe and finalized; zero while there are none.
+    pub(crate) fn labels(&self) -> (L1BlockRef, L1BlockRef) {
+        (self.safe, self.finalized)
+    }
+
     /// Whether it takes another look at once to get to the head.
     pub(crate) fn is_behind(&self) -> bool {
         self.behind

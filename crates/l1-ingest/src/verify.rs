@@ -2,24 +2,11 @@
 
 use futures::future::join;
 use rollup::BlockId;
-use status::Health;
-use upstream::Client;
 
 use crate::{
     blocks::{Ask, Blocks, refuses},
     fault::Fault,
 };
-
-/// Whether an endpoint could be followed: else the state it would be in, and why. If it could, what could not be checked.
-pub async fn probe(
-    client: &Client,
-    chain_id: u64,
-    genesis: BlockId,
-    trust_rpc: bool,
-) -> Result<Option<String>, (Health, String)> {
-    let blocks = Blocks { client: client.clone(), trust_rpc };
-    verify(&blocks, chain_id, genesis).await.map_err(|fault| (fault.health(), fault.to_string()))
-}
 
 /// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`. Both are asked for side by
 /// side.
