@@ -19,6 +19,9 @@ const LOOKS: usize = 13;
 /// An op-node looks at what is final every 6.4 minutes, and finality may come in steps of several.
 const LATE: Duration = Duration::from_secs(1800);
 
+/// Checks without which an endpoint cannot be held against others.
+const UNREAD: [&str; 5] = ["reachable", "chain", "blocks", "status", "time"];
+
 /// What a source of L2 stands on.
 struct Stands<'a> {
     endpoint: &'a Endpoint,
@@ -31,11 +34,12 @@ struct Stands<'a> {
     finalized_at: Option<u64>,
 }
 
-/// What is found of the sources that did not fail by themselves.
+/// What is found of the sides that can be read at all.
 pub(super) async fn examine(config: &Config, findings: &[Finding]) -> Vec<Finding> {
     let fails = |flag: &str, endpoint: &Endpoint| {
         let its = |it: &&Finding| it.flag == flag && it.endpoint == endpoint.name();
-        findings.iter().filter(its).any(|it| it.verdict == Verdict::Fail)
+        let unread = |it: &Finding| it.verdict == Verdict::Fail && UNREAD.contains(&it.check);
+        findings.iter().filter(its).any(unread)
     };
     let nodes = config.l2.nodes.iter().filter(|node| !node.follower);
     let nodes = join_all(nodes.map(|node| of_node(&node.endpoint))).await;
