@@ -3,10 +3,11 @@
 //! ```text
 //! Config ─▶ examine: every endpoint side by side ─▶ findings ─▶ table or JSON, exit code
 //!             l1, execution_client, rollup_node,     ok, warn or fail, a sentence, the flag to change
-//!             sequencer
+//!             sequencer; then sides: whether both tell of one L1
 //! ```
 //!
-//! Whether an endpoint serves our chain is asked by the code that `run` asks with. Deliberately absent: repairing
+//! Whether an endpoint serves our chain, and its first blocks, are asked for by the code that `run` asks with: what `run`
+//! cannot follow fails. Deliberately absent: repairing
 //! anything, and asking again. Every examination has a limit, and what it found until then is told.
 
 mod exam;
@@ -14,6 +15,7 @@ mod execution_client;
 mod l1;
 mod rollup_node;
 mod sequencer;
+mod sides;
 #[cfg(test)]
 mod tests;
 
@@ -62,7 +64,10 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         config.l2.execution_client.iter().map(|endpoint| execution_client::examine(config, endpoint).boxed_local());
     let nodes = config.l2.nodes.iter().map(|node| rollup_node::examine(config, node).boxed_local());
     let sequencers = config.l2.sequencers.iter().map(|endpoint| sequencer::examine(config, endpoint).boxed_local());
-    join_all(l1.chain(client).chain(nodes).chain(sequencers)).await.into_iter().flatten().collect()
+    let each = join_all(l1.chain(client).chain(nodes).chain(sequencers));
+    let mut findings: Vec<_> = each.await.into_iter().flatten().collect();
+    findings.extend(sides::examine(config, &findings).await);
+    findings
 }
 
 #[derive(Serialize)]

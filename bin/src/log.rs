@@ -25,7 +25,7 @@ pub fn init(args: &LogArgs) {
     let ours = OURS.map(|target| format!("{target}={level}")).join(",");
     let others = if args.level == Level::Error { "error" } else { "warn" };
     // alloy reports each lost socket as an error of its own; our sources say the same, once, with the endpoint's name.
-    let silent = "alloy_pubsub=off,alloy_transport_ipc=off";
+    let silent = "alloy_pubsub=off";
     let filter = EnvFilter::new(format!("{others},{silent},{ours}"));
     let lines = fmt::layer::<Registry>().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match args.format {

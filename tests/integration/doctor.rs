@@ -37,9 +37,12 @@ async fn real_nodes_are_fit() -> eyre::Result<()> {
         its.map(|it| (it.check, it.verdict)).filter(|(check, _)| *check != "clock").collect()
     };
     let ok = |checks: &[&'static str]| checks.iter().map(|check| (*check, Verdict::Ok)).collect::<Vec<_>>();
-    assert_eq!(of("ws"), ok(&["reachable", "chain", "labels", "newHeads", "rate limit"]), "{findings:#?}");
-    assert_eq!(of("http"), ok(&["reachable", "batch", "chain", "labels", "newHeads", "rate limit"]), "{findings:#?}");
-    let mut client = ok(&["reachable", "batch", "chain", "pace", "labels", "newHeads", "proofs", "rate limit"]);
+    let ws = ["reachable", "chain", "blocks", "labels", "newHeads", "lag", "rate limit", "origins", "finality"];
+    assert_eq!(of("ws"), ok(&ws), "{findings:#?}");
+    let http = ["reachable", "batch", "chain", "blocks", "labels", "newHeads", "rate limit", "origins", "finality"];
+    assert_eq!(of("http"), ok(&http), "{findings:#?}");
+    let mut client =
+        ok(&["reachable", "batch", "chain", "blocks", "pace", "labels", "newHeads", "proofs", "rate limit"]);
     client.push(("profile", Verdict::Warn));
     assert_eq!(of(&l2), client, "{findings:#?}");
     Ok(())

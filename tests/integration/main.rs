@@ -1,6 +1,7 @@
 //! The real wiring against real nodes, over sockets on ports of the system's choice.
 
 mod backfill;
+mod capped;
 mod chain;
 mod clients;
 mod deploy;

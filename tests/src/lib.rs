@@ -9,13 +9,15 @@
 //!                                        watcher ──▶ invariants on every answer; Truth on every block at the end
 //! ```
 //!
-//! A `Rewriter` between a client and the server makes a bad server of a good one.
+//! A `Rewriter` between a client and the server makes a bad server of a good one, and a `Capped` stands before a node as a
+//! provider that takes no batches.
 //!
 //! What no real node does when it is told to, such as labels that move alone or wrong hashes, `Simulated` nodes do.
 //! Everything listens on 127.0.0.1 with a port of the system's choice.
 
 mod anvil;
 mod brief;
+mod capped;
 mod deposit;
 mod ethereumjs;
 mod harness;
@@ -34,6 +36,7 @@ mod wait;
 mod watcher;
 
 pub use anvil::{Anvil, AnvilArgs, Chain};
+pub use capped::Capped;
 pub use ethereumjs::EthereumJs;
 pub use harness::Harness;
 pub use json_rpc::{BlockName, JsonRpc, http_client};

@@ -7,8 +7,8 @@ use rollup::{L2BlockRef, Pace};
 use serde::Serialize;
 use serde_json::{Value, json};
 use status::{Clock, Health};
-use tokio::time::{Instant, timeout};
-use upstream::{CallError, Client, Endpoint, Kind};
+use tokio::time::{Instant, sleep, timeout};
+use upstream::{CallError, Client, Endpoint};
 
 use crate::get::columns::human;
 
@@ -68,6 +68,12 @@ pub(super) struct Exam<'a> {
 const MIN_PATIENCE: Duration = Duration::from_secs(4);
 const MAX_PATIENCE: Duration = Duration::from_secs(24);
 
+/// By so much calls and announcements may differ: a few round trips.
+const LAG: Duration = Duration::from_secs(2);
+
+/// How often calls are looked at then.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Examines an endpoint within the limit.
 pub(super) async fn examine<'a>(
     endpoint: &'a Endpoint,
@@ -124,28 +130,32 @@ impl Exam<'_> {
     }
 
     /// What the code of `run` says about the chain that is served.
-    pub(super) fn chain(&mut self, probed: Result<(), (Health, String)>, chain: &str) -> Option<()> {
+    pub(super) fn chain(&mut self, probed: Result<Option<String>, (Health, String)>, chain: &str) -> Option<()> {
         match probed {
-            Ok(()) => self.ok("chain", format!("it serves {chain}")),
+            Ok(None) => self.ok("chain", format!("it serves {chain}")),
+            Ok(Some(unchecked)) => self.warn("chain", unchecked, self.flag),
             Err((Health::WrongChain, why)) => self.fail("chain", why, self.flag),
             // A header of a kind that this program does not know.
             Err((_, why)) if why.contains("hashes to") => self.fail("chain", why, "--l1.trustrpc"),
             Err((_, why)) => self.fail("chain", why, self.flag),
         }
-        self.findings.last().filter(|last| last.verdict == Verdict::Ok).map(drop)
+        self.findings.last().filter(|last| last.verdict != Verdict::Fail).map(drop)
     }
 
-    /// A request of several calls, which HTTP endpoints are followed by.
-    pub(super) async fn batch(&mut self, client: &Client) -> Option<()> {
-        if self.endpoint.kind() != Kind::Http {
+    /// A request of as many calls as `run` sends at most, which it follows HTTP endpoints by.
+    pub(super) async fn batch(&mut self, client: &Client, calls: usize) -> Option<()> {
+        if self.endpoint.subscribes() {
             return Some(());
         }
-        let calls = vec![("eth_chainId", json!([])), ("eth_blockNumber", json!([]))];
+        let calls = vec![("eth_getBlockByNumber", json!(["latest", false])); calls];
         let answers = client.batch(calls).await.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
         match answers {
             Ok(_) => match client.max_batch() {
-                Some(1) => self.warn("batch", "it takes only one call in a request: a start takes longer", self.flag),
-                _ => self.ok("batch", "it takes several calls in one request"),
+                Some(1) => {
+                    self.warn("batch", "it takes only one call in a request: a start takes longer", self.flag);
+                }
+                Some(size) => self.ok("batch", format!("it takes {size} calls in one request")),
+                None => self.ok("batch", "it takes as many calls in one request as are sent"),
             },
             Err(error) => {
                 self.fail("batch", format!("several calls in one request: {error}; a wss URL needs none"), self.flag);
@@ -160,21 +170,16 @@ impl Exam<'_> {
         block(client, label).await
     }
 
-    /// Whether safe and finalized are known, in the words of what that costs.
-    pub(super) async fn labels(&mut self, client: &Client, cost: &str) {
-        let mut unknown = Vec::new();
-        for label in ["safe", "finalized"] {
-            if self.block(client, label).await.is_none() {
-                unknown.push(label);
-            }
-        }
-        match unknown.is_empty() {
-            true => self.ok("labels", "safe and finalized are known"),
-            false => {
-                let which = unknown.join(" and ");
-                self.warn("labels", format!("it knows no {which} block: the chain is young, or {cost}"), self.flag);
-            }
-        }
+    /// Whether safe and finalized are known, in the words of what that costs; or why it does not tell them.
+    pub(super) fn labels(&mut self, safe: bool, finalized: bool, refused: Option<String>, cost: &str) {
+        let unknown = match (safe, finalized) {
+            (true, true) => return self.ok("labels", "safe and finalized are known"),
+            (true, false) => "finalized",
+            (false, true) => "safe",
+            (false, false) => "safe and finalized",
+        };
+        let young = refused.map_or_else(|| "the chain is young, or ".to_owned(), |error| format!("{error}; "));
+        self.warn("labels", format!("it tells no {unknown} block: {young}{cost}"), self.flag);
     }
 
     /// The timestamp of the newest block against our clock.
@@ -239,15 +244,20 @@ impl Exam<'_> {
             return self
                 .ok("newHeads", "it is polled when a block is due; by a ws or wss URL blocks are heard of at once");
         }
-        let mut heads = match client.new_heads::<Value>().await {
-            Ok(heads) => heads,
+        let mut heads = match client.new_heads_if_served::<Value>().await {
+            Ok(Some(heads)) => heads,
+            Ok(None) => {
+                let said = "it has no subscriptions: it is polled over this socket when a block is due";
+                return self.warn("newHeads", said, self.flag);
+            }
             Err(error) => return self.fail("newHeads", format!("it cannot be subscribed to: {error}"), self.flag),
         };
         let before = self.block(client, "latest").await;
         let (started, patience) = (Instant::now(), (2 * slot).clamp(MIN_PATIENCE, MAX_PATIENCE));
         match timeout(patience, heads.next()).await {
-            Ok(Ok(_)) => {
-                self.ok("newHeads", format!("a head was announced after {} ms", started.elapsed().as_millis()))
+            Ok(Ok(head)) => {
+                self.ok("newHeads", format!("a head was announced after {} ms", started.elapsed().as_millis()));
+                self.lag(client, &head).await;
             }
             Ok(Err(error)) => self.fail("newHeads", error.to_string(), self.flag),
             Err(_) => {
@@ -268,11 +278,35 @@ impl Exam<'_> {
         }
     }
 
+    /// Whether calls know a head as soon as it is announced, and the other way round: behind one address may be several
+    /// nodes.
+    async fn lag(&mut self, client: &Client, head: &Value) {
+        let Some((number, timestamp)) = told(head) else { return };
+        let started = Instant::now();
+        let known = loop {
+            match self.block(client, "latest").await.filter(|known| known.0 >= number) {
+                None if started.elapsed() < MIN_PATIENCE => sleep(LOOK).await,
+                known => break known,
+            }
+        };
+        let late = match known {
+            None => format!("calls did not know an announced head within {}", human(MIN_PATIENCE)),
+            Some(_) if started.elapsed() > LAG => {
+                format!("calls knew an announced head {} ms later", started.elapsed().as_millis())
+            }
+            Some((_, newest)) if newest > timestamp + LAG.as_secs() => {
+                format!("a head was announced {} s after calls knew a newer one", newest - timestamp)
+            }
+            Some(_) => return self.ok("lag", "calls and announcements tell the same"),
+        };
+        self.warn("lag", format!("{late}: nodes that differ behind one address; heads come late"), self.flag);
+    }
+
     /// Whether a small burst of requests is let through.
     pub(super) async fn burst(&mut self, client: &Client, change: &'static str) {
         let calls = (0..BURST).map(|_| client.call::<Value>("eth_blockNumber", ()));
         let answers = join_all(calls).await;
-        let refused = answers.iter().filter(|answer| answer.as_ref().is_err_and(too_many)).count();
+        let refused = answers.iter().filter(|answer| answer.as_ref().is_err_and(CallError::is_limit)).count();
         let failed = answers.iter().filter(|answer| answer.is_err()).count();
         match (refused, failed) {
             (0, 0) => self.ok("rate limit", format!("{BURST} requests at once were answered")),
@@ -288,21 +322,13 @@ impl Exam<'_> {
 
 /// The block of a label: its number and timestamp.
 pub(super) async fn block(client: &Client, label: &str) -> Option<(u64, u64)> {
-    let block: Value = client.call("eth_getBlockByNumber", (label, false)).await.ok()?;
-    let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
-    Some((quantity("number")?, quantity("timestamp")?))
+    told(&client.call("eth_getBlockByNumber", (label, false)).await.ok()?)
 }
 
-/// Whether the endpoint says that we ask too much.
-fn too_many(error: &CallError) -> bool {
-    match error {
-        CallError::Status { code, .. } => *code == 429,
-        CallError::Rpc { code, message, .. } => {
-            let says = |words: &str| message.to_lowercase().contains(words);
-            matches!(code, 429 | -32005 | -32029) || says("rate") || says("too many") || says("limit")
-        }
-        _ => false,
-    }
+/// The number and timestamp of a block or header.
+fn told(block: &Value) -> Option<(u64, u64)> {
+    let quantity = |field: &str| u64::from_str_radix(block[field].as_str()?.strip_prefix("0x")?, 16).ok();
+    Some((quantity("number")?, quantity("timestamp")?))
 }
 
 /// Runs `ask` each second until it has an answer, `times` times at most.
@@ -311,7 +337,7 @@ pub(super) async fn each_second<T>(times: usize, mut ask: impl AsyncFnMut() -> O
         if let Some(answer) = ask().await {
             return Some(answer);
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
     }
     None
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollup::L1BlockRef;
 use upstream::{Client, Endpoint};
 
 use super::exam::{Finding, block, examine as exam};
@@ -23,17 +24,23 @@ pub(super) async fn examine(config: &Config, endpoint: &Endpoint) -> Vec<Finding
     let (chain_id, genesis) = (config.rollup.l1_chain_id, config.rollup.genesis.l1);
     exam(endpoint, FLAG, config.clock, async |exam| {
         let client = exam.reach("eth_chainId").await?;
-        exam.batch(&client).await?;
+        exam.batch(&client, l1_ingest::BATCH as usize).await?;
         let probed = l1_ingest::probe(&client, chain_id, genesis, config.l1.trust_rpc).await;
         exam.chain(probed, &format!("chain {chain_id} with block {} of the rollup's beginning", genesis.number))?;
-        let Some((number, timestamp)) = exam.block(&client, "latest").await else {
-            exam.fail("labels", "it has no newest block: is it still syncing?", FLAG);
-            return None;
+        let look = match l1_ingest::look(&client, config.l1.trust_rpc).await {
+            Ok(look) => look,
+            Err(why) => {
+                exam.fail("blocks", why, FLAG);
+                return None;
+            }
         };
+        exam.ok("blocks", format!("its last {} blocks are a chain, down to what is final", look.blocks));
+        let L1BlockRef { number, timestamp, .. } = look.head;
         let slot = block_time(&client, number, timestamp).await.unwrap_or(SLOT);
         let limit = config.limits.max_head_age(slot);
         exam.clock(timestamp, LATE.max(LATE_SLOTS * slot), limit, "--status.max-head-age");
-        exam.labels(&client, "it follows no consensus client: safe_l1 and finalized_l1 stay unset").await;
+        let cost = "it follows no consensus client: safe_l1 and finalized_l1 stay unset";
+        exam.labels(!look.safe.is_zero(), !look.finalized.is_zero(), look.refused, cost);
         exam.new_heads(&client, slot).await;
         exam.burst(&client, "--l1.rpc-rate-limit").await;
         Some(())

@@ -21,7 +21,7 @@ pub(super) async fn examine(config: &Config, node: &RollupNode) -> Vec<Finding> 
     exam(&node.endpoint, flag, config.clock, async |exam| {
         let client = exam.reach("optimism_version").await?;
         let probed = l2_ingest::probe_rollup_node(&config.rollup, &client).await;
-        exam.chain(probed, "our rollup")?;
+        exam.chain(probed.map(|()| None), "our rollup")?;
         let status: SyncStatus = match client.call("optimism_syncStatus", ()).await {
             Ok(status) => status,
             Err(error) => {

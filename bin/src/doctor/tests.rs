@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devnet::{Faults, Heads, Label, Node, PaceChange, Params, Requests, Role, RpcError, World};
-use futures::FutureExt;
+use alloy_json_rpc::{RequestPacket, Response, ResponsePacket};
+use alloy_transport::{BoxTransport, TransportFut};
+use devnet::{Answer, Faults, Heads, Label, Node, PaceChange, Params, Requests, Role, RpcError, World, answer};
+use futures::{FutureExt, future::ready};
 use rollup::{RollupConfig, SyncStatus};
 use serde_json::json;
 use status::Clock;
+use tower::{ServiceExt, service_fn};
 use upstream::{Endpoint, Options, tls_config};
 
 use super::{Finding, Verdict, examine, json, table};
@@ -22,6 +25,10 @@ struct Rig {
     client: Node,
     node: Node,
     flags: &'static [&'static str],
+    /// How many calls one request to the L1 may have, where it takes requests only.
+    cap: Option<usize>,
+    /// Whether the rollup has no Isthmus yet, so that its headers tell no outputs.
+    old: bool,
 }
 
 impl Rig {
@@ -36,7 +43,7 @@ impl Rig {
         let node = make(Role::RollupNode);
         node.with_status(|status| SyncStatus { current_l1: status.safe_l1, ..status });
         node.with_answer("optimism_safeHeadAtL1Block", |_, _| Ok(json!({})));
-        Self { l1: make(Role::L1), client: make(Role::ExecutionClient), node, world, flags: &[] }
+        Self { l1: make(Role::L1), client: make(Role::ExecutionClient), node, world, flags: &[], cap: None, old: false }
     }
 
     /// The configuration of these flags with our endpoints in their place.
@@ -58,10 +65,17 @@ impl Rig {
         };
         let mut config = Config::from_args(&args).now_or_never().expect("no node is asked").unwrap();
         let rollup = self.world.read(|chains| chains.rollup_config().to_string());
-        config.rollup = Arc::new(RollupConfig::from_json(&rollup).unwrap());
+        let mut rollup = RollupConfig::from_json(&rollup).unwrap();
+        if self.old {
+            (rollup.isthmus_time, rollup.jovian_time) = (None, None);
+        }
+        config.rollup = Arc::new(rollup);
         config.clock = clock;
         let options = Options::new(tls_config(None).unwrap());
-        config.l1.endpoints = vec![Endpoint::over_pubsub("l1", self.l1.connector(), options.clone())];
+        config.l1.endpoints = vec![match self.cap {
+            None => Endpoint::over_pubsub("l1", self.l1.connector(), options.clone()),
+            Some(most) => Endpoint::over("l1", capped(self.l1.transport(), most), options.clone()),
+        }];
         let client = Endpoint::over_pubsub("l2", self.client.connector(), options.clone());
         config.l2.execution_client = config.l2.execution_client.map(|_| client);
         let sequencers = config.l2.sequencers.iter();
@@ -96,6 +110,26 @@ impl Rig {
     }
 }
 
+/// The transport to a server that takes so many calls in one request at most.
+fn capped(transport: BoxTransport, most: usize) -> BoxTransport {
+    let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}"#;
+    let refusal: Response = serde_json::from_str(refusal).expect("an answer");
+    BoxTransport::new(service_fn(move |packet: RequestPacket| -> TransportFut<'static> {
+        if packet.as_batch().is_some_and(|calls| calls.len() > most) {
+            return ready(Ok(ResponsePacket::Single(refusal.clone()))).boxed();
+        }
+        transport.clone().oneshot(packet).boxed()
+    }))
+}
+
+/// Answers as a node that refuses all, or those that are told by the first parameter.
+fn refuses(which: Option<&'static str>) -> impl Fn(&serde_json::Value, Answer) -> Answer + Send + Sync + 'static {
+    move |params, truth| match which.is_none_or(|which| params[0] == which) {
+        true => Err(RpcError { code: -32601, message: "Method not found".into() }),
+        false => truth,
+    }
+}
+
 /// What is not ok, as `verdict flag check -> change`, is this; and some sentence of it says this.
 #[track_caller]
 fn check(findings: &[Finding], expected: &[&str], said: &str) {
@@ -113,8 +147,10 @@ async fn healthy_upstreams_are_ok() {
     let findings = Rig::new().findings(true, 0).await;
     check(&findings, &[], "");
     let checks = |flag| findings.iter().filter(|it| it.flag == flag).map(|it| it.check).collect::<Vec<_>>();
-    assert_eq!(checks("--l1"), ["reachable", "chain", "clock", "labels", "newHeads", "rate limit"]);
-    assert_eq!(checks("--l2"), ["reachable", "chain", "clock", "pace", "labels", "newHeads", "proofs", "rate limit"]);
+    let l1 = ["reachable", "chain", "blocks", "clock", "labels", "newHeads", "lag", "rate limit"];
+    assert_eq!(checks("--l1"), [&l1[..], &["origins", "origins", "finality"]].concat());
+    let l2 = ["reachable", "chain", "blocks", "clock", "pace", "labels", "newHeads", "lag", "proofs", "rate limit"];
+    assert_eq!(checks("--l2"), l2);
     assert_eq!(checks("--rollup"), ["reachable", "chain", "status", "clock", "pace", "kind", "outputs", "SafeDB"]);
     let told = anstream::adapter::strip_str(&table(&findings)).to_string();
     assert!(told.starts_with("ok  --l1      l1  reachable   it answered in 0 ms\n"), "{told}");
@@ -179,7 +215,7 @@ async fn unknown_labels_are_told() {
     rig.l1.edit(|faults| faults.lies.safe = Label::NotFound);
     rig.client.edit(|faults| (faults.lies.safe, faults.lies.finalized) = (Label::Null, Label::NotFound));
     let each = ["warn --l1 labels -> --l1", "warn --l2 labels -> --l2"];
-    check(&rig.findings(true, 0).await, &each, "it knows no safe and finalized block");
+    check(&rig.findings(true, 0).await, &each, "it tells no safe and finalized block");
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,4 +332,125 @@ async fn an_examination_has_a_limit() {
     let rig = Rig::new();
     rig.l1.edit(|faults| faults.latency = Duration::from_secs(9));
     check(&rig.findings(true, 0).await, &["fail --l1 time -> --l1"], "not done within 1m 0s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cap_on_batches_is_no_failure_while_run_copes() {
+    for (cap, odd, said) in [
+        (1, &["warn --l1 batch -> --l1"][..], "it takes only one call in a request"),
+        (3, &[], "it takes 2 calls in one request"),
+        (20, &[], "it takes as many calls in one request as are sent"),
+    ] {
+        let rig = Rig { cap: Some(cap), ..Rig::new() };
+        let findings = rig.findings(true, 0).await;
+        check(&findings, odd, "");
+        assert!(findings.iter().any(|it| it.check == "batch" && it.message.contains(said)), "{cap}: {findings:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_run_cannot_read_fails() {
+    // Each is asked for by no more than a start asks.
+    let rig = Rig::new();
+    rig.l1.with_answer("eth_getBlockByHash", refuses(None));
+    check(&rig.findings(true, 0).await, &["fail --l1 blocks -> --l1"], "eth_getBlockByHash: JSON-RPC error -32601");
+    let rig = Rig::new();
+    rig.client.with_answer("eth_getTransactionByBlockHashAndIndex", refuses(None));
+    check(&rig.findings(true, 0).await, &[], "");
+    rig.client.with_answer("eth_getBlockByHash", refuses(None));
+    check(&rig.findings(true, 0).await, &["fail --l2 blocks -> --l2"], "eth_getBlockByHash: JSON-RPC error -32601");
+    let rig = Rig::new();
+    rig.client.with_answer("eth_getBlockByNumber", refuses(Some("safe")));
+    check(&rig.findings(true, 0).await, &["fail --l2 blocks -> --l2"], "eth_getBlockByNumber: JSON-RPC error -32601");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_run_does_without_is_told() {
+    let rig = Rig::new();
+    rig.l1.with_answer("eth_getBlockByNumber", |params, truth| match params[0].as_str() {
+        Some("safe" | "finalized") => Err(RpcError { code: -32000, message: "not supported on pre-merge".into() }),
+        Some("0x0") => Ok(json!(null)),
+        _ => truth,
+    });
+    rig.client.with_answer("eth_getBlockByNumber", |params, truth| match params[0].as_str() {
+        Some("0x0") => Err(RpcError { code: 4444, message: "pruned history unavailable".into() }),
+        _ => truth,
+    });
+    let each = ["warn --l1 chain -> --l1", "warn --l1 labels -> --l1", "warn --l2 chain -> --l2"];
+    let findings = rig.findings(true, 0).await;
+    check(&findings, &each, "it tells no safe and finalized block: eth_getBlockByNumber: JSON-RPC error -32000: not");
+    check(&findings, &each, "only its chain id could be checked (eth_getBlockByNumber: JSON-RPC error 4444: pruned");
+    let rig = Rig::new();
+    rig.l1.with_answer("eth_subscribe", refuses(None));
+    check(&rig.findings(true, 0).await, &["warn --l1 newHeads -> --l1"], "it is polled over this socket");
+}
+
+/// A client forgets old states: the tip can be proven, and what is final cannot.
+#[tokio::test(start_paused = true)]
+async fn a_proof_is_asked_for_where_a_proposer_will() {
+    for (old, odd) in [(true, &["warn --l2 proofs -> --l2"][..]), (false, &[])] {
+        let rig = Rig { old, ..Rig::new() };
+        let world = rig.world.clone();
+        rig.client.with_answer("eth_getProof", move |params, truth| {
+            let recent = world.read(|chains| {
+                let mut numbers = chains.safe_l2().number..=chains.unsafe_l2().number;
+                numbers.any(|it| chains.l2_block(it).is_some_and(|it| json!(it.hash) == params[2]["blockHash"]))
+            });
+            if recent { truth } else { Err(RpcError { code: -32000, message: "missing trie node".into() }) }
+        });
+        let findings = rig.findings(true, 0).await;
+        check(&findings, odd, "");
+        let said = |it: &Finding| it.check == "proofs" && it.message.contains("missing trie node");
+        assert!(findings.iter().any(said), "{old}: {findings:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_know_less_than_was_announced_are_told() {
+    let rig = Rig::new();
+    // A load balancer: what is called is always an older node.
+    let world = rig.world.clone();
+    rig.l1.with_answer("eth_getBlockByNumber", move |params, truth| match params[0].as_str() {
+        Some("latest") => {
+            let head = world.read(|chains| chains.head_l1().number);
+            let older = json!([format!("{:#x}", head - 1), false]);
+            world.read(|chains| answer(chains, Role::L1, &Default::default(), "eth_getBlockByNumber", &older))
+        }
+        _ => truth,
+    });
+    check(&rig.findings(true, 0).await, &["warn --l1 lag -> --l1"], "calls did not know an announced head within 4s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_l1_that_l2_does_not_stand_on_fails() {
+    let rig = Rig::new();
+    rig.node.with_status(|mut status| {
+        status.current_l1 = status.safe_l1;
+        status.finalized_l2.l1_origin.hash = alloy_primitives::B256::repeat_byte(7);
+        status
+    });
+    check(&rig.findings(true, 0).await, &["fail --l1 origins -> --l1"], "another L1, of which nothing could be served");
+    let rig = Rig::new();
+    rig.node.with_status(|mut status| {
+        status.current_l1 = status.safe_l1;
+        status.finalized_l2.l1_origin.number += 1000;
+        status
+    });
+    let each = ["fail --l1 origins -> --l1", "warn --l1 finality -> --l1"];
+    check(&rig.findings(true, 0).await, &each, "on which n (--rollup) stands: nothing could be served");
+}
+
+#[tokio::test(start_paused = true)]
+async fn finality_of_one_side_is_held_against_the_others() {
+    let rig = Rig::new();
+    rig.l1.edit(|faults| faults.lies.finalized = Label::At(3));
+    check(&rig.findings(true, 0).await, &["warn --l1 finality -> --l1"], "finalized_l2 is held back as long");
+    let rig = Rig::new();
+    rig.node.with_status(|mut status| {
+        status.current_l1 = status.safe_l1;
+        status.finalized_l1.timestamp -= 1801;
+        status
+    });
+    let late = ["warn --rollup finality -> --rollup"];
+    check(&rig.findings(true, 0).await, &late, "behind our L1's: does its own L1 follow a consensus client?");
 }

@@ -30,6 +30,16 @@ pub(crate) struct Blocks {
     pub trust_rpc: bool,
 }
 
+/// What an endpoint calls its blocks.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub latest: Option<L1BlockRef>,
+    pub safe: Option<L1BlockRef>,
+    pub finalized: Option<L1BlockRef>,
+    /// Why it does not tell a label, though it can be asked for others.
+    pub refused: Option<CallError>,
+}
+
 impl Ask {
     /// The method and its parameters. Transactions come as hashes: headers alone cannot be had everywhere.
     pub(crate) fn call(self) -> (&'static str, Value) {
@@ -68,13 +78,37 @@ impl Blocks {
         asked.iter().zip(answers).map(|(ask, answer)| self.read(*ask, answer)).collect()
     }
 
+    /// The head, with the labels if wanted. An L1 without a consensus client may refuse the labels, which costs it those
+    /// alone; what is told when too much was asked says nothing about them.
+    pub(crate) async fn head(&self, labels: bool) -> Result<Named, Fault> {
+        const LATEST: Ask = Ask::Label(BlockNumberOrTag::Latest);
+        let mut named = Named { latest: None, safe: None, finalized: None, refused: None };
+        if !labels {
+            named.latest = self.one(LATEST).await?;
+            return Ok(named);
+        }
+        // In this order no label is above the head, should they be answered one after the other.
+        let asked = [Ask::Label(BlockNumberOrTag::Finalized), Ask::Label(BlockNumberOrTag::Safe), LATEST];
+        let answers = self.client.batch(asked.map(Ask::call).into()).await?;
+        let Named { latest, safe, finalized, refused } = &mut named;
+        for ((ask, block), answer) in asked.into_iter().zip([finalized, safe, latest]).zip(answers) {
+            match answer {
+                Err(error) if !matches!(ask, Ask::Label(BlockNumberOrTag::Latest)) && refuses(&error) => {
+                    *refused = Some(error)
+                }
+                answer => *block = self.read(ask, answer)?,
+            }
+        }
+        Ok(named)
+    }
+
     /// The block asked for, if the endpoint has it.
     pub(crate) async fn one(&self, ask: Ask) -> Result<Option<L1BlockRef>, Fault> {
         if self.trust_rpc {
             return self.read(ask, self.as_it_comes(ask).await);
         }
         let block = match self.client.block(ask.id()).await {
-            Err(error) if is_absent(&error) => None,
+            Err(error) if error.is_block_missing() => None,
             block => block?,
         };
         let Some(block) = block else { return Ok(None) };
@@ -101,7 +135,7 @@ impl Blocks {
     /// Reads the answer to one question.
     pub(crate) fn read(&self, ask: Ask, answer: Result<Box<RawValue>, CallError>) -> Result<Option<L1BlockRef>, Fault> {
         let json = match answer {
-            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if error.is_block_missing() => return Ok(None),
             answer => answer?,
         };
         answer_to(ask, header::read(&json, self.trust_rpc)?)
@@ -123,10 +157,7 @@ fn answer_to(ask: Ask, block: Option<L1BlockRef>) -> Result<Option<L1BlockRef>, 
     }
 }
 
-/// Whether it means that there is no such block: geth, and others after it, say that by an error.
-fn is_absent(error: &CallError) -> bool {
-    let CallError::Rpc { code, message, .. } = error else { return false };
-    let message = message.to_lowercase();
-    *code == -39001
-        || ["block not found", "header not found", "unknown block"].iter().any(|words| message.contains(words))
+/// Whether the endpoint will not tell this at all, though it answers.
+pub(crate) fn refuses(error: &CallError) -> bool {
+    matches!(error, CallError::Rpc { .. }) && !error.is_limit() && !error.is_block_missing()
 }

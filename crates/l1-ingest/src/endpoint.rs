@@ -1,12 +1,18 @@
 //! The life of one endpoint: connect, verify, prime, follow; then an error, a pause, and all over again.
 
-use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use status::{Health, Layer, SourceName, SourceState};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep},
 };
+use tracing::warn;
 use upstream::{Backoff, Endpoint};
 
 use crate::{Config, L1, Observation, blocks::Blocks, fault::Fault, tracker::Tracker, verify::verify};
@@ -20,6 +26,13 @@ pub(crate) enum Report {
     State(usize, SourceState),
 }
 
+/// What is said once of an endpoint, however often it connects.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub labels: Once,
+    genesis: Once,
+}
+
 /// One endpoint, with everything that outlives its connections.
 pub(crate) struct Follower {
     pub config: Arc<Config>,
@@ -28,6 +41,7 @@ pub(crate) struct Follower {
     pub backoff: Backoff,
     /// At which old heights the vote wants to know the endpoint's blocks.
     pub wanted: watch::Receiver<BTreeSet<u64>>,
+    pub said: Said,
     index: usize,
     endpoint: Endpoint,
     state: Option<SourceState>,
@@ -52,6 +66,7 @@ impl Follower {
             tracker: Tracker::new(),
             backoff,
             wanted,
+            said: Said { labels: Once::new(), genesis: Once::new() },
             index,
             endpoint,
             state: None,
@@ -77,7 +92,11 @@ impl Follower {
         let client = self.endpoint.connect().await?;
         let blocks = Blocks { client, trust_rpc: self.config.trust_rpc };
         self.say(Health::Verifying, None).await;
-        verify(&blocks, self.config.chain_id, self.config.genesis).await?;
+        if let Some(unchecked) = verify(&blocks, self.config.chain_id, self.config.genesis).await? {
+            self.said
+                .genesis
+                .call_once(|| warn!(endpoint = %self.name, "the genesis block could not be checked: {unchecked}"));
+        }
         self.l1.reach(self.index, Some(blocks.clone()));
         // Before priming, so that no head falls between.
         let heads = blocks.client.new_heads_if_served().await?;

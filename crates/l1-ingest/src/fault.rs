@@ -23,7 +23,7 @@ pub(crate) enum Fault {
     Unlinked { number: u64, parent: B256 },
     #[error("it has no head")]
     NoHead,
-    #[error("it has no block {0}, the L1 genesis of the rollup: is it still syncing, or does it keep no old blocks?")]
+    #[error("it has no block {0}, the L1 genesis of the rollup: is it still syncing?")]
     NoGenesis(u64),
     #[error("it has no block {0}, which is below its head")]
     Missing(u64),

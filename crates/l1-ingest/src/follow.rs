@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 use upstream::{CallError, Subscription};
 
 use crate::{blocks::Blocks, endpoint::Follower, fault::Fault, header, labels::Labels, schedule::Schedule};
@@ -165,6 +165,14 @@ impl Following<'_> {
         self.named = Instant::now();
         if labels {
             self.labels.asked(seen.labels, self.named);
+        }
+        if let Some(error) = seen.refused {
+            self.follower.said.labels.call_once(|| {
+                warn!(
+                    endpoint = %self.follower.name, %error,
+                    "it tells no safe and finalized blocks: its head is followed without them"
+                );
+            });
         }
         Ok(())
     }

@@ -16,8 +16,10 @@
 //!
 //! What holds:
 //! - Each view is complete: a chain linked by verified hashes that ends at its head and reaches down to the finalized
-//!   block or [`status::MAX_REFS`] deep, and labels that stand on that chain. Below that nothing is ever needed but
-//!   old blocks, which [`L1::block`] looks up.
+//!   block or [`status::MAX_REFS`] deep, and labels that stand on that chain. While nothing is final it begins with a few
+//!   blocks. Below that nothing is ever needed but old blocks, which [`L1::block`] looks up.
+//! - What an endpoint cannot tell costs that alone: labels that it refuses stay unset, a genesis that it no longer has is
+//!   not checked there. Either is said once.
 //! - `head_confirmed` moves only when the endpoint named that very head; an open socket confirms nothing.
 //! - An older head of the same chain is a lag, however often it is named: the head stays and ages. Another block at a
 //!   height that was seen is a reorg.
@@ -41,6 +43,7 @@ mod follow;
 mod header;
 mod labels;
 mod lookup;
+mod probe;
 mod schedule;
 mod standstill;
 mod tracker;
@@ -53,5 +56,6 @@ pub use config::Config;
 #[doc(hidden)]
 pub use header::{HeaderError, read as read_header};
 pub use lookup::L1;
-pub use verify::probe;
+pub use probe::{Look, look, probe};
+pub use walk::BATCH;
 pub use watch::watch;

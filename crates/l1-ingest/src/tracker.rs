@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use alloy_eips::BlockNumberOrTag;
 use rollup::L1BlockRef;
 use status::{Bug, Chain, MIN_REFS, SourceName};
 use tokio::time::Instant;
@@ -15,7 +14,7 @@ use upstream::CallError;
 
 use crate::{
     Observation,
-    blocks::{Ask, Blocks},
+    blocks::{Ask, Blocks, Named},
     fault::Fault,
     walk::{Fetched, walk},
 };
@@ -26,6 +25,9 @@ const LAG: Duration = Duration::from_secs(36);
 const OLD: usize = 64;
 /// How often a look starts anew because the chain moved away under it.
 const TRIES: u32 = 3;
+
+/// How deep a chain begins where nothing is final: below it are blocks that are looked up when they are wanted.
+const SHORT: u64 = 64;
 
 /// How far a chain that was left behind is brought forward at a time: so far that the old head stays retained. Else
 /// nobody could tell an outage from a reorg.
@@ -50,12 +52,14 @@ pub(crate) struct Tracker {
 }
 
 /// What a look at the endpoint brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// The head is what the endpoint names.
     pub head: bool,
     /// The labels were asked for and stand on this chain.
     pub labels: bool,
+    /// Why the endpoint does not tell a label.
+    pub refused: Option<CallError>,
 }
 
 impl Tracker {
@@ -81,6 +85,11 @@ impl Tracker {
     /// The newest labelled block; zero while there is none.
     pub(crate) fn label(&self) -> L1BlockRef {
         if self.safe.hash.is_zero() { self.finalized } else { self.safe }
+    }
+
+    /// Safe and finalized; zero while there are none.
+    pub(crate) fn labels(&self) -> (L1BlockRef, L1BlockRef) {
+        (self.safe, self.finalized)
     }
 
     /// Whether it takes another look at once to get to the head.
@@ -123,7 +132,7 @@ impl Tracker {
             return Ok(());
         }
         if newest.number > chain.head().number && newest.number - chain.head().number <= STRIDE {
-            match self.reach(blocks, *newest, self.floor(None)).await {
+            match self.reach(blocks, *newest, self.floor(*newest, None)).await {
                 Err(Fault::Gone(_)) => {}
                 reached => return reached.map(|()| self.confirm(at)),
             }
@@ -145,17 +154,10 @@ impl Tracker {
 
     async fn try_look(&mut self, blocks: &Blocks, labels: bool) -> Result<Seen, Fault> {
         let at = Instant::now();
-        // In this order no label is above the head, should they be answered one after the other.
-        let mut asked = vec![Ask::Label(BlockNumberOrTag::Latest)];
-        if labels {
-            asked.splice(..0, [Ask::Label(BlockNumberOrTag::Finalized), Ask::Label(BlockNumberOrTag::Safe)]);
-        }
-        let mut answers = blocks.get(&asked).await?.into_iter();
-        let (finalized, safe) =
-            if labels { (answers.next().flatten(), answers.next().flatten()) } else { (None, None) };
-        let latest = answers.next().flatten().ok_or(Fault::NoHead)?;
+        let Named { latest, safe, finalized, refused } = blocks.head(labels).await?;
+        let latest = latest.ok_or(Fault::NoHead)?;
 
-        let floor = self.floor(finalized.filter(|label| label.number <= latest.number));
+        let floor = self.floor(latest, finalized.filter(|label| label.number <= latest.number));
         let head = self.settle(blocks, latest, floor, at).await?;
         if let Some(finalized) = finalized.filter(|_| head) {
             self.deepen(blocks, finalized.number).await?;
@@ -166,7 +168,7 @@ impl Tracker {
         let taken = labels
             && (head || !late(finalized, self.finalized) && !late(safe, self.safe))
             && self.take_labels(finalized, safe, at);
-        Ok(Seen { head, labels: taken })
+        Ok(Seen { head, labels: taken, refused })
     }
 
     /// Makes `latest` the head, unless it is an older block of this chain, or so far ahead that it takes several looks
@@ -269,10 +271,11 @@ impl Tracker {
         Ok(())
     }
 
-    /// How deep a chain has to reach: what was finalized must be on it, or a fork below it would go unnoticed.
-    fn floor(&self, finalized: Option<L1BlockRef>) -> u64 {
+    /// How deep a chain up to `head` has to reach: what was finalized must be on it, or a fork below it would go unnoticed.
+    fn floor(&self, head: L1BlockRef, finalized: Option<L1BlockRef>) -> u64 {
         let known = Some(self.finalized).filter(|label| !label.hash.is_zero());
-        known.into_iter().chain(finalized).map(|label| label.number).min().unwrap_or_default()
+        let label = known.into_iter().chain(finalized).map(|label| label.number).min();
+        label.unwrap_or(head.number.saturating_sub(SHORT))
     }
 
     fn confirm(&mut self, at: Instant) {

@@ -2,33 +2,45 @@
 
 use futures::future::join;
 use rollup::BlockId;
-use status::Health;
-use upstream::Client;
 
 use crate::{
-    blocks::{Ask, Blocks},
+    blocks::{Ask, Blocks, refuses},
     fault::Fault,
 };
 
-/// Whether an endpoint could be followed: else the state it would be in, and why.
-pub async fn probe(client: &Client, chain_id: u64, genesis: BlockId, trust_rpc: bool) -> Result<(), (Health, String)> {
-    let blocks = Blocks { client: client.clone(), trust_rpc };
-    verify(&blocks, chain_id, genesis).await.map_err(|fault| (fault.health(), fault.to_string()))
-}
-
 /// Checks the chain id and the block the rollup began with, as op-node's `ValidateL1Config`. Both are asked for side by
 /// side.
-pub(crate) async fn verify(blocks: &Blocks, chain_id: u64, genesis: BlockId) -> Result<(), Fault> {
+///
+/// A node whose head is above that block may have it no longer: history expires, and snapshots begin later. Then the
+/// answer says that it could not be checked.
+pub(crate) async fn verify(blocks: &Blocks, chain_id: u64, genesis: BlockId) -> Result<Option<String>, Fault> {
     let (id, found) = join(blocks.client.chain_id(), blocks.one(Ask::Number(genesis.number))).await;
     let id = id?;
     if id != chain_id {
         return Err(wrong("chain id", chain_id, id));
     }
-    let found = found?.ok_or(Fault::NoGenesis(genesis.number))?;
-    if found.hash != genesis.hash {
-        return Err(wrong(&format!("hash of block {}", genesis.number), genesis.hash, found.hash));
+    let refusal = match found {
+        Ok(None) => None,
+        Err(Fault::Call(error)) if refuses(&error) => Some(error),
+        found => {
+            let found = found?.map(|block| block.hash);
+            return match found {
+                Some(hash) if hash != genesis.hash => {
+                    Err(wrong(&format!("hash of block {}", genesis.number), genesis.hash, hash))
+                }
+                _ => Ok(None),
+            };
+        }
+    };
+    let head = blocks.head(false).await?.latest.ok_or(Fault::NoHead)?;
+    if head.number < genesis.number {
+        return Err(Fault::NoGenesis(genesis.number));
     }
-    Ok(())
+    let why = refusal.map_or_else(String::new, |error| format!(" ({error})"));
+    Ok(Some(format!(
+        "it no longer has block {}, the L1 genesis of the rollup, so that only its chain id could be checked{why}",
+        genesis.number
+    )))
 }
 
 fn wrong(what: &str, expected: impl ToString, found: impl ToString) -> Fault {

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) type Fetched = LruCache<B256, L1BlockRef>;
 
 /// How many blocks are asked for at once; op-node's limit of a batch, as providers have theirs.
-const BATCH: u64 = 20;
+pub const BATCH: u64 = 20;
 
 /// The chain that ends at `head`, linked by parent hash to `known` where the two meet.
 ///

@@ -38,18 +38,9 @@ pub(crate) async fn header(client: &Client, number: u64) -> Result<L2Header, Fau
 fn unset_if_not_found(answer: Result<Box<RawValue>, CallError>) -> Result<Option<L2Header>, CallError> {
     match answer {
         Ok(raw) => decode(&raw),
-        Err(error) if no_such_block(&error) => Ok(None),
+        Err(error) if error.is_block_missing() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// geth says "safe block not found", reth "unknown block"; -39001 is the code of the execution API for it. Anything
-/// else that is not found, such as a method or an account at a provider, tells nothing about the label.
-fn no_such_block(error: &CallError) -> bool {
-    let CallError::Rpc { code, message, .. } = error else { return false };
-    let message = message.to_lowercase();
-    let says = |word| message.contains(word);
-    *code == -39001 || says("unknown block") || says("not found") && (says("block") || says("header"))
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(raw: &RawValue) -> Result<T, CallError> {
@@ -68,12 +59,15 @@ impl Labels<L2BlockRef> {
     /// An unset label is unset, not genesis, unless the chain is so young that no batch need have been included yet:
     /// our `head_l1`, once it is known, is at most a sequencing window of `window` L1 blocks above the origin of
     /// `genesis`. There finalized is genesis and safe is finalized, or no batcher could ever start. The tip alone does not
-    /// show it: a client that is still syncing has genesis there.
-    pub(crate) fn halves(&self, genesis: L2BlockRef, window: u64, head_l1: Option<u64>) -> (Derived, Tip) {
-        let youth = genesis.l1_origin.number.saturating_add(window);
-        let young = head_l1.is_some_and(|head| head.max(self.latest.l1_origin.number) <= youth);
-        let finalized = self.finalized.or(young.then_some(genesis)).unwrap_or_default();
-        let safe = self.safe.or(young.then_some(finalized)).unwrap_or_default();
+    /// show it: a client that is still syncing has genesis there. Nor is a chain young whose client no longer has its
+    /// `genesis`.
+    pub(crate) fn halves(&self, genesis: Option<L2BlockRef>, window: u64, head_l1: Option<u64>) -> (Derived, Tip) {
+        let young = genesis.filter(|genesis| {
+            let youth = genesis.l1_origin.number.saturating_add(window);
+            head_l1.is_some_and(|head| head.max(self.latest.l1_origin.number) <= youth)
+        });
+        let finalized = self.finalized.or(young).unwrap_or_default();
+        let safe = self.safe.or(young.map(|_| finalized)).unwrap_or_default();
         let derived = Derived { current_l1: safe.l1_origin, finalized, safe, local_safe: safe, pending_safe: safe };
         (derived, Tip { unsafe_l2: self.latest, cross_unsafe: self.latest })
     }
@@ -107,7 +101,7 @@ mod tests {
         expected: (Option<u64>, Option<u64>),
     ) {
         let labels = Labels { finalized: finalized.map(block), safe: safe.map(block), latest: block(latest) };
-        let (derived, tip) = labels.halves(block(0), 10, head_l1);
+        let (derived, tip) = labels.halves(Some(block(0)), 10, head_l1);
         let number = |head: L2BlockRef| (!head.is_zero()).then_some(head.number);
         assert_eq!((number(derived.finalized), number(derived.safe)), expected);
         assert_eq!((derived.local_safe, derived.pending_safe), (derived.safe, derived.safe));
@@ -142,6 +136,9 @@ mod tests {
         check_at(Some(1011), None, None, 0, (None, None));
         check_at(None, None, None, 0, (None, None));
         check_at(None, Some(3), Some(7), 9, (Some(3), Some(7)));
+        // Its client has the genesis no longer.
+        let labels = Labels { finalized: None, safe: None, latest: block(5) };
+        assert_eq!(labels.halves(None, 10, Some(1000)).0, Derived::default());
         // Our L1 may lag.
         check_at(Some(1010), None, None, 66, (None, None));
     }
@@ -149,26 +146,6 @@ mod tests {
     #[test]
     fn a_window_beyond_all_numbers_is_a_window() {
         let labels = Labels { finalized: None, safe: None, latest: block(66) };
-        assert_eq!(labels.halves(block(0), u64::MAX, Some(5000)).0.safe, block(0));
-    }
-
-    #[test]
-    fn only_a_block_that_is_not_found_is_an_unset_label() {
-        for (code, message, unset) in [
-            (-39001, "nothing there", true),
-            (-32000, "Unknown block", true),
-            (-32000, "safe block not found", true),
-            (-32000, "finalized block not found", true),
-            (-32001, "block not found: finalized", true),
-            (-32000, "header not found", true),
-            (-32601, "the method eth_getBlockByNumber does not exist/is not available", false),
-            (-32601, "Method not found", false),
-            (-32000, "project not found", false),
-            (-32005, "rate limit exceeded", false),
-        ] {
-            let error = CallError::Rpc { method: "eth_getBlockByNumber", code, message: message.into() };
-            assert_eq!(no_such_block(&error), unset, "{error}");
-        }
-        assert!(!no_such_block(&CallError::Decode("block not found".into())));
+        assert_eq!(labels.halves(Some(block(0)), u64::MAX, Some(5000)).0.safe, block(0));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use crate::{L2BlockRef, RollupConfig};
+use serde_json::Value;
+
+use crate::{L2BlockRef, L2Header, RollupConfig, SyncStatus};
 
 /// What becomes of a file.
 enum Outcome {
@@ -81,7 +83,23 @@ fn heads_come_at_the_pace_of_their_configuration() {
     let pace = RollupConfig::from_json(&read("denim-rollup.json")).unwrap().pace();
     let heads: Vec<L2BlockRef> = serde_json::from_str(&read("denim-heads.json")).unwrap();
     assert_eq!((heads[0].number, heads.len()), (48, 13));
-    for head in heads {
-        assert!(pace.holds(&head), "{head:?}");
+    for head in &heads {
+        assert!(pace.holds(head), "{head:?}");
     }
+    // A header as its execution client shows it, with the milliseconds that no hash covers.
+    let answer: Value = serde_json::from_str(&read("denim-header.json")).unwrap();
+    let L2Header { number, timestamp, .. } = serde_json::from_value(answer["result"].clone()).unwrap();
+    let head = heads.iter().find(|head| head.number == number).unwrap();
+    assert_eq!((number, timestamp), (53, head.timestamp));
+}
+
+/// Of several chains in one process each has the status of a node like others.
+#[test]
+fn a_chain_of_an_op_supernode_has_the_status_of_a_node() {
+    let told = fs::read_to_string(folder().join("supernode-syncStatus.json")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let chains = told["reply"]["result"]["chains"].as_object().unwrap();
+    assert_eq!(chains.keys().collect::<Vec<_>>(), ["901"]);
+    let status: SyncStatus = serde_json::from_value(chains["901"].clone()).unwrap();
+    assert_eq!(serde_json::to_value(status).unwrap(), chains["901"]);
 }

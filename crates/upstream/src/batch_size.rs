@@ -43,11 +43,7 @@ fn may_be_for_its_size(error: &CallError) -> bool {
     match error {
         CallError::TooLarge { .. } => true,
         CallError::Status { code, .. } => matches!(code, 400 | 413),
-        CallError::Rpc { code, message, .. } => {
-            let message = message.to_lowercase();
-            let limited = ["rate", "too many requests", "limit exceeded"].iter().any(|words| message.contains(words));
-            speaks_of_size(error) || !limited && !matches!(code, 429 | -32005 | -32029)
-        }
+        CallError::Rpc { .. } => speaks_of_size(error) || !error.is_limit(),
         _ => false,
     }
 }

@@ -15,9 +15,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::{
     CallError, Subscription,
     batch_size::{self, BatchSize},
+    dispatch::told_error,
     endpoint::Shared,
     layer::CallLayer,
-    socket::told_error,
     ws::Cause,
 };
 

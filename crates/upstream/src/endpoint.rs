@@ -9,7 +9,6 @@ use std::{
 
 use alloy_pubsub::{PubSubConnect, PubSubFrontend};
 use alloy_transport::{BoxTransport, TransportResult};
-use alloy_transport_ipc::IpcConnect;
 use futures::future::BoxFuture;
 use tokio::time::timeout;
 
@@ -17,6 +16,7 @@ use crate::{
     CallError, Client, EndpointError, Options, Traffic,
     address::Address,
     http::Http,
+    ipc::Ipc,
     once::Once,
     pace::Pace,
     secrets::Secrets,
@@ -89,7 +89,13 @@ impl Endpoint {
         match Address::parse(url)? {
             Address::Ipc(path) => {
                 let name = format!("ipc:{}", path.display());
-                let reach = Reach::connection(move |_| IpcConnect::new(path.clone()));
+                let (called, with) = (name.clone(), options.clone());
+                let reach = Reach::connection(move |cause| Ipc {
+                    path: path.clone(),
+                    name: called.clone(),
+                    options: with.clone(),
+                    cause,
+                });
                 Ok(Self::new(name, Kind::Ipc, options, Secrets::default(), reach))
             }
             Address::Remote(remote) if remote.url.scheme().starts_with("http") => {

@@ -125,6 +125,41 @@ impl CallError {
         matches!(code, -32601 | -32004) || WORDS.iter().any(|words| message.contains(words))
     }
 
+    /// Whether the endpoint says that we ask too much, or more than it can answer in time: later it may answer.
+    pub fn is_limit(&self) -> bool {
+        const WORDS: [&str; 9] = [
+            "rate limit",
+            "rate-limit",
+            "ratelimit",
+            "too many requests",
+            "limit exceeded",
+            "request count exceeded",
+            "capacity",
+            "timeout",
+            "timed out",
+        ];
+        match self {
+            Self::Status { code, .. } => *code == 429,
+            Self::Rpc { code, message, .. } => {
+                let message = message.to_lowercase();
+                // -32005 is "limit exceeded" of EIP-1474.
+                matches!(code, 429 | -32005 | -32029) || WORDS.iter().any(|words| message.contains(words))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the endpoint says that it does not have the block: not yet, or no longer. geth says "safe block not
+    /// found", reth "unknown block", and 4444 is the code of EIP-4444 for history that has expired. Anything else that is
+    /// not found, such as a method or an account at a provider, tells nothing about a block.
+    pub fn is_block_missing(&self) -> bool {
+        let Self::Rpc { code, message, .. } = self else { return false };
+        let message = message.to_lowercase();
+        let says = |words| message.contains(words);
+        let not_found = says("not found") && (says("block") || says("header")) && !self.is_method_missing();
+        matches!(code, -39001 | 4444) || says("unknown block") || says("pruned history") || not_found
+    }
+
     /// How long the endpoint asked to be left alone, if it did.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -231,5 +266,49 @@ mod tests {
         check(-32602, "invalid argument 0", false);
         check(-39001, "Unknown block", false);
         assert!(!CallError::Closed.is_method_missing());
+    }
+
+    #[test]
+    fn only_a_block_that_is_not_found_is_missing() {
+        for (code, message, missing) in [
+            (-39001, "nothing there", true),
+            (4444, "", true),
+            (-32000, "pruned history unavailable", true),
+            (-32000, "Unknown block", true),
+            (-32000, "safe block not found", true),
+            (-32000, "finalized block not found", true),
+            (-32001, "block not found: finalized", true),
+            (-32000, "header not found", true),
+            (-32601, "the method eth_getBlockByNumber does not exist/is not available", false),
+            (-32601, "method eth_getBlockByNumber not found", false),
+            (-32601, "Method not found", false),
+            (-32000, "project not found", false),
+            (-32005, "rate limit exceeded", false),
+        ] {
+            let error = CallError::Rpc { method: "eth_getBlockByNumber", code, message: message.into() };
+            assert_eq!(error.is_block_missing(), missing, "{error}");
+        }
+        assert!(!CallError::Decode("block not found".into()).is_block_missing());
+    }
+
+    #[test]
+    fn a_limit_is_told_from_what_is_refused() {
+        for (code, message, limit) in [
+            (429, "", true),
+            (-32005, "daily request count exceeded", true),
+            (-32029, "slow down", true),
+            (-32000, "rate limited, try again in 4 ms", true),
+            (-32000, "Too Many Requests", true),
+            (-32000, "your app has exceeded its compute units per second capacity", true),
+            (-32603, "request timed out", true),
+            (-32000, "'safe' tag not supported on pre-merge network", false),
+            (-32602, "invalid argument 0: hex string without 0x prefix", false),
+            (-32603, "cannot generate the block", false),
+        ] {
+            let error = CallError::Rpc { method: "eth_getBlockByNumber", code, message: message.into() };
+            assert_eq!(error.is_limit(), limit, "{error}");
+        }
+        let status = |code| CallError::Status { code, retry_after: None };
+        assert!(status(429).is_limit() && !status(500).is_limit() && !CallError::Closed.is_limit());
     }
 }

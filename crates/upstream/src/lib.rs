@@ -9,7 +9,8 @@
 //!                    layer.rs    pace, timeout, count and outcome of each call
 //!  below it:         http.rs     one POST per packet, over reqwest
 //!                    ws.rs       dials; socket.rs then owns the socket
-//!                    alloy       IPC, and the in-process transports of simulated worlds
+//!                    ipc.rs      a socket of this machine
+//!                    alloy       the in-process transports of simulated worlds
 //! ```
 //!
 //! What holds on every transport:
@@ -31,9 +32,12 @@ mod answer;
 mod backoff;
 mod batch_size;
 mod client;
+mod dispatch;
 mod endpoint;
 mod error;
+mod frames;
 mod http;
+mod ipc;
 mod jwt;
 mod layer;
 mod once;

@@ -11,7 +11,7 @@ use crate::JwtSecret;
 pub struct Options {
     /// Limit of each call and of each connect, and the pace of WebSocket pings. Default 10 s.
     pub timeout: Duration,
-    /// Largest HTTP body or WebSocket message accepted, in bytes. Default 16 MiB. IPC, being local, has no limit.
+    /// Largest HTTP body, WebSocket message or IPC answer accepted, in bytes. Default 16 MiB.
     pub max_response: usize,
     /// Most requests a second to one endpoint, members of a batch counted singly; those beyond wait. Default no limit.
     pub rate_limit: Option<f64>,

@@ -27,6 +27,7 @@ use url::Host;
 use crate::{
     CallError, Options,
     address::Remote,
+    dispatch::Dispatch,
     error::root,
     http::{USER_AGENT, redirected, retry_after},
     socket::Socket,
@@ -85,18 +86,10 @@ impl WebSocket {
         let (stream, _) = client_async_with_config(self.request()?, stream, Some(config))
             .await
             .map_err(|error| self.refused(error))?;
-        let (handle, interface) = ConnectionHandle::new();
-        let socket = Socket {
-            stream,
-            interface,
-            name: self.remote.name.clone(),
-            secrets: self.remote.secrets.clone(),
-            pace: self.options.timeout.clamp(Duration::from_millis(1), Duration::from_secs(3600)),
-            in_flight: Vec::new(),
-            warned: false,
-            limit,
-            cause: self.cause.clone(),
-        };
+        let pace = self.options.timeout.clamp(Duration::from_millis(1), Duration::from_secs(3600));
+        let (name, secrets) = (self.remote.name.clone(), self.remote.secrets.clone());
+        let (handle, dispatch) = Dispatch::new("WebSocket", name, secrets, self.cause.clone(), pace);
+        let socket = Socket { stream, dispatch, pace, limit };
         // alloy's contract asks for a task here; it ends when the client and its subscriptions are dropped.
         socket.run().spawn_task();
         Ok(handle)

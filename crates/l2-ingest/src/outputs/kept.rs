@@ -7,7 +7,7 @@ use serde_json::Value;
 use upstream::{CallError, Client, Endpoint};
 
 use super::setback::Setback;
-use crate::{execution_client::verify, same_rollup::difference};
+use crate::{same_chain::verify, same_rollup::difference};
 
 /// What a source of outputs is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ impl Kept {
         }
         let client = self.endpoint.connect().await?;
         if self.kind == Kind::ExecutionClient {
-            verify(rollup, &client).await?;
+            // What it cannot tell was said where it is followed.
+            let _ = verify(rollup, &client).await?;
         } else {
             let theirs = match client.call::<Value>("optimism_rollupConfig", ()).await {
                 // As when it is followed: it has no such method, or a proxy does not allow it.

@@ -229,6 +229,48 @@ async fn an_engine_port_without_single_transactions_is_followed_by_whole_blocks(
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_without_the_genesis_is_followed_by_its_chain_id() {
+    for file in [include_str!("../cases/pruned-null.json"), include_str!("../cases/pruned-4444.json")] {
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        for over in BOTH {
+            let mut watch = Watch::client(over);
+            let answer = file.clone();
+            watch.node.with_answer("eth_getBlockByNumber", move |params, truth| match answer.get("error") {
+                _ if params[0] != "0x0" => truth,
+                None => Ok(answer["result"].clone()),
+                Some(error) => Err(RpcError {
+                    code: error["code"].as_i64().unwrap(),
+                    message: error["message"].as_str().unwrap().to_owned(),
+                }),
+            });
+            let view = watch.view().await;
+            assert_eq!(halves(&view), truth(&watch.world), "{over:?} {file}");
+            let (states, views) = watch.states(SECOND * 60).await;
+            assert!(states.is_empty() && views > 20, "{over:?} {file}: {states:?} {views}");
+            // Another chain's id is told all the same.
+            let mut watch = Watch::client(over);
+            watch.node.with_answer("eth_getBlockByNumber", |params, truth| {
+                if params[0] == "0x0" { Ok(serde_json::Value::Null) } else { truth }
+            });
+            watch.node.edit(|faults| faults.lies.chain_id = Some(10));
+            let (states, views) = watch.states(SECOND * 60).await;
+            let wrong = "wrong-chain: wrong chain: chain id is 10, expected 901";
+            assert_eq!((states.last().map(String::as_str), views), (Some(wrong), 0), "{over:?}");
+        }
+    }
+}
+
+/// Whether it is still syncing: then there is nothing to be followed.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_below_the_genesis_is_waited_for() {
+    let mut watch = Watch::client(Over::Requests);
+    watch.node.with_answer("eth_getBlockByNumber", |_, _| Ok(serde_json::Value::Null));
+    let (states, views) = watch.states(SECOND * 60).await;
+    let missing = "unreachable: the execution client has no genesis block 0";
+    assert_eq!((states.last().map(String::as_str), views), (Some(missing), 0));
+}
+
 /// The first so many questions for the transaction of a block that was just made reach a client that lacks it.
 async fn behind_a_load_balancer(lacking: usize) -> Vec<String> {
     let mut watch = Watch::client(Over::Requests);

@@ -255,6 +255,9 @@ async fn refused(answer: impl Fn(Value) -> Result<Value, RpcError> + Send + Sync
 async fn what_is_no_status_is_an_error() {
     refused(|_| Ok(Value::Null), "undecodable answer: optimism_syncStatus: ").await;
     refused(|_| Ok(json!({})), "undecodable answer: optimism_syncStatus: missing field `current_l1`").await;
+    let hildr: Value = serde_json::from_str(include_str!("../cases/hildr-sync-status.json")).unwrap();
+    let missing = "undecodable answer: optimism_syncStatus: missing field `current_l1`";
+    refused(move |_| Ok(hildr["result"].clone()), missing).await;
     refused(
         |mut status| {
             status["safe_l2"]["number"] = json!("7");

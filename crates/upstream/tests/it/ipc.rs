@@ -1,11 +1,14 @@
 //! Sockets of this machine.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
 };
-use upstream::{CallError, Endpoint, Kind};
+use upstream::{CallError, Client, Endpoint, Kind};
 
 use crate::peer::{LONG, MEDIUM, SHORT, options};
 
@@ -73,7 +76,70 @@ async fn garbage_ends_the_connection_and_silence_ends_the_call() {
     // The connection is closed from the other side, whatever had been sent before.
     let mut rest = Vec::new();
     server.read_to_end(&mut rest).await.unwrap();
-    assert_eq!(client.call::<Value>("eth_chainId", ()).await, Err(CallError::Closed));
+    let garbage = CallError::Decode("IPC frame: not an object".into());
+    assert_eq!(client.call::<Value>("eth_chainId", ()).await, Err(garbage));
+}
+
+/// A client and the other side of its connection.
+async fn connected(timeout: Duration) -> (Client, UnixStream, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("geth.ipc");
+    let listener = UnixListener::bind(&path).unwrap();
+    let endpoint = Endpoint::parse(path.to_str().unwrap(), options(timeout)).unwrap();
+    let (client, accepted) = tokio::join!(endpoint.connect(), listener.accept());
+    (client.unwrap(), accepted.unwrap().0, folder)
+}
+
+/// What is answered in the wild over WebSockets is read here too.
+#[tokio::test]
+async fn an_error_without_id_is_that_of_the_only_call() {
+    let (client, mut server, _folder) = connected(MEDIUM).await;
+    let serve = async {
+        take(&mut server).await;
+        let refusal = json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32005, "message": "slow down"}});
+        server.write_all(refusal.to_string().as_bytes()).await.unwrap();
+        let request = take(&mut server).await;
+        let answer = json!({"jsonrpc": "2.0", "id": request["id"], "error": null, "result": "}\\\"{"}).to_string();
+        // In pieces, wherever they part.
+        for byte in answer.as_bytes() {
+            server.write_all(&[*byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let calls = async {
+        let limited = CallError::Rpc { method: "limited", code: -32005, message: "slow down".into() };
+        assert_eq!(client.call::<Value>("limited", ()).await, Err(limited));
+        assert_eq!(client.call::<String>("eth_chainId", ()).await, Ok("}\\\"{".into()));
+    };
+    tokio::join!(serve, calls);
+}
+
+#[tokio::test]
+async fn an_answer_without_end_ends_the_connection() {
+    let (client, mut server, _folder) = connected(LONG).await;
+    let serve = async {
+        take(&mut server).await;
+        // As much as the limit, and a little more.
+        let answer = format!("{{\"result\": \"{}", "a".repeat(10_100));
+        server.write_all(answer.as_bytes()).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(client.call::<Value>("eth_chainId", ()), serve);
+    assert_eq!(result, Err(CallError::TooLarge { limit: 10_000 }));
+}
+
+/// A stopped process: its socket is open, and nothing is taken from it.
+#[tokio::test]
+async fn a_socket_that_takes_nothing_is_given_up() {
+    let (client, mut server, _folder) = connected(SHORT).await;
+    let params = ["a".repeat(4 << 20)];
+    let timed_out = CallError::Timeout { what: "large", after: SHORT };
+    let sending = CallError::Timeout { what: "send", after: SHORT };
+    let result = client.call::<Value>("large", &params).await;
+    assert!(result == Err(timed_out) || result == Err(sending.clone()), "{result:?}");
+    assert_eq!(client.call::<Value>("eth_chainId", ()).await, Err(sending));
+    // It is closed, so that the other side, should it go on, sees its end.
+    let mut rest = Vec::new();
+    tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await.expect("it ends").unwrap();
 }
 
 #[tokio::test]
