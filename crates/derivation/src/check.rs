@@ -36,11 +36,15 @@ pub enum BatchFault {
     /// It leaves out an epoch.
     #[error("epoch {0} is not the next")]
     EpochTooFar(u64),
+    /// It leaves out an epoch while the window of the one before that is over. Implementations count from the epoch that
+    /// is due then, take the batch, and can never build its block.
+    #[error("epoch {0} is not the next, though no batch of the last one can follow any more")]
+    EpochSkipped(u64),
     /// Its epoch is another L1 block.
     #[error("epoch {0} is on another L1 chain")]
     EpochHash(u64),
-    /// A span ends in an epoch that L1 does not have yet.
-    #[error("epoch {0} is not there yet")]
+    /// A span ends in an epoch that L1 does not have yet, or below that of the safe head.
+    #[error("epoch {0} is not there yet, or over")]
     EpochUnknown(u64),
     /// It is before its epoch.
     #[error("it is before its epoch, which is of time {0}")]
@@ -80,7 +84,7 @@ impl BatchFault {
     pub(crate) fn cost(self) -> Cost {
         match self {
             Self::Past => Cost::Nothing,
-            Self::EpochUnknown(_) | Self::UnknownType(..) => Cost::Certainty,
+            Self::EpochSkipped(_) | Self::EpochUnknown(_) | Self::UnknownType(..) => Cost::Certainty,
             _ => Cost::Channel,
         }
     }
@@ -96,6 +100,7 @@ impl BatchFault {
             Self::Window(..) => "batch_window",
             Self::EpochTooOld(_) => "batch_epoch_too_old",
             Self::EpochTooFar(_) => "batch_epoch_too_far",
+            Self::EpochSkipped(_) => "batch_epoch_skipped",
             Self::EpochHash(_) => "batch_epoch_hash",
             Self::EpochUnknown(_) => "batch_epoch_unknown",
             Self::BeforeEpoch(_) => "batch_before_epoch",

@@ -28,7 +28,8 @@
 //! | events of the system configuration | `inbox.rs` |
 //!
 //! Whatever a fork changes, the adversarial batcher (`devnet::batcher`) should do it wrong, too: `torture/src/derivation.rs`
-//! holds the deriver against it. Rules that no test would miss have a line in `sabotage.rs`.
+//! holds the deriver against it. Rules that no test would miss have a line in `sabotage.rs`. Where kona or op-node do
+//! something else, `tests/it/differential.rs` says what, and why it is not done here.
 //!
 //! # Doubt
 //!

@@ -26,6 +26,7 @@ mod rng;
 mod simulation;
 mod transaction;
 
+pub use encode::span;
 pub use key::Key;
 pub use moves::Move;
 pub use simulation::{Simulation, Truth};

@@ -45,8 +45,12 @@ pub(crate) fn check(
     if batch.epoch < head.l1_origin.number {
         return Err(BatchFault::EpochTooOld(batch.epoch));
     }
-    if batch.epoch > head.l1_origin.number + 1 {
-        return Err(BatchFault::EpochTooFar(batch.epoch));
+    let next_epoch = head.l1_origin.number + 1;
+    if batch.epoch > next_epoch {
+        let is_over = window(head.l1_origin.number, inclusion, rules).is_err();
+        let fault =
+            if is_over && batch.epoch == next_epoch + 1 { BatchFault::EpochSkipped } else { BatchFault::EpochTooFar };
+        return Err(fault(batch.epoch));
     }
     let origin = origins.get(batch.epoch).ok_or(BatchFault::EpochUnknown(batch.epoch))?;
     if batch.epoch_hash.is_some_and(|hash| hash != origin.id.hash) {

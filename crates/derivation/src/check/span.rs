@@ -55,6 +55,7 @@ pub(crate) fn overlap(first: u64, head: &L2BlockRef, rules: &Rules) -> Option<Pl
 pub(crate) fn prefix(
     span: &SpanBatch,
     parent: &L2BlockRef,
+    head: &L2BlockRef,
     origins: &Origins,
     inclusion: u64,
     rules: &Rules,
@@ -67,7 +68,10 @@ pub(crate) fn prefix(
     if epoch > parent.l1_origin.number + 1 {
         return Err(BatchFault::EpochTooFar(epoch));
     }
-    let last = origins.get(span.last_epoch).ok_or(BatchFault::EpochUnknown(span.last_epoch))?;
+    // One that ends below the safe head's epoch cannot be valid. Implementations hold it against L1 blocks from that epoch
+    // on only, so they cannot say what it is either, and skip it without its channel.
+    let last = origins.get(span.last_epoch).filter(|last| last.id.number >= head.l1_origin.number);
+    let last = last.ok_or(BatchFault::EpochUnknown(span.last_epoch))?;
     if last.id.hash[..20] != span.origin_check {
         return Err(BatchFault::EpochHash(span.last_epoch));
     }

@@ -101,6 +101,10 @@ fn the_epoch_is_that_of_the_parent_or_the_next() {
     check(at(EPOCH - 1), &usual(), EPOCH + 2, Err(BatchFault::EpochTooOld(EPOCH - 1)));
     check(at(EPOCH + 1), &usual(), EPOCH + 2, Ok(()));
     check(at(EPOCH + 2), &usual(), EPOCH + 2, Err(BatchFault::EpochTooFar(EPOCH + 2)));
+    check(at(EPOCH + 2), &usual(), EPOCH + 3600, Err(BatchFault::EpochTooFar(EPOCH + 2)));
+    // Once the window of the safe head's epoch is over, op-node goes on as if the next had begun.
+    check(at(EPOCH + 2), &usual(), EPOCH + 3601, Err(BatchFault::EpochSkipped(EPOCH + 2)));
+    check(at(EPOCH + 3), &usual(), EPOCH + 3601, Err(BatchFault::EpochTooFar(EPOCH + 3)));
     check(at(EPOCH + 1), &origins(&[HEAD]), EPOCH, Err(BatchFault::EpochUnknown(EPOCH + 1)));
     let elsewhere = Candidate { epoch_hash: Some(hash(1)), ..good() };
     check(elsewhere, &usual(), EPOCH + 2, Err(BatchFault::EpochHash(EPOCH)));
@@ -150,14 +154,15 @@ fn the_first_block_of_a_fork_is_empty() {
 
 /// A span without transactions, of blocks whose first has this time, all of this epoch.
 fn span(first: u64, blocks: usize, epoch: u64) -> SpanBatch {
-    span_with(first, blocks, epoch, head_check(), None)
+    written(first, &[0; 8][..blocks], epoch, head_check(), None)
 }
 
 fn head_check() -> [u8; 20] {
     *head().hash.first_chunk().unwrap()
 }
 
-fn span_with(first: u64, blocks: usize, epoch: u64, parent: [u8; 20], origin: Option<[u8; 20]>) -> SpanBatch {
+/// A span of up to eight blocks, each with how many epochs it begins.
+fn written(first: u64, begins: &[u8], epoch: u64, parent: [u8; 20], origin: Option<[u8; 20]>) -> SpanBatch {
     let mut bytes = Vec::new();
     let mut number = |mut number: u64| {
         while number >= 0x80 {
@@ -170,8 +175,9 @@ fn span_with(first: u64, blocks: usize, epoch: u64, parent: [u8; 20], origin: Op
     number(epoch);
     bytes.extend_from_slice(&parent);
     bytes.extend_from_slice(&origin.unwrap_or(*hash(epoch).first_chunk().unwrap()));
-    bytes.push(blocks as u8);
-    bytes.extend(vec![0; blocks.div_ceil(8) + blocks]);
+    let bits = begins.iter().rev().fold(0, |bits, bit| bits << 1 | bit);
+    bytes.extend([begins.len() as u8, bits]);
+    bytes.extend(vec![0; begins.len()]);
     SpanBatch::decode(&bytes, 10).unwrap()
 }
 
@@ -209,19 +215,22 @@ fn spans_began_with_delta() {
 #[test]
 fn a_span_goes_on_from_its_parent() {
     let check = |span: &SpanBatch, inclusion, expected| {
-        assert_eq!(prefix(span, &head(), &usual(), inclusion, &rules()), expected);
+        assert_eq!(prefix(span, &head(), &head(), &usual(), inclusion, &rules()), expected);
     };
     let good = span(NEXT, 2, EPOCH);
-    let elsewhere = span_with(NEXT, 2, EPOCH, [1; 20], None);
-    let other_l1 = span_with(NEXT, 2, EPOCH, head_check(), Some([1; 20]));
+    let elsewhere = written(NEXT, &[0; 2], EPOCH, [1; 20], None);
+    let other_l1 = written(NEXT, &[0; 2], EPOCH, head_check(), Some([1; 20]));
     check(&good, EPOCH + 2, Ok(()));
     check(&elsewhere, EPOCH + 2, Err(BatchFault::Parent));
     check(&good, EPOCH + 3600, Ok(()));
     check(&good, EPOCH + 3601, Err(BatchFault::Window(EPOCH, EPOCH + 3600)));
     check(&span(NEXT, 2, EPOCH + 1), EPOCH + 2, Ok(()));
     check(&span(NEXT, 2, EPOCH + 2), EPOCH + 2, Err(BatchFault::EpochTooFar(EPOCH + 2)));
-    check(&span(NEXT, 2, EPOCH - 1), EPOCH + 2, Err(BatchFault::EpochTooOld(EPOCH - 1)));
+    // The last epoch alone says that it is too old: op-node does not know that epoch any more.
+    check(&span(NEXT, 2, EPOCH - 1), EPOCH + 2, Err(BatchFault::EpochUnknown(EPOCH - 1)));
+    let old = written(NEXT, &[0, 1], EPOCH, head_check(), None);
+    check(&old, EPOCH + 2, Err(BatchFault::EpochTooOld(EPOCH - 1)));
     check(&other_l1, EPOCH + 2, Err(BatchFault::EpochHash(EPOCH)));
-    let unseen = prefix(&span(NEXT, 2, EPOCH + 1), &head(), &origins(&[HEAD]), EPOCH, &rules());
+    let unseen = prefix(&span(NEXT, 2, EPOCH + 1), &head(), &head(), &origins(&[HEAD]), EPOCH, &rules());
     assert_eq!(unseen, Err(BatchFault::EpochUnknown(EPOCH + 1)));
 }

@@ -179,7 +179,7 @@ impl Deriver {
 
     /// Whether a span goes on from `parent`.
     pub(super) fn check_span(&self, span: &SpanBatch, parent: &L2BlockRef) -> Result<(), BatchFault> {
-        span::prefix(span, parent, &self.origins, self.next_l1 - 1, &self.rules)
+        span::prefix(span, parent, &self.head, &self.origins, self.next_l1 - 1, &self.rules)
     }
 
     pub(super) fn refuse_span(&mut self, span: &SpanBatch, fault: BatchFault) {

@@ -1,9 +1,12 @@
-//! kona 0.4.5 as a second opinion, on the same bytes. Where it says otherwise, the reason must be one of these; in each
-//! the specification, as op-node implements it, takes our side:
+//! kona 0.4.5 as a second opinion, on the same bytes: first the readers one by one, then its whole pipeline from frames to
+//! batches beside our deriver, L1 block by L1 block. Where it says otherwise, the reason must be in one of these tables.
+//!
+//! What is read. The specification, as op-node implements it, takes our side:
 //!
 //! | kona | here |
 //! | --- | --- |
 //! | panics where a column of a span ends too early, and where numbers overflow | an error |
+//! | panics at a batch of an unknown version | an error, and doubt |
 //! | refuses numbers with more digits than needed | accepts them, as Go does |
 //! | accepts numbers of more than 64 bits and cuts them | refuses them, as Go does |
 //! | fills up a list of bits that ends too early | refuses it |
@@ -11,9 +14,31 @@
 //! | takes bytes after the fields of a singular batch | refuses them |
 //! | refuses a whole channel that cannot be decompressed to its end | reads what comes before that; op-batcher wrote such a channel |
 //! | takes frames of different transactions out of order | drops them |
+//! | takes a frame that is neither the last nor not the last | drops the whole transaction |
 //! | when a channel begins, drops frames from the first of the open channel's name on, though that was complete | drops those that are open |
 //!
-//! The rules for one block are compared in `src/check/differential.rs`.
+//! What is accepted. Here, too, op-node takes our side:
+//!
+//! | kona | here |
+//! | --- | --- |
+//! | compares nothing of a span with blocks that are safe | drops a span that says otherwise of one; so does op-node since specs#928 |
+//! | fails for good at a span whose first new block is of an earlier epoch than the safe head | drops it |
+//! | overwrites the parent that a singular batch names | compares it |
+//! | does not know that the first block of Jovian is empty | drops a batch that fills it |
+//! | loses the rest of a span that has reached its own L1 block | goes on with it in the next; if that is dropped, so is a channel opened meanwhile |
+//! | ends an L1 block at a span that is dropped: if the window is over, empty blocks come before what follows in it | reads all of it first |
+//!
+//! And here op-node does as kona, but nobody should rely on it: we drop the batch and are in doubt.
+//!
+//! | kona and op-node | why it is doubted |
+//! | --- | --- |
+//! | take transactions of types that they do not know, and then get no valid block | a fork may give them a meaning |
+//! | skip a span that ends in an epoch they do not know, and go on in its channel | op-node may come to keep it for later (optimism#22629) |
+//! | take a batch that leaves out an epoch if the window of the one before is over, and begin anew each time since its block cannot be built | the specification drops it |
+//!
+//! The second and third table are `Known` in `differential/known.rs`; `differential/rows.rs` has an L1 for each row. The rules
+//! for one block and for a span as a whole are compared one by one in `src/check/differential.rs` and
+//! `differential/spans.rs`, where the pipeline does not ask for them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -23,40 +48,56 @@ use derivation::{
     batch::{Batch, BatchError, BatchTransaction, Batches, TransactionKind},
     channel::{Added, Assembler},
     decompress::decompress,
-    frame::{FrameFault, in_order, parse_frames},
+    frame::{Frame, FrameFault, in_order, parse_frames},
     span::{SpanBatch, SpanError},
-};
-use futures::executor::block_on;
-use kona_derive::{
-    ChannelAssembler, ChannelReaderProvider, FrameQueue, PipelineError, PipelineErrorKind,
-    test_utils::TestFrameQueueProvider,
 };
 use kona_genesis::{HardForkConfig, RollupConfig};
 use kona_protocol::{BatchReader, BlockInfo, RawSpanBatch, SingleBatch};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 
+use self::pipeline::Channels;
 use crate::simulated::{batches, grown, strings};
+
+mod chain;
+mod contents;
+mod heads;
+mod known;
+mod pipeline;
+mod rows;
+mod spans;
 
 const CHAIN: u64 = 901;
 const GENESIS: u64 = 1_700_000_000;
 
-/// A span in terms of both: checks, then timestamp, epoch and hashes of each block.
+/// Timestamp, epoch and hashes of each block of a batch.
 type Blocks = Vec<(u64, u64, Vec<alloy_primitives::B256>)>;
+/// A span in terms of both: checks, then its blocks.
 type Told = ([u8; 20], [u8; 20], Blocks);
 
-fn ours(span: &SpanBatch) -> Told {
+/// What of a rollup a span depends on.
+#[derive(Clone, Copy)]
+struct Scale {
+    chain: u64,
+    genesis: u64,
+    block_time: u64,
+}
+
+const SCALE: Scale = Scale { chain: CHAIN, genesis: GENESIS, block_time: 2 };
+
+fn ours(span: &SpanBatch, scale: Scale) -> Told {
     let block = |index| {
         let hashes = span.transactions(index).iter().map(|transaction| transaction.hash).collect();
-        (span.timestamp(index, GENESIS, 2), span.epoch(index), hashes)
+        (span.timestamp(index, scale.genesis, scale.block_time), span.epoch(index), hashes)
     };
     (span.parent_check, span.origin_check, (0..span.len()).map(block).collect())
 }
 
 /// What kona reads; none where it panics.
-fn theirs(mut span: &[u8]) -> Option<Result<Told, String>> {
+fn theirs(mut span: &[u8], scale: Scale) -> Option<Result<Told, String>> {
+    let Scale { chain, genesis, block_time } = scale;
     let read = || {
         let mut raw = RawSpanBatch::decode(&mut span).map_err(|error| error.to_string())?;
-        let span = raw.derive(2, GENESIS, CHAIN).map_err(|error| error.to_string())?;
+        let span = raw.derive(block_time, genesis, chain).map_err(|error| error.to_string())?;
         let blocks = span
             .batches
             .iter()
@@ -71,7 +112,7 @@ fn disagreement(batch: &[u8]) -> Option<String> {
     let decoded = Batch::decode(batch, CHAIN);
     match batch.first()? {
         0 => singular(decoded, batch),
-        1 => span(decoded, theirs(&batch[1..])?),
+        1 => span(decoded, theirs(&batch[1..], SCALE)?),
         version => decoded.is_ok().then(|| format!("version {version}")),
     }
 }
@@ -93,7 +134,10 @@ fn singular(decoded: Result<Batch, BatchError>, batch: &[u8]) -> Option<String> 
 fn span(decoded: Result<Batch, BatchError>, theirs: Result<Told, String>) -> Option<String> {
     let is_post_exec = |transaction: &BatchTransaction| transaction.kind == TransactionKind::Typed(0x7d);
     match (decoded, theirs) {
-        (Ok(Batch::Span(span)), Ok(told)) => (ours(&span) != told).then(|| format!("{:?} for {told:?}", ours(&span))),
+        (Ok(Batch::Span(span)), Ok(told)) => {
+            let ours = ours(&span, SCALE);
+            (ours != told).then(|| format!("{ours:?} for {told:?}"))
+        }
         (Ok(Batch::Span(span)), Err(why)) => {
             let columns = ["timestamp", "origin number", "block count", "tx counts", "nonces", "gases"];
             let is_number = columns.iter().any(|column| why.contains(column));
@@ -173,7 +217,7 @@ fn simulated_batches() -> Vec<Bytes> {
 fn batches_are_read_alike() {
     let all = simulated_batches();
     assert!(all.len() > 300, "{}", all.len());
-    let spans = all.iter().filter(|batch| batch[0] == 1 && theirs(&batch[1..]).is_some_and(|told| told.is_ok()));
+    let spans = all.iter().filter(|batch| batch[0] == 1 && theirs(&batch[1..], SCALE).is_some_and(|told| told.is_ok()));
     assert!(spans.count() > 200, "most are read by both");
     all.iter().for_each(|batch| assert_eq!(disagreement(batch), None));
     run(6000, (any::<Index>(), changes()), |(index, changes)| {
@@ -215,28 +259,14 @@ fn channels_are_read_alike() {
 
 /// Whether kona does not read a batch that we do: a known disagreement.
 fn theirs_fails(batch: &Bytes) -> bool {
-    batch.first() == Some(&1) && theirs(&batch[1..]).is_none_or(|told| told.is_err())
+    batch.first() == Some(&1) && theirs(&batch[1..], SCALE).is_none_or(|told| told.is_err())
 }
 
 /// The channels that kona completes of these pieces of data, in one L1 block.
 fn kona_channels(pieces: &[Bytes]) -> Option<Vec<Bytes>> {
     let hardforks =
         HardForkConfig { holocene_time: Some(0), fjord_time: Some(0), granite_time: Some(0), ..Default::default() };
-    let config = std::sync::Arc::new(RollupConfig { hardforks, ..Default::default() });
-    let mut provider = TestFrameQueueProvider::default();
-    pieces.iter().rev().for_each(|piece| provider.data.push(Ok(piece.clone())));
-    provider.set_origin(BlockInfo::default());
-    let mut assembler = ChannelAssembler::new(config.clone(), FrameQueue::new(provider, config));
-    let mut channels = vec![];
-    let read = || loop {
-        match block_on(assembler.next_data()) {
-            Ok(channel) => channels.extend(channel),
-            Err(PipelineErrorKind::Temporary(PipelineError::Eof)) => break,
-            Err(_) => {}
-        }
-    };
-    catch_unwind(AssertUnwindSafe(read)).ok()?;
-    Some(channels)
+    Channels::new(RollupConfig { hardforks, ..Default::default() }.into()).read(BlockInfo::default(), pieces)
 }
 
 /// The same here, and whether one of the known disagreements is possible.
@@ -244,9 +274,7 @@ fn our_channels(pieces: &[Bytes]) -> (Vec<Bytes>, bool) {
     let (mut assembler, mut channels, mut known) = (Assembler::default(), vec![], false);
     for piece in pieces {
         let frames = parse_frames(piece).unwrap_or_default();
-        known |= frames.iter().enumerate().any(|(at, frame)| {
-            frame.is_last && frames[at + 1..].iter().any(|later| later.channel == frame.channel && later.number == 0)
-        });
+        known |= ends_before_it_begins(&frames);
         for frame in in_order(frames, |_, _| {}) {
             match assembler.add(frame, 0).0 {
                 Added::Complete(channel) => channels.push(channel.data.into()),
@@ -256,6 +284,13 @@ fn our_channels(pieces: &[Bytes]) -> (Vec<Bytes>, bool) {
         }
     }
     (channels, known)
+}
+
+/// Whether a channel that has ended begins once more.
+fn ends_before_it_begins(frames: &[Frame]) -> bool {
+    let begins = |later: &Frame, frame: &Frame| later.channel == frame.channel && later.number == 0;
+    let mut frames_and_rest = frames.iter().enumerate().map(|(at, frame)| (frame, &frames[at + 1..]));
+    frames_and_rest.any(|(frame, rest)| frame.is_last && rest.iter().any(|later| begins(later, frame)))
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl Model<'_> {
 }
 
 /// The batcher's data in a block.
-fn pieces(block: &L1Block, inbox: Address, batcher: Address) -> Vec<Bytes> {
+pub(crate) fn pieces(block: &L1Block, inbox: Address, batcher: Address) -> Vec<Bytes> {
     let transactions = block.transactions.iter().filter_map(|encoded| {
         let transaction = TxEnvelope::decode_2718(&mut encoded.as_ref()).ok()?;
         let counts = transaction.to() == Some(inbox) && !transaction.is_eip7702();

@@ -10,28 +10,38 @@ use derivation::{
     frame::parse_frames,
 };
 use devnet::batcher::Key;
-use rollup::{BlockId, L1BlockRef, L1Info, L1InfoFormat, L2BlockRef, network};
+use rollup::{L1BlockRef, L1Info, L1InfoFormat, L2BlockRef, network};
 
 use crate::vectors::{unichain_blobs, unichain_l1};
 
 /// The L1 block that the blobs are in.
-const INCLUSION: u64 = 24_149_392;
+pub(crate) const INCLUSION: u64 = 24_149_392;
 /// Number and timestamp of the L2 block before the span.
 const ANCHOR: (u64, u64) = (36_637_399, 1_767_385_758);
 
-/// A hash that the block before the span can have.
-fn parent() -> B256 {
+/// What the channel in the blobs holds.
+pub(crate) fn content() -> Vec<u8> {
     let frames =
         unichain_blobs().into_iter().flat_map(|blob| parse_frames(&blob_data(&blob).expect("data")).expect("frames"));
     let channel: Vec<u8> = frames.flat_map(|frame| frame.data).collect();
-    match Batches::new(decompress(&channel, MAX_CHANNEL).0.into(), 130).next() {
+    decompress(&channel, MAX_CHANNEL).0
+}
+
+/// The block before the span. Of its hash only the first bytes are known.
+pub(crate) fn anchor() -> L2BlockRef {
+    let (number, timestamp) = ANCHOR;
+    L2BlockRef { hash: parent(), number, timestamp, l1_origin: unichain_l1()[0].id(), ..L2BlockRef::default() }
+}
+
+fn parent() -> B256 {
+    match Batches::new(content().into(), 130).next() {
         Some(Ok(Batch::Span(span))) => B256::right_padding_from(&span.parent_check),
         other => panic!("a span, not {other:?}"),
     }
 }
 
 /// The L1 blocks around those of the epochs, with the batcher's transaction in the last.
-fn l1_block(number: u64, parent_hash: B256, key: &Key) -> L1Data {
+pub(crate) fn l1_block(number: u64, parent_hash: B256, key: &Key) -> L1Data {
     let known = unichain_l1();
     let (first, last) = (known[0], known[known.len() - 1]);
     let made_up = L1BlockRef {
@@ -67,10 +77,7 @@ fn client_block(expected: &Expected, key: &Key) -> ClientBlock {
 
 #[test]
 fn three_blobs_make_540_blocks_safe() {
-    let (config, key, first) = (network("unichain-mainnet").unwrap(), Key::new(1), unichain_l1()[0]);
-    let l1_origin = BlockId { hash: first.hash, number: first.number };
-    let (number, timestamp) = ANCHOR;
-    let anchor = L2BlockRef { hash: parent(), number, timestamp, l1_origin, ..L2BlockRef::default() };
+    let (config, key, anchor) = (network("unichain-mainnet").unwrap(), Key::new(1), anchor());
     let start = Start { anchor, batcher: key.address };
     let mut deriver = Deriver::new(&config, start, MAX_CHANNEL).unwrap();
     let mut below = B256::ZERO;

@@ -11,14 +11,9 @@ use super::{
 
 const BLOB_SIZE: usize = 131_072;
 
-/// A span batch with its version, as a channel holds it.
-pub(super) fn span(
-    genesis_time: u64,
-    parent: B256,
-    last_origin: B256,
-    blocks: &[L2Block],
-    begins_epoch: bool,
-) -> Vec<u8> {
+/// A span batch of these blocks, one at least, with its version, as a channel holds it: on `parent`, and up to the L1
+/// block `last_origin`.
+pub fn span(genesis_time: u64, parent: B256, last_origin: B256, blocks: &[L2Block], begins_epoch: bool) -> Vec<u8> {
     let (first, last) = (&blocks[0], &blocks[blocks.len() - 1]);
     let mut span = vec![1];
     uvarint(&mut span, first.timestamp - genesis_time);

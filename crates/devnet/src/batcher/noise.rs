@@ -124,7 +124,10 @@ impl Simulation {
         }
         let block = self.make(&head, epoch, vec![]);
         let batch = encode::singular(&block, head.hash, block.origin.hash);
-        self.send_channel(draft, &[batch]);
+        // Once the window of the safe head's epoch is over, implementations take it and then fail.
+        if self.send_channel(draft, &[batch]) && !self.in_window(&head, draft) {
+            self.doubt(draft);
+        }
         true
     }
 
