@@ -24,7 +24,7 @@ use serde_json::Value;
 use sources::Sources;
 
 /// Packages in which files still import in a circle.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 12] = [
     "bench",
     "derivation",
     "devnet",
@@ -32,7 +32,6 @@ const OPEN: [&str; 13] = [
     "l2-ingest",
     "metrics",
     "op-status",
-    "rpc",
     "safe-db",
     "status",
     "tests",

@@ -2,24 +2,20 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use jsonrpsee::server::{ServerHandle, stop_channel};
 use status::Snapshots;
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::{
-    Config, connection,
-    feed::{self, Feed},
-    jsonrpc::{self, JsonRpc},
-    methods::{self, Answers},
-    places::{Place, Places},
+    Config,
+    feed::Publisher,
+    http::{connection, places::Place},
+    shared::Shared,
 };
 
 /// How long to wait when the machine cannot give us another socket: at once again would only burn a core.
@@ -53,64 +49,7 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     shared: Arc<Shared>,
-    publisher: feed::Publisher,
-    /// jsonrpsee answers nothing any more when this is dropped.
-    handle: ServerHandle,
-}
-
-/// What every connection of a server shares.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) answers: Arc<Answers>,
-    pub(crate) jsonrpc: JsonRpc,
-    /// What subscribers are told.
-    pub(crate) feed: Feed,
-    /// Places for WebSockets.
-    pub(crate) websockets: Arc<Semaphore>,
-    /// Who tells its client news takes a turn first, see [`Shared::turn`].
-    turns: Semaphore,
-    /// Places for connections.
-    places: Arc<Places>,
-    /// No more requests, please.
-    pub(crate) stop: CancellationToken,
-    /// The grace period is over.
-    pub(crate) kill: CancellationToken,
-    /// Every connection and every WebSocket.
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Shared {
-    /// With what makes the news, and what jsonrpsee answers by.
-    pub(crate) fn new(config: Config, snapshots: Snapshots) -> (Arc<Self>, feed::Publisher, ServerHandle) {
-        let (stop_jsonrpc, handle) = stop_channel();
-        let history = Arc::default();
-        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
-        let answers = Arc::new(Answers { config, snapshots, history });
-        let methods = methods::register(answers.clone());
-        let shared = Self {
-            jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
-            feed,
-            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
-            turns: Semaphore::new(1),
-            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            answers,
-        };
-        (Arc::new(shared), publisher, handle)
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.answers.config
-    }
-
-    /// Waits for a turn. News wake every subscriber at once, and each has some microseconds of work; one after the
-    /// other, requests that come meanwhile are answered between them and not behind thousands.
-    pub(crate) async fn turn(&self) {
-        // Given back at once: the next one is woken now and runs after what is ready before it.
-        drop(self.turns.acquire().await);
-    }
+    publisher: Publisher,
 }
 
 impl Server {
@@ -126,8 +65,8 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-        let (shared, publisher, handle) = Shared::new(config, snapshots);
-        Ok(Self { listener, addr, shared, publisher, handle })
+        let (shared, publisher) = Shared::new(config, snapshots);
+        Ok(Self { listener, addr, shared, publisher })
     }
 
     /// Where it listens.
@@ -138,7 +77,7 @@ impl Server {
     /// Serves until `stop` resolves. Then it accepts nothing more, answers the requests it has, closes every
     /// connection, and returns when all of them have ended: after [`Config::grace`] at the latest.
     pub async fn serve_until(self, stop: impl Future<Output = ()>) {
-        let Self { listener, addr, shared, publisher, handle } = self;
+        let Self { listener, addr, shared, publisher } = self;
         info!(%addr, "serving RPC over HTTP and WebSocket");
         let mut stop = pin!(stop);
         let stopped = shared.stop.clone();
@@ -162,7 +101,6 @@ impl Server {
             shared.kill.cancel();
             shared.tasks.wait().await;
         }
-        drop(handle);
     }
 }
 

@@ -12,12 +12,9 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Backfill, Config, NoOutput, SequencerActive, SuperRoots,
-    feed::News,
+    answers::{Answers, history::History, meta::MetaAnswer, news::News, readiness::Readiness},
     fixture::{endpoints, rollup, served, status, unix},
-    history::History,
-    methods::{Answers, register},
-    opstatus::MetaAnswer,
-    readiness::Readiness,
+    methods::register::register,
 };
 
 const SAFE_HEAD: &str = "optimism_safeHeadAtL1Block";

@@ -10,9 +10,9 @@ use status::{Reason, Snapshot};
 
 use super::*;
 use crate::{
+    answers::{Answers, history::Since, sync_status::sync_status},
+    feed::subscription::{Options, Subscription},
     fixture::{served, unix},
-    history::Since,
-    subscription::{Options, Subscription},
 };
 
 /// A publisher, and subscribers that read when they are told to.

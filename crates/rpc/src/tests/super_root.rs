@@ -12,7 +12,7 @@ use status::{Reason, Snapshot};
 use tokio::time::Duration;
 
 use super::{World, block, openrpc, output, reached};
-use crate::{fixture::status, methods::Answers};
+use crate::{answers::Answers, fixture::status};
 
 const METHOD: &str = "superroot_atTimestamp";
 
