@@ -8,11 +8,10 @@ use futures::{
 };
 use jsonrpsee::server::Methods;
 use serde_json::value::RawValue;
-use status::Snapshots;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config,
+    Config, Served,
     answers::Answers,
     feed::{
         self, Feed,
@@ -30,6 +29,7 @@ pub struct InProcess {
     answers: Arc<Answers>,
     feed: Feed,
     turns: Arc<Turns>,
+    max_subscriptions: u32,
 }
 
 impl fmt::Debug for InProcess {
@@ -41,12 +41,13 @@ impl fmt::Debug for InProcess {
 impl InProcess {
     /// Answers what a server of this configuration would. Without the future nobody is told anything new; it ends when
     /// nobody makes snapshots any more, and the feeds with it.
-    pub fn new(config: Config, snapshots: Snapshots) -> (Self, impl Future<Output = ()> + Send) {
+    pub fn new(config: &Config, served: Served) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let history = Arc::default();
-        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
-        let answers = Arc::new(Answers { config, snapshots, history });
-        let methods = register(answers.clone());
-        (Self { methods, answers, feed, turns: Arc::new(Turns::new()) }, publisher.run())
+        let (publisher, feed) = feed::feed(&served, Arc::clone(&history));
+        let answers = Arc::new(Answers { served, history, counters: config.counters.clone() });
+        let methods = register(answers.clone(), &config.version);
+        let (turns, max_subscriptions) = (Arc::new(Turns::new()), config.limits.max_subscriptions);
+        (Self { methods, answers, feed, turns, max_subscriptions }, publisher.run())
     }
 
     /// The response to one JSON-RPC request.
@@ -74,7 +75,7 @@ impl InProcess {
 
     /// What a client reads of a WebSocket on which this `optimism_subscribe` is all it asks.
     pub fn subscribe(&self, request: &str) -> impl Stream<Item = String> + Send + use<> {
-        let mut subscriptions = Subscriptions::new(self.answers.clone(), self.feed.clone());
+        let mut subscriptions = Subscriptions::new(self.answers.clone(), self.feed.clone(), self.max_subscriptions);
         let answer = subscriptions.answer(request.as_bytes());
         iter(answer).chain(unfold(subscriptions, |mut subscriptions| async {
             loop {

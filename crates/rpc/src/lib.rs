@@ -59,21 +59,25 @@ mod counters;
 mod feed;
 mod http;
 mod in_process;
+mod limits;
 mod methods;
 mod openrpc;
+mod served;
 mod server;
 mod shared;
 mod ws;
 
 pub use calls::{BUCKETS, CallTimes, Calls};
-pub use config::{
-    Backfill, Backfills, Config, Endpoint, Endpoints, L1AtSafeHead, Metrics, NoOutput, Outputs, SafeHeads,
-    SequencerActive, SuperRoots,
-};
+pub use config::{Config, Metrics};
 pub use counters::{Counter, Counters, Gauge};
 pub use in_process::InProcess;
+pub use limits::Limits;
 #[doc(hidden)]
 pub use methods::fast_path::{Asked, recognise};
+pub use served::{
+    Backfill, Backfills, Endpoint, Endpoints, L1AtSafeHead, NoOutput, Outputs, SafeHeads, SequencerActive, Served,
+    SuperRoots,
+};
 pub use server::{Server, StartError};
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use status::Snapshots;
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -12,7 +11,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    Config,
+    Config, Served,
     feed::Publisher,
     http::{connection, places::Place},
     shared::Shared,
@@ -57,7 +56,7 @@ impl Server {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn start(config: Config, snapshots: Snapshots) -> Result<Self, StartError> {
+    pub async fn start(config: Config, served: Served) -> Result<Self, StartError> {
         let wanted = config.addr;
         let bind_error = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::InUse { addr: wanted },
@@ -65,7 +64,7 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-        let (shared, publisher) = Shared::new(config, snapshots);
+        let (shared, publisher) = Shared::new(config, served);
         Ok(Self { listener, addr, shared, publisher })
     }
 
@@ -75,7 +74,7 @@ impl Server {
     }
 
     /// Serves until `stop` resolves. Then it accepts nothing more, answers the requests it has, closes every
-    /// connection, and returns when all of them have ended: after [`Config::grace`] at the latest.
+    /// connection, and returns when all of them have ended: after [`Limits::grace`](crate::Limits::grace) at the latest.
     pub async fn serve_until(self, stop: impl Future<Output = ()>) {
         let Self { listener, addr, shared, publisher } = self;
         info!(%addr, "serving RPC over HTTP and WebSocket");
@@ -95,7 +94,7 @@ impl Server {
         drop(listener);
         shared.stop.cancel();
         shared.tasks.close();
-        let grace = shared.config().grace;
+        let grace = shared.config.limits.grace;
         if timeout(grace, shared.tasks.wait()).await.is_err() {
             warn!(open = shared.tasks.len(), ?grace, "closing connections that did not end in time");
             shared.kill.cancel();
@@ -130,7 +129,7 @@ fn refuse(tcp: &TcpStream, shared: &Shared) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
                             content-type: text/plain; charset=utf-8\r\ncontent-length: 40\r\n\r\n\
                             too many connections from this address\r\n";
-    shared.config().counters.shed_requests.increment();
+    shared.config.counters.shed_requests.increment();
     // It is empty, so this fits in; whoever has left already need not know.
     let _ = tcp.try_write(ANSWER);
 }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use status::Snapshots;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config,
+    Config, Served,
     answers::Answers,
     feed::{self, Feed, Publisher, turns::Turns},
     http::places::Places,
-    methods::{call::JsonRpc, register::register},
+    methods::call::JsonRpc,
 };
 
 /// What is served, to whom, and until when.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) config: Config,
     pub(crate) answers: Arc<Answers>,
     pub(crate) json_rpc: JsonRpc,
     /// What subscribers are told.
@@ -36,25 +36,22 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// With what makes the news.
-    pub(crate) fn new(config: Config, snapshots: Snapshots) -> (Arc<Self>, Publisher) {
+    pub(crate) fn new(config: Config, served: Served) -> (Arc<Self>, Publisher) {
         let history = Arc::default();
-        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
-        let answers = Arc::new(Answers { config, snapshots, history });
+        let (publisher, feed) = feed::feed(&served, Arc::clone(&history));
+        let answers = Arc::new(Answers { served, history, counters: config.counters.clone() });
         let shared = Self {
-            json_rpc: JsonRpc::new(answers.clone(), register(answers.clone())),
+            json_rpc: JsonRpc::new(answers.clone(), &config),
+            answers,
             feed,
-            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
+            websockets: Arc::new(Semaphore::new(config.limits.max_websockets)),
             turns: Arc::new(Turns::new()),
-            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
+            places: Places::new(config.limits.max_connections, config.limits.max_connections_per_address),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            answers,
+            config,
         };
         (Arc::new(shared), publisher)
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.answers.config
     }
 }

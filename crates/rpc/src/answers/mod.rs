@@ -17,33 +17,34 @@ pub(crate) mod sync_status;
 
 use std::sync::Arc;
 
-use status::{Limits, Now, Snapshot, Snapshots};
+use status::{Limits, Now, Snapshot};
 
 use crate::{
-    Config,
+    Counters, Served,
     answers::{history::History, news::News},
 };
 
 /// What every answer is made of.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    pub(crate) config: Config,
-    pub(crate) snapshots: Snapshots,
+    pub(crate) served: Served,
     pub(crate) history: Arc<History>,
+    /// What is counted of them.
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Answers {
     /// The newest snapshot.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshots.borrow().clone()
+        self.served.snapshots.borrow().clone()
     }
 
     pub(crate) fn now(&self) -> Now {
-        self.config.clock.now()
+        self.served.clock.now()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.config.limits
+        &self.served.limits
     }
 
     /// What a call would be answered now.

@@ -71,7 +71,7 @@ impl Events {
             None => Reorgs::from_now_on(&news.snapshot),
         };
         let feed = if status.meta { feed.all.clone() } else { feed.changes.clone() };
-        answers.config.counters.subscribers.add(1);
+        answers.counters.subscribers.add(1);
         Self { status, reorgs, feed, last: Last::Nothing, answers, turns, stop }
     }
 
@@ -91,7 +91,7 @@ impl Events {
                 return Some(self.end("the server is stopping"));
             }
             if let Some(event) = self.newest() {
-                self.answers.config.counters.frames.increment();
+                self.answers.counters.frames.increment();
                 return Some(event);
             }
             select! {
@@ -129,7 +129,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.answers.config.counters.subscribers.subtract(1);
+        self.answers.counters.subscribers.subtract(1);
     }
 }
 

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    Config,
+    Served,
     answers::{history::History, news::News},
 };
 
@@ -53,9 +53,10 @@ pub(crate) struct Publisher {
     history: Arc<History>,
 }
 
-/// The news of `snapshots`, as soon as the publisher runs.
-pub(crate) fn feed(config: &Config, snapshots: Snapshots, history: Arc<History>) -> (Publisher, Feed) {
-    let Config { clock, limits, .. } = *config;
+/// The news of a chain, as soon as the publisher runs.
+pub(crate) fn feed(served: &Served, history: Arc<History>) -> (Publisher, Feed) {
+    let Served { clock, limits, .. } = *served;
+    let snapshots = served.snapshots.clone();
     let now = clock.now();
     let first = Arc::new(News::of(snapshots.borrow().clone(), now, &limits));
     history.push(&first, now);

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::Config;
+use crate::Limits;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,13 +144,13 @@ impl Activity {
 ///
 /// It is not woken by what the connection does: it looks as often as the shorter limit, so that a phase that began
 /// unnoticed cannot have ended before it looks again.
-pub(crate) async fn overstayed(activity: &Activity, config: &Config) -> Overstay {
-    let interval = config.idle_timeout.min(config.header_timeout);
+pub(crate) async fn overstayed(activity: &Activity, limits: &Limits) -> Overstay {
+    let interval = limits.idle_timeout.min(limits.header_timeout);
     loop {
         let State { phase, since, writing, .. } = *activity.lock();
         let limit = match phase {
-            Phase::Idle if !writing => Some(since + config.idle_timeout),
-            Phase::Header if !writing => Some(since + config.header_timeout),
+            Phase::Idle if !writing => Some(since + limits.idle_timeout),
+            Phase::Header if !writing => Some(since + limits.header_timeout),
             _ => None,
         };
         let now = Instant::now();
@@ -175,8 +175,8 @@ mod tests {
 
     /// Enters each phase for the given seconds, then says what `overstayed` has to say.
     async fn after(phases: &[(Phase, u64)]) -> Option<Overstay> {
-        let (activity, config) = (Activity::new(), Config::default());
-        let mut overstayed = Box::pin(overstayed(&activity, &config));
+        let (activity, limits) = (Activity::new(), Limits::default());
+        let mut overstayed = Box::pin(overstayed(&activity, &limits));
         for (phase, seconds) in phases {
             activity.enter(*phase);
             // As when the connection's task is woken by its socket.
@@ -220,6 +220,6 @@ mod tests {
         activity.make_room();
         assert_eq!(activity.waiting(), Some(Waiting::Leaving));
         assert!(activity.waiting() < since(0));
-        assert_eq!(overstayed(&activity, &Config::default()).await, Overstay::Crowded);
+        assert_eq!(overstayed(&activity, &Limits::default()).await, Overstay::Crowded);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn serve(tcp: TcpStream, place: Place, shared: &Arc<Shared>) {
     // Answers are written whole, so there is nothing to wait for; a socket that refuses this is about to fail anyway.
     let _ = tcp.set_nodelay(true);
     let activity = &place.activity;
-    let socket = Socket::new(tcp, activity.clone(), shared.config().write_timeout);
+    let socket = Socket::new(tcp, activity.clone(), shared.config.limits.write_timeout);
     let service = service_fn(async |request: HttpRequest<Incoming>| {
         activity.enter(Phase::Body);
         let response = route(request, &place, shared).await;
@@ -72,7 +72,7 @@ async fn order(place: &Place, shared: &Shared, finishing: bool) -> Order {
     select! {
         () = shared.kill.cancelled() => Order::End,
         () = shared.stop.cancelled(), if !finishing => Order::Finish,
-        why = overstayed(&place.activity, shared.config()) => {
+        why = overstayed(&place.activity, &shared.config.limits) => {
             debug!(?why, "connection closed");
             if place.activity.waiting().is_some() { Order::End } else { Order::Finish }
         }

@@ -26,7 +26,7 @@ pub(crate) fn events(request: &Request<Incoming>, activity: &Arc<Activity>, shar
         Err(why) => return text(StatusCode::BAD_REQUEST, why),
     };
     let Ok(place) = shared.websockets.clone().try_acquire_owned() else {
-        shared.config().counters.shed_requests.increment();
+        shared.config.counters.shed_requests.increment();
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many subscribers");
     };
     let known = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
@@ -61,7 +61,7 @@ impl Streaming {
 impl Drop for Streaming {
     fn drop(&mut self) {
         if self.activity.is_writing() {
-            self.shared.config().counters.slow_readers.increment();
+            self.shared.config.counters.slow_readers.increment();
         }
         self.activity.enter(Phase::Idle);
     }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::{
-    Config,
+    Limits,
     http::{
         activity::{Activity, Phase},
         etag,
@@ -29,19 +29,19 @@ const CONTENT_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "a
 const ANSWER: &str = "application/json; charset=utf-8";
 
 pub(crate) async fn post(request: Request<Incoming>, activity: &Activity, shared: &Shared) -> Response<Body> {
-    let config = shared.config();
+    let limits = &shared.config.limits;
     let (parts, body) = request.into_parts();
-    if body.size_hint().lower() > config.max_body.into() {
-        return too_large(config);
+    if body.size_hint().lower() > limits.max_body.into() {
+        return too_large(limits);
     }
     if !is_json(&parts.headers) {
         return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid content type, only application/json is supported");
     }
-    let mut body = pin!(read(body, config));
+    let mut body = pin!(read(body, limits));
     // Mostly it came with the header, and there is no need for a timer.
     let body = match poll!(body.as_mut()) {
         Poll::Ready(body) => Ok(body),
-        Poll::Pending => timeout(config.body_timeout, body).await,
+        Poll::Pending => timeout(limits.body_timeout, body).await,
     };
     let body = match body {
         Ok(Ok(body)) => body,
@@ -85,10 +85,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     CONTENT_TYPES.iter().any(|known| given.eq_ignore_ascii_case(known))
 }
 
-async fn read(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> {
-    match Limited::new(body, config.max_body as usize).collect().await {
+async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Response<Body>> {
+    match Limited::new(body, limits.max_body as usize).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(config)),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limits)),
         Err(error) => {
             debug!(%error, "no body");
             Err(text(StatusCode::BAD_REQUEST, "the body could not be read"))
@@ -96,6 +96,6 @@ async fn read(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> 
     }
 }
 
-fn too_large(config: &Config) -> Response<Body> {
-    text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} bytes", config.max_body))
+fn too_large(limits: &Limits) -> Response<Body> {
+    text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} bytes", limits.max_body))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn route(request: HttpRequest<Incoming>, place: &Place, shared:
 }
 
 async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<Body> {
-    let chain_id = shared.config().rollup.l2_chain_id;
+    let chain_id = shared.answers.served.rollup.l2_chain_id;
     if request.method() == Method::POST && is_for_json_rpc(request.uri().path(), chain_id) {
         return post(request, &place.activity, shared).await;
     }
@@ -53,13 +53,13 @@ async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<S
         ("/status", _) => not_allowed("GET, HEAD, OPTIONS"),
         ("/events", &Method::GET) => events(&request, &place.activity, shared),
         ("/events", _) => not_allowed("GET, OPTIONS"),
-        ("/healthz", _) => text(StatusCode::OK, shared.answers.config.version.clone()),
+        ("/healthz", _) => text(StatusCode::OK, shared.config.version.clone()),
         ("/readyz", _) => {
             let readiness = Readiness::of(&shared.answers.snapshot(), shared.answers.now(), shared.answers.limits());
             let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             json(status, serde_json::to_string(&readiness).expect("a struct of texts and numbers always serialises"))
         }
-        ("/metrics", &Method::GET | &Method::HEAD) if shared.config().metrics.is_some() => metrics(&request, shared),
+        ("/metrics", &Method::GET | &Method::HEAD) if shared.config.metrics.is_some() => metrics(&request, shared),
         (path, _) if path.starts_with("/page/") => page(&request),
         _ => nowhere(),
     }
@@ -84,7 +84,7 @@ fn nowhere() -> Response<Body> {
 
 fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<Body> {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let (body, content_type) = shared.config().metrics.as_ref().map(|metrics| metrics(accept)).unwrap_or_default();
+    let (body, content_type) = shared.config.metrics.as_ref().map(|metrics| metrics(accept)).unwrap_or_default();
     answer(StatusCode::OK, content_type, body)
 }
 

@@ -22,10 +22,12 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::{
+    Config, Limits,
     answers::Answers,
     methods::{
         fast_path,
         hint::{Hint, Hints},
+        register::register,
         reply::Reply,
     },
 };
@@ -35,11 +37,16 @@ use crate::{
 pub(crate) struct JsonRpc {
     answers: Arc<Answers>,
     methods: Methods,
+    fast_path: bool,
+    max_batch: usize,
+    max_response: usize,
 }
 
 impl JsonRpc {
-    pub(crate) fn new(answers: Arc<Answers>, methods: Methods) -> Self {
-        Self { answers, methods }
+    pub(crate) fn new(answers: Arc<Answers>, config: &Config) -> Self {
+        let Config { fast_path, limits: Limits { max_batch, max_response, .. }, .. } = *config;
+        let methods = register(answers.clone(), &config.version);
+        Self { answers, methods, fast_path, max_batch: max_batch as usize, max_response: max_response as usize }
     }
 
     /// The reply to a message.
@@ -53,8 +60,8 @@ impl JsonRpc {
     }
 
     async fn one(&self, message: &[u8]) -> Reply {
-        if self.answers.config.fast_path
-            && let Some(reply) = fast_path::answer(message, &self.answers)
+        if self.fast_path
+            && let Some(reply) = fast_path::answer(message, &self.answers, self.max_response)
         {
             return reply;
         }
@@ -77,7 +84,7 @@ impl JsonRpc {
 
     /// Each as if it had come alone. Nothing here has a side effect, so notifications have nothing to do.
     async fn batch(&self, message: &[u8]) -> Reply {
-        let most = self.answers.config.max_batch as usize;
+        let most = self.max_batch;
         let entries = match serde_json::from_slice::<Vec<&RawValue>>(message) {
             Ok(entries) if entries.len() > most => {
                 return Reply::Answer(json(MethodResponse::error(Id::Null, error::reject_too_big_batch_request(most))));
@@ -85,7 +92,7 @@ impl JsonRpc {
             Ok(entries) => entries,
             Err(_) => return Reply::Answer(json(MethodResponse::error(Id::Null, ErrorCode::ParseError))),
         };
-        let mut answers = BatchResponseBuilder::new_with_limit(self.max_response());
+        let mut answers = BatchResponseBuilder::new_with_limit(self.max_response);
         let mut notified = false;
         for entry in entries {
             let answer = if let Ok(request) = serde_json::from_str::<Request<'_>>(entry.get()) {
@@ -110,7 +117,7 @@ impl JsonRpc {
     /// What one call is answered.
     async fn answer(&self, request: Request<'_>) -> MethodResponse {
         let Request { id, method: name, params, extensions, .. } = request;
-        let calls = &self.answers.config.counters.calls;
+        let calls = &self.answers.counters.calls;
         let Some(method) = self.methods.method(&name) else {
             calls.answered(&name, Duration::ZERO);
             return MethodResponse::error(id, unknown(&name));
@@ -119,10 +126,10 @@ impl JsonRpc {
         let params = Params::new(params.as_deref().map(RawValue::get));
         let answer = async {
             match method {
-                MethodCallback::Sync(method) => method(id.clone(), params, self.max_response(), extensions),
+                MethodCallback::Sync(method) => method(id.clone(), params, self.max_response, extensions),
                 MethodCallback::Async(method) => {
                     let (id, params) = (id.clone().into_owned(), params.into_owned());
-                    method(id, params, ConnectionId(0), self.max_response(), extensions).await
+                    method(id, params, ConnectionId(0), self.max_response, extensions).await
                 }
                 // There are none: subscriptions are no business of jsonrpsee's.
                 _ => MethodResponse::error(id.clone(), ErrorCode::InternalError),
@@ -135,10 +142,6 @@ impl JsonRpc {
             error!(method = %name, "a method panicked");
             MethodResponse::error(id, crashed())
         })
-    }
-
-    fn max_response(&self) -> usize {
-        self.answers.config.max_response as usize
     }
 }
 

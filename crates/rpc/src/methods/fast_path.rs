@@ -29,7 +29,7 @@ pub enum Asked<'a> {
 }
 
 /// The answer to a request that is recognised, if it is the status.
-pub(crate) fn answer(body: &[u8], answers: &Answers) -> Option<Reply> {
+pub(crate) fn answer(body: &[u8], answers: &Answers, max_response: usize) -> Option<Reply> {
     let now = answers.now();
     let asked = recognise(body)?;
     let snapshot = answers.snapshot();
@@ -44,12 +44,12 @@ pub(crate) fn answer(body: &[u8], answers: &Answers) -> Option<Reply> {
     let result = super_root.as_deref().unwrap_or_else(|| snapshot.json.get());
     let parts = [r#"{"jsonrpc":"2.0","id":"#, id, r#","result":"#, result, "}"];
     let length = parts.iter().map(|part| part.len()).sum();
-    if length > answers.config.max_response as usize {
+    if length > max_response {
         return None;
     }
     let mut json = String::with_capacity(length);
     json.extend(parts);
-    let counters = &answers.config.counters;
+    let counters = &answers.counters;
     counters.fast_path_hits.increment();
     counters.calls.answered(method, now.instant.elapsed());
     let json = json.into();

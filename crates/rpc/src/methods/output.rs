@@ -40,13 +40,13 @@ pub(crate) async fn look_up(
     answers: &Answers,
     extensions: &Extensions,
 ) -> Result<Output, ErrorObjectOwned> {
-    let Some(outputs) = &answers.config.outputs else {
+    let Some(outputs) = &answers.served.outputs else {
         return Err(plain(format!("failed to get L2 output at block {number}: no source can be asked")));
     };
     outputs(number).await.map_err(|failure| match failure {
         NoOutput::Failed(why) => plain(why),
         NoOutput::Busy(why) => {
-            answers.config.counters.shed_requests.increment();
+            answers.counters.shed_requests.increment();
             hint::leave(Hint::Busy, extensions);
             ErrorObject::owned(BUSY, why, None::<()>)
         }

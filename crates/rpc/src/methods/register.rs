@@ -24,10 +24,11 @@ use crate::{
 };
 
 /// The methods. Four wait.
-pub(crate) fn register(answers: Arc<Answers>) -> Methods {
+pub(crate) fn register(answers: Arc<Answers>, version: &str) -> Methods {
     let openrpc: Arc<RawValue> =
         RawValue::from_string(OPENRPC.to_owned()).expect("a test reads openrpc.json as JSON").into();
-    let sequencer_active = answers.config.sequencer_active.clone();
+    let version = version.to_owned();
+    let sequencer_active = answers.served.sequencer_active.clone();
     let mut modules = BTreeMap::from([("opstatus", "1.0"), ("optimism", "1.0"), ("rpc", "1.0"), ("superroot", "1.0")]);
     let mut module = RpcModule::from_arc(answers);
     module
@@ -64,15 +65,15 @@ pub(crate) fn register(answers: Arc<Answers>) -> Methods {
             },
         )
         .expect("every method has a name of its own");
-    method(&mut module, "optimism_rollupConfig", |it| Ok(it.config.rollup.raw.clone()));
-    method(&mut module, "optimism_dependencySet", |it| dependency_set(&it.config.rollup));
-    method(&mut module, "optimism_version", |it| Ok(it.config.version.clone()));
+    method(&mut module, "optimism_rollupConfig", |it| Ok(it.served.rollup.raw.clone()));
+    method(&mut module, "optimism_dependencySet", |it| dependency_set(&it.served.rollup));
+    method(&mut module, "optimism_version", move |_| Ok(version.clone()));
     method(&mut module, "opstatus_snapshot", |it| {
-        let backfill = it.config.backfill.as_ref().map(|backfill| backfill());
+        let backfill = it.served.backfill.as_ref().map(|backfill| backfill());
         Ok(SnapshotAnswer::of(&it.snapshot(), it.now(), it.limits(), backfill))
     });
     method(&mut module, "opstatus_sources", |it| {
-        Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.config.endpoints)()))
+        Ok(SourceAnswer::all(&it.snapshot(), it.now(), &(it.served.endpoints)()))
     });
     module
         .register_method("opstatus_history", |params: Params<'_>, answers: &Answers, _| {

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) async fn at_l1_block(params: Option<&str>, answers: &Answers) -> Result<SafeHead, ErrorObjectOwned> {
     let number = params::one_uint64(params)?;
     let failed = |why: &str| plain(format!("failed to get safe head at l1 block {number:#x}: {why}"));
-    let Some(safe_heads) = &answers.config.safe_heads else { return Err(failed("safe head database not enabled")) };
+    let Some(safe_heads) = &answers.served.safe_heads else { return Err(failed("safe head database not enabled")) };
     let before = answers.snapshot();
     sync_status(&before, answers.now(), answers.limits())?;
     let derived = before.status.current_l1.number;

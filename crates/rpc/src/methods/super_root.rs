@@ -50,7 +50,7 @@ pub(crate) async fn at_timestamp(
             Said::Block { number, timestamp } => (number, timestamp),
         };
         let output = output::look_up(number, answers, extensions).await?;
-        let rollup = &answers.config.rollup;
+        let rollup = &answers.served.rollup;
         if !rollup.pace().holds(&output.block_ref) {
             return Err(plain(format!("L2 block {number} has the timestamp of another")));
         }
@@ -73,7 +73,7 @@ pub(crate) async fn at_timestamp(
 /// What this snapshot says of a time, if anything can be said.
 pub(crate) fn said(asked: u64, snapshot: &Snapshot, answers: &Answers) -> Result<Said, ErrorObjectOwned> {
     let derivers = &super_roots(answers)?.derivers;
-    let rollup = &answers.config.rollup;
+    let rollup = &answers.served.rollup;
     sync_status(snapshot, answers.now(), answers.limits())?;
     let status = &snapshot.status;
     if !snapshot.is_set() {
@@ -105,7 +105,7 @@ pub(crate) fn said(asked: u64, snapshot: &Snapshot, answers: &Answers) -> Result
 
 fn super_roots(answers: &Answers) -> Result<&SuperRoots, ErrorObjectOwned> {
     let disabled = || plain("safedb not enabled: --safedb.path is required to serve superroot_atTimestamp");
-    answers.config.super_roots.as_ref().ok_or_else(disabled)
+    answers.served.super_roots.as_ref().ok_or_else(disabled)
 }
 
 /// The earliest L1 block at which the safe head had reached a block; none if another block was safe at its height.

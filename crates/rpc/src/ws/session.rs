@@ -74,13 +74,15 @@ enum Event {
 
 impl<'a> Session<'a> {
     pub(super) fn new(socket: WebSocketStream<TcpStream>, shared: &'a Arc<Shared>) -> Self {
-        Self { socket, shared, subscriptions: Subscriptions::new(shared.answers.clone(), shared.feed.clone()) }
+        let most = shared.config.limits.max_subscriptions;
+        let subscriptions = Subscriptions::new(shared.answers.clone(), shared.feed.clone(), most);
+        Self { socket, shared, subscriptions }
     }
 
     /// Serves it until it is to end.
     pub(super) async fn run(&mut self) -> Result<Infallible, End> {
         let shared = self.shared;
-        let beat = shared.config().ping_timeout / 4;
+        let beat = shared.config.limits.ping_timeout / 4;
         let mut stop = pin!(shared.stop.cancelled());
         let mut stopping = false;
         let mut tick = pin!(sleep_until(Instant::now() + beat));
@@ -132,7 +134,7 @@ impl<'a> Session<'a> {
                         // Nothing is read from it, so it cannot be heard.
                         heard = Instant::now();
                     }
-                    if heard.elapsed() >= shared.config().ping_timeout {
+                    if heard.elapsed() >= shared.config.limits.ping_timeout {
                         return Err(End::Silent);
                     }
                     self.send(Message::Ping(Bytes::new())).await?;
@@ -173,10 +175,10 @@ impl<'a> Session<'a> {
         &mut self,
         write: impl AsyncFnOnce(&mut WebSocketStream<TcpStream>) -> tungstenite::Result<()>,
     ) -> Result<(), End> {
-        match timeout(self.shared.config().write_timeout, write(&mut self.socket)).await {
+        match timeout(self.shared.config.limits.write_timeout, write(&mut self.socket)).await {
             Ok(result) => Ok(result?),
             Err(_) => {
-                self.shared.config().counters.slow_readers.increment();
+                self.shared.config.counters.slow_readers.increment();
                 Err(End::Closed(CloseCode::Policy, "too slow: nothing was read for too long"))
             }
         }

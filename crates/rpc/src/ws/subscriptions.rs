@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Subscriptions {
     answers: Arc<Answers>,
     feed: Feed,
+    /// How many there may be.
+    most: u32,
     open: Vec<Open>,
     /// What of the feed the present ones want.
     news: Option<watch::Receiver<Arc<News>>>,
@@ -38,8 +40,8 @@ enum To {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(answers: Arc<Answers>, feed: Feed) -> Self {
-        Self { answers, feed, open: Vec::new(), news: None }
+    pub(crate) fn new(answers: Arc<Answers>, feed: Feed, most: u32) -> Self {
+        Self { answers, feed, most, open: Vec::new(), news: None }
     }
 
     /// The answer to `message` if it asks for a subscription or its end.
@@ -57,7 +59,7 @@ impl Subscriptions {
             UNSUBSCRIBE => answer(id, self.unsubscribe(params)),
             _ => return None,
         };
-        self.answers.config.counters.calls.answered(method, start.elapsed());
+        self.answers.counters.calls.answered(method, start.elapsed());
         Some(answer)
     }
 
@@ -75,14 +77,14 @@ impl Subscriptions {
                 return Err(ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>));
             }
         };
-        let most = self.answers.config.max_subscriptions;
+        let most = self.most;
         if self.open.len() >= most as usize {
             let message = format!("too many subscriptions on this connection, at most {most}");
             return Err(ErrorObject::owned(TOO_MANY_SUBSCRIPTIONS_CODE, message, None::<()>));
         }
         let id = format!("{:#034x}", rand::random::<u128>());
         self.open.push(Open { id: id.clone(), to });
-        self.answers.config.counters.subscribers.add(1);
+        self.answers.counters.subscribers.add(1);
         self.listen();
         Ok(id)
     }
@@ -93,7 +95,7 @@ impl Subscriptions {
             return Err(ErrorObject::owned(CALL_EXECUTION_FAILED_CODE, "no such subscription", None::<()>));
         };
         self.open.swap_remove(index);
-        self.answers.config.counters.subscribers.subtract(1);
+        self.answers.counters.subscribers.subtract(1);
         self.listen();
         Ok(true)
     }
@@ -124,7 +126,7 @@ impl Subscriptions {
             }),
             To::L1Reorgs(reorgs) => reorgs.next(&newest.snapshot).map(|json| frame(id, "result", &json)),
         })?;
-        self.answers.config.counters.frames.increment();
+        self.answers.counters.frames.increment();
         Some(frame)
     }
 }
@@ -137,7 +139,7 @@ fn frame(id: &str, member: &str, json: &str) -> String {
 
 impl Drop for Subscriptions {
     fn drop(&mut self) {
-        self.answers.config.counters.subscribers.subtract(self.open.len());
+        self.answers.counters.subscribers.subtract(self.open.len());
     }
 }
 

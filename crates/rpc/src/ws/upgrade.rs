@@ -47,7 +47,7 @@ pub(crate) fn upgrade(
         Err(error) => return text(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let Ok(place) = shared.websockets.clone().try_acquire_owned() else {
-        shared.config().counters.shed_requests.increment();
+        shared.config.counters.shed_requests.increment();
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many WebSockets are open");
     };
     let upgraded = hyper::upgrade::on(&mut request);
@@ -67,7 +67,7 @@ pub(crate) fn upgrade(
 
 async fn serve(upgraded: Upgraded, shared: &Arc<Shared>) {
     let parts = upgraded.downcast::<TokioIo<Socket>>().expect("connections are served over this kind of socket");
-    let max_message = Some(shared.config().max_message.min(shared.config().max_body) as usize);
+    let max_message = Some(shared.config.limits.max_message.min(shared.config.limits.max_body) as usize);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)

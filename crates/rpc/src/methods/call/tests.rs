@@ -13,7 +13,7 @@ use tokio::{runtime::Runtime, sync::watch};
 use tower::Service;
 
 use super::*;
-use crate::{Config, methods::register::register};
+use crate::Served;
 
 const MAX_BATCH: u32 = 5;
 
@@ -25,10 +25,9 @@ const METHODS: [&str; 4] = ["optimism_version", "rpc_modules", "rpc.discover", "
 
 fn ours() -> JsonRpc {
     let (_, snapshots) = watch::channel(Arc::new(Snapshot::unset(InstanceId(1))));
-    let config = Config { max_batch: MAX_BATCH, max_response: MAX_RESPONSE, ..Config::default() };
-    let answers = Arc::new(Answers { config, snapshots, history: Arc::default() });
-    let methods = register(answers.clone());
-    JsonRpc::new(answers, methods)
+    let limits = Limits { max_batch: MAX_BATCH, max_response: MAX_RESPONSE, ..Limits::default() };
+    let answers = Answers { served: Served::new(snapshots), history: Arc::default(), counters: Arc::default() };
+    JsonRpc::new(Arc::new(answers), &Config { limits, ..Config::default() })
 }
 
 /// What jsonrpsee's server answers with the same methods.
