@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use status::{Confirmed, InstanceId, Snapshot};
 use tokio::{sync::watch, time::Instant};
 
-use crate::serve::{announce, any, result};
+use crate::serve::start::{announce, any, result};
 
 pub(crate) async fn serve(answer: &str) -> eyre::Result<()> {
     let (publish, snapshots) = watch::channel(Arc::new(snapshot(result(answer)?)?));
