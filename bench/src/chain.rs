@@ -12,7 +12,7 @@ use std::{
 use devnet::{Listener, Node, Params, Role, World};
 use tempfile::NamedTempFile;
 
-use crate::child::give_way;
+use crate::cores::give_way;
 
 /// How far in the past the chains begin, so that they can run ahead of time without leaving the present.
 const LEAD: Duration = Duration::from_secs(3 * 3600);

@@ -14,6 +14,7 @@
 mod batches;
 mod chain;
 mod child;
+mod cores;
 mod fan_out;
 mod latency;
 mod load;
@@ -79,7 +80,7 @@ fn main() -> eyre::Result<()> {
     if let Some(Command::Serve { kind, flags }) = args.command {
         return serve::serve(kind, flags);
     }
-    child::pin(child::Core::Last)?;
+    cores::pin(cores::Core::Last)?;
     let mut report = Report::new(args.short);
     for benchmark in Benchmark::value_variants() {
         if !args.only.is_empty() && !args.only.contains(benchmark) {

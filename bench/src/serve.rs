@@ -4,18 +4,14 @@ mod hyper;
 mod jsonrpsee;
 mod program;
 mod snapshots;
+mod start;
 mod websocket;
 
-use std::{
-    io::{Write, stdin, stdout},
-    net::SocketAddr,
-};
+use std::io::stdin;
 
 use clap::ValueEnum;
-use rollup::SyncStatus;
-use serde::Deserialize;
 
-use crate::child::{Core, pin};
+use crate::cores::{Core, pin};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,25 +48,4 @@ pub(crate) fn serve(kind: Kind, flags: Vec<String>) -> eyre::Result<()> {
             Kind::Jsonrpsee => jsonrpsee::serve(&answer).await,
         }
     })
-}
-
-/// Tells the parent where this listens.
-fn announce(addr: SocketAddr) -> eyre::Result<()> {
-    let mut stdout = stdout();
-    writeln!(stdout, "{addr}")?;
-    Ok(stdout.flush()?)
-}
-
-/// A port of the kernel's choice.
-fn any() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
-/// The status in an answer to `optimism_syncStatus`.
-fn result(answer: &str) -> eyre::Result<SyncStatus> {
-    #[derive(Deserialize)]
-    struct Answer {
-        result: SyncStatus,
-    }
-    Ok(serde_json::from_str::<Answer>(answer)?.result)
 }

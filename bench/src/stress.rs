@@ -11,7 +11,8 @@ use devnet::{Faults, Params};
 
 use crate::{
     chain::Chain,
-    child::{Server, give_way},
+    child::Server,
+    cores::give_way,
     report::{Goal, Report},
     serve::Kind,
     subscribers::Subscribers,

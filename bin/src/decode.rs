@@ -12,7 +12,7 @@ use derivation::{
     blob::{BLOB_SIZE, blob_data},
     channel::{Added, Assembler, Channel, ChannelFault},
     decompress::decompress,
-    frame::{ChannelId, Frame, in_order, parse_frames},
+    frame::{Frame, in_order, parse_frames},
 };
 use rollup::{RollupConfig, network};
 
@@ -163,10 +163,4 @@ fn guess(bytes: &[u8]) -> Form {
     } else {
         Form::Input
     }
-}
-
-/// First and last digits, as far as a reader needs to tell channels apart.
-fn short(channel: &ChannelId) -> String {
-    let digits = channel.to_string();
-    format!("{}..{}", &digits[..8], &digits[digits.len() - 6..])
 }

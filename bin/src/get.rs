@@ -10,6 +10,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod judge;
+pub(crate) mod problem;
 pub(crate) mod report;
 pub(crate) mod snapshot;
 pub(crate) mod table;
@@ -27,9 +28,10 @@ use upstream::{Endpoint, Options, tls_config};
 use crate::{
     UsageError,
     args::{GetArgs, NodeArgs},
-    config, print,
+    nodes, print,
 };
-use judge::{Problem, judge};
+use judge::judge;
+use problem::Problem;
 use report::Report;
 
 /// Asks the node, prints what it says to standard output, and tells whether it is ready.
@@ -46,7 +48,7 @@ pub async fn get(args: &GetArgs) -> eyre::Result<bool> {
 /// The server that the flags name.
 pub(crate) fn endpoint(args: &NodeArgs, timeout: Duration) -> Result<Endpoint, UsageError> {
     let tls = tls_config(args.ca_file.as_deref()).map_err(|error| UsageError::Tls { flag: "--ca-file", error })?;
-    config::endpoint("--rpc", &args.url(), &Options { timeout, ..Options::new(tls) })
+    nodes::endpoint("--rpc", &args.url(), &Options { timeout, ..Options::new(tls) })
 }
 
 /// What scripts read.

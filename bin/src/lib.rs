@@ -11,8 +11,9 @@
 
 pub mod args;
 mod chaos;
-pub mod check;
+mod check;
 mod config;
+mod configured;
 mod confs;
 mod decode;
 mod dev;
@@ -26,11 +27,14 @@ mod nodes;
 mod output;
 mod readiness;
 mod run;
+mod usage;
+mod version;
 mod watch;
 mod which_rollup;
 
 pub use check::check;
-pub use config::{Config, L1Config, L2Config, MetricsConfig, RollupNode, ServerConfig, UsageError};
+pub use config::{Config, L1Config, L2Config, MetricsConfig, ServerConfig};
+pub use configured::configured;
 pub use confs::TooManyConfs;
 pub use decode::decode;
 pub use dev::Dev;
@@ -40,10 +44,9 @@ pub use feed::WrongChain;
 pub use follow::{Part, follow};
 pub use get::get;
 pub use log::init as init_log;
+pub use nodes::RollupNode;
 pub use output::{completions, manual, print};
 pub use run::{OpStatus, in_process, run};
+pub use usage::UsageError;
+pub use version::VERSION;
 pub use watch::watch;
-pub use which_rollup::configured;
-
-/// The version as `optimism_version` and `/healthz` tell it: of the release, and in short the commit that was built.
-pub const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), env!("OP_STATUS_COMMIT_SUFFIX"));

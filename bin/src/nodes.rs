@@ -3,7 +3,25 @@
 use l2_ingest::CurrentL1;
 use upstream::{Endpoint, Options};
 
-use crate::{RollupNode, UsageError, config::endpoint};
+use crate::UsageError;
+
+/// A rollup node to follow.
+#[derive(Clone, Debug)]
+pub struct RollupNode {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// What stands for its `current_l1`.
+    pub current_l1: CurrentL1,
+    /// Whether it follows others instead of deriving by itself: then it never votes.
+    pub follower: bool,
+}
+
+impl RollupNode {
+    /// Whether it can say what was safe when: its `current_l1` is its own word.
+    pub(crate) fn knows_safe_heads(&self) -> bool {
+        !self.follower && self.current_l1 != CurrentL1::Origin
+    }
+}
 
 /// The rollup nodes that the flags name: derivers, then followers.
 pub(crate) fn nodes(
@@ -89,6 +107,10 @@ pub(crate) fn split(value: &str) -> (Option<&str>, &str) {
         Some((name, rest)) if is_name(name) => (Some(name), rest),
         _ => (None, value),
     }
+}
+
+pub(crate) fn endpoint(flag: &'static str, url: &str, options: &Options) -> Result<Endpoint, UsageError> {
+    Endpoint::parse(url, options.clone()).map_err(|error| UsageError::Endpoint { flag, error })
 }
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ impl OpStatus {
         let (parts, snapshots) = follow(&config);
         let sequencers = sequencers(&config);
         let exposition = exposition(&config, &snapshots, &sequencers);
-        let rpc = server_config(&config, &snapshots, &exposition, sequencers);
-        let server = Server::start(rpc, snapshots.clone()).await?;
+        let served = served(&config, &snapshots, &exposition, sequencers);
+        let server = Server::start(server_config(&config, &exposition), served).await?;
         let metrics = match config.metrics.addr {
             Some(addr) => Some(metrics::Server::start(addr, exposition).await?),
             None => None,
@@ -119,7 +119,8 @@ impl OpStatus {
 pub fn in_process(config: &Config, snapshots: &Snapshots) -> (rpc::InProcess, impl Future<Output = ()> + Send + use<>) {
     let sequencers = sequencers(config);
     let exposition = exposition(config, snapshots, &sequencers);
-    rpc::InProcess::new(server_config(config, snapshots, &exposition, sequencers), snapshots.clone())
+    let served = served(config, snapshots, &exposition, sequencers);
+    rpc::InProcess::new(&server_config(config, &exposition), served)
 }
 
 fn exposition(config: &Config, snapshots: &Snapshots, sequencers: &Sequencers) -> Exposition {
@@ -148,12 +149,34 @@ fn endpoints(config: &Config) -> Arc<[(Layer, Endpoint)]> {
     l1.chain(l2).chain(asked).collect()
 }
 
-fn server_config(
-    config: &Config,
-    snapshots: &Snapshots,
-    exposition: &Exposition,
-    sequencers: Arc<Sequencers>,
-) -> rpc::Config {
+/// The server, and what it does with its connections.
+fn server_config(config: &Config, exposition: &Exposition) -> rpc::Config {
+    let metrics: rpc::Metrics = {
+        let exposition = exposition.clone();
+        Arc::new(move |accept| {
+            let format = metrics::Format::wanted(accept);
+            (exposition.encode(format), format.content_type())
+        })
+    };
+    rpc::Config {
+        addr: config.server.addr,
+        limits: rpc::Limits {
+            max_connections: config.server.max_connections,
+            max_connections_per_address: config.server.max_connections_per_address,
+            max_websockets: config.server.max_websockets,
+            idle_timeout: config.server.idle_timeout,
+            max_batch: config.server.max_batch,
+            ..rpc::Limits::default()
+        },
+        version: VERSION.into(),
+        counters: exposition.counters.clone(),
+        metrics: config.metrics.on_rpc.then_some(metrics),
+        ..rpc::Config::default()
+    }
+}
+
+/// What it serves of the chain.
+fn served(config: &Config, snapshots: &Snapshots, exposition: &Exposition, sequencers: Arc<Sequencers>) -> rpc::Served {
     let endpoints = exposition.endpoints.clone();
     let states = sequencers.states();
     let used = move || {
@@ -167,32 +190,16 @@ fn server_config(
         };
         endpoints.iter().map(used).collect()
     };
-    let metrics: rpc::Metrics = {
-        let exposition = exposition.clone();
-        Arc::new(move |accept| {
-            let format = metrics::Format::wanted(accept);
-            (exposition.encode(format), format.content_type())
-        })
-    };
-    rpc::Config {
-        addr: config.server.addr,
-        limits: config.limits,
+    rpc::Served {
+        snapshots: snapshots.clone(),
         clock: config.clock,
+        limits: config.limits,
         rollup: config.rollup.clone(),
-        version: VERSION.into(),
-        max_connections: config.server.max_connections,
-        max_connections_per_address: config.server.max_connections_per_address,
-        max_websockets: config.server.max_websockets,
-        idle_timeout: config.server.idle_timeout,
-        max_batch: config.server.max_batch,
         endpoints: Arc::new(used),
         outputs: Some(outputs(config, snapshots)),
         sequencer_active: (!config.l2.sequencers.is_empty()).then(|| sequencer_active(sequencers)),
-        counters: exposition.counters.clone(),
-        metrics: config.metrics.on_rpc.then_some(metrics),
         safe_heads: config.safe_db.clone().map(safe_heads),
         backfill: config.safe_db.clone().filter(|_| config.backfill.is_some()).map(backfill),
         super_roots: config.safe_db.clone().map(|db| super_roots(config, db)),
-        ..rpc::Config::default()
     }
 }

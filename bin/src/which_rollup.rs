@@ -10,55 +10,19 @@
 //! Of the nodes' own configurations the first is served. The others must be of the same rollup; who is silent at the start
 //! is compared as ever when it is connected to.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, io, path::Path};
 
 use futures::future::join_all;
 use l2_ingest::probe_rollup_node;
 use rollup::{RollupConfig, superchain_l1};
 use serde_json::value::RawValue;
-use tokio::time::sleep;
 use tracing::{info, warn};
-use upstream::{Backoff, CallError, Client, Endpoint};
+use upstream::{CallError, Client, Endpoint};
 
-use crate::{
-    Config, RollupNode, UsageError,
-    args::{RollupArgs, RunArgs},
-};
-
-/// What the L1 of a registry's file is named in.
-pub(crate) const SUPERCHAIN: &str = "superchain.toml";
+use crate::{RollupNode, UsageError, args::RollupArgs, usage::SUPERCHAIN};
 
 /// Stands for the rollup nodes in the place of a path; a file of that name is `./node`.
 const NODE: &str = "node";
-
-/// How long to wait before nodes that told nothing are asked again.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
-
-/// The configuration of `run`. Where only rollup nodes know which rollup it is, they are asked for as long as it takes.
-///
-/// # Errors
-/// When no waiting mends what is wrong.
-pub async fn configured(args: &RunArgs) -> Result<Config, UsageError> {
-    let mut backoff = Backoff::new(AGAIN.0, AGAIN.1, rand::random());
-    let mut said = String::new();
-    loop {
-        match Config::from_args(args).await {
-            Err(error @ UsageError::Untold(_)) => {
-                if said != error.to_string() {
-                    said = error.to_string();
-                    warn!("{said}; nothing is served until one has");
-                }
-                sleep(backoff.next()).await;
-            }
-            ended => {
-                for (key, meant) in ended.iter().flat_map(|config| config.rollup.misspelt()) {
-                    warn!(key, "the rollup configuration has a key that nobody knows; is {meant} meant?");
-                }
-                return ended;
-            }
-        }
-    }
-}
 
 /// The rollup that the flags name.
 pub(crate) async fn rollup(args: &RollupArgs, nodes: &[RollupNode]) -> Result<RollupConfig, UsageError> {

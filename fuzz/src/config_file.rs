@@ -8,7 +8,7 @@ use op_status::{
 };
 use tempfile::TempDir;
 
-use crate::text;
+use crate::text::text;
 
 /// Where a corpus has a password, a token or a key, it has this.
 const SECRET: &str = "s3cr3t";

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::executor::block_on;
-use rpc::{Asked, Config, InProcess, recognise};
+use rpc::{Asked, Config, InProcess, Served, recognise};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use status::{InstanceId, Snapshot};
@@ -26,7 +26,7 @@ pub fn fast_path(input: &[u8]) {
     };
     let snapshot = Arc::new(Snapshot::unset(InstanceId(0)));
     let (_publisher, snapshots) = watch::channel(snapshot.clone());
-    let (server, _) = InProcess::new(Config::default(), snapshots);
+    let (server, _) = InProcess::new(&Config::default(), Served::new(snapshots));
     let request = str::from_utf8(input).expect("JSON is UTF-8");
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(request).expect("an array would be a batch");
     assert_eq!(members["id"].get(), id);

@@ -5,7 +5,7 @@ use alloy_rlp::{Decodable, encode};
 use l1_ingest::{HeaderError, read_header};
 use serde_json::value::RawValue;
 
-use crate::text;
+use crate::text::text;
 
 /// A block that is believed is the one whose RLP hashes to its hash, and a trusted endpoint's block is read alike.
 pub fn l1_header(input: &[u8]) {

@@ -8,8 +8,6 @@
 //! A function panics where its property does not hold. Deliberately absent: what the right answer to an input is, which
 //! the tests of each crate say, and readers that only see bytes of our own.
 
-use std::str;
-
 mod batcher_data;
 mod config_file;
 mod fast_path;
@@ -17,6 +15,7 @@ mod l1_header;
 mod l1_info;
 mod rollup_config;
 mod safe_db;
+mod text;
 mod wire;
 
 pub use batcher_data::{blob_data_of, channel, derivation, frames, span_batch};
@@ -46,8 +45,3 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("span_batch", span_batch),
     ("wire", wire),
 ];
-
-/// JSON and TOML are read as text: what is not UTF-8 never reaches their readers.
-fn text(input: &[u8]) -> Option<&str> {
-    str::from_utf8(input).ok()
-}

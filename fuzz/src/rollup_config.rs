@@ -3,7 +3,7 @@
 use rollup::RollupConfig;
 use serde_json::Value;
 
-use crate::text;
+use crate::text::text;
 
 /// A configuration that is accepted keeps its rules, its very text, and a schedule that only rises.
 pub fn rollup_config(input: &[u8]) {

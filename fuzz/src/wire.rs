@@ -6,7 +6,7 @@ use rollup::{L1Info, L2Header, RollupConfig, SafeHead, SyncStatus, Transaction, 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::text;
+use crate::text::text;
 
 /// What is read of an answer is what a generic reader of JSON finds there, and survives being written.
 pub fn wire(input: &[u8]) {

@@ -22,7 +22,10 @@ use clap::Parser;
 use eyre::ensure;
 use tests::{Server, serve_if_asked, wait_until};
 
-use self::{good::Good, target::Target};
+use self::{
+    good::Good,
+    target::{QUICK, Target},
+};
 
 /// How much more memory than before is no leak: allocators keep what they were once given.
 const SLACK_KB: u64 = 64 << 10;
@@ -36,9 +39,6 @@ struct Args {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
-
-/// An L1 block each second.
-const QUICK: [&str; 2] = ["dev", "--dev.l1-block-time=1s"];
 
 type Attack = fn(Target) -> Pin<Box<dyn Future<Output = eyre::Result<String>>>>;
 

@@ -12,10 +12,7 @@ use tokio::{
     time::{Instant, interval, sleep, timeout},
 };
 
-use crate::{
-    QUICK,
-    target::{LIMIT, STATUS, Target},
-};
+use crate::target::{LIMIT, QUICK, STATUS, Target};
 
 /// How long connections are kept where their end is not waited for.
 const HOLD: Duration = Duration::from_secs(2);

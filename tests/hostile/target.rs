@@ -16,6 +16,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// What it is asked with.
 pub(crate) const STATUS: &str = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_syncStatus"}"#;
 
+/// An L1 block each second.
+pub(crate) const QUICK: [&str; 2] = ["dev", "--dev.l1-block-time=1s"];
+
 /// The server under attack.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {

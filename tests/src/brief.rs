@@ -3,7 +3,7 @@
 use rollup::{BlockId, SyncStatus};
 use status::Snapshot;
 
-use crate::watcher::Answer;
+use crate::answer::Answer;
 
 pub(crate) fn status(status: &SyncStatus) -> String {
     let blocks = [

@@ -16,8 +16,10 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    JsonRpc, PATIENCE, Truth, brief, http_client,
-    watcher::{Allowed, Answer, Watched, watch},
+    JsonRpc, PATIENCE, Truth,
+    answer::Answer,
+    brief, http_client,
+    watcher::{Allowed, Watched, watch},
 };
 
 /// What makes the server follow quickly, on a free port; anything else is at its default. Test chains are built faster than the clock

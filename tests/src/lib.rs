@@ -15,6 +15,7 @@
 //! What no real node does when it is told to, such as labels that move alone or wrong hashes, `Simulated` nodes do.
 //! Everything listens on 127.0.0.1 with a port of the system's choice.
 
+mod answer;
 mod anvil;
 mod brief;
 mod capped;
@@ -35,6 +36,7 @@ mod truth;
 mod wait;
 mod watcher;
 
+pub use answer::Answer;
 pub use anvil::{Anvil, AnvilArgs, Chain};
 pub use capped::Capped;
 pub use ethereumjs::EthereumJs;
@@ -48,4 +50,4 @@ pub use server::{Server, Usage, serve_if_asked, usage};
 pub use simulated::Simulated;
 pub use truth::Truth;
 pub use wait::{PATIENCE, wait_until};
-pub use watcher::{Allowed, Answer, Watched, watch};
+pub use watcher::{Allowed, Watched, watch};

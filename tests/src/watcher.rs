@@ -9,6 +9,7 @@ use serde_json::{Value, value::RawValue};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
+    answer::Answer,
     brief, http_client,
     invariants::{Step, step, well_formed},
 };
@@ -25,15 +26,6 @@ pub struct Allowed {
     pub reorgs: u64,
     /// Whether the server may say that its status is too old.
     pub stale: bool,
-}
-
-/// What the server answers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// A status.
-    Status(Box<SyncStatus>),
-    /// Error -32002, with its `data`.
-    Stale(Value),
 }
 
 /// What has been seen so far.

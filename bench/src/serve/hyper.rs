@@ -13,7 +13,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::serve::{announce, any};
+use crate::serve::start::{announce, any};
 
 /// The headers op-status sends, for the same number of bytes.
 const HEADERS: [(HeaderName, &str); 3] = [

@@ -6,7 +6,7 @@ use jsonrpsee::{
     types::ErrorObjectOwned,
 };
 
-use crate::serve::{announce, any, result};
+use crate::serve::start::{announce, any, result};
 
 pub(crate) async fn serve(answer: &str) -> eyre::Result<()> {
     let mut module = RpcModule::new(result(answer)?);

@@ -9,7 +9,7 @@ use op_status::{
     init_log,
 };
 
-use crate::serve::announce;
+use crate::serve::start::announce;
 
 pub(crate) async fn serve(flags: Vec<String>) -> eyre::Result<()> {
     let cli = Cli::parse_from(["op-status".to_owned(), "run".to_owned()].into_iter().chain(flags));

@@ -1,24 +1,21 @@
 //! The server of op-status alone, with snapshots that come when they are wanted.
 
-use std::{future::pending, io::stdin, sync::Arc, thread};
+use std::{future::pending, io::stdin, sync::Arc, thread, time::Duration};
 
 use rollup::SyncStatus;
-use rpc::{Config, Server};
+use rpc::{Config, Limits, Served, Server};
 use serde_json::value::RawValue;
-use status::{Confirmed, InstanceId, Limits, Snapshot};
+use status::{Confirmed, InstanceId, Snapshot};
 use tokio::{sync::watch, time::Instant};
 
-use crate::serve::{announce, any, result};
+use crate::serve::start::{announce, any, result};
 
 pub(crate) async fn serve(answer: &str) -> eyre::Result<()> {
     let (publish, snapshots) = watch::channel(Arc::new(snapshot(result(answer)?)?));
-    let config = Config {
-        addr: any(),
-        limits: Limits { max_head_age: Some(std::time::Duration::ZERO), ..Limits::default() },
-        max_websockets: 10_000,
-        ..Config::default()
-    };
-    let server = Server::start(config, snapshots).await?;
+    let limits = Limits { max_websockets: 10_000, ..Limits::default() };
+    let config = Config { addr: any(), limits, ..Config::default() };
+    let ages = status::Limits { max_head_age: Some(Duration::ZERO), ..status::Limits::default() };
+    let server = Server::start(config, Served { limits: ages, ..Served::new(snapshots) }).await?;
     announce(server.local_addr())?;
     thread::spawn(move || -> eyre::Result<()> {
         for line in stdin().lines() {

@@ -9,7 +9,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, Utf8Bytes},
 };
 
-use crate::serve::{announce, any};
+use crate::serve::start::{announce, any};
 
 /// Tells each client the text for every line read.
 #[expect(clippy::disallowed_methods, reason = "the server is this process, and ends with it")]

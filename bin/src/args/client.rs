@@ -8,8 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::interval;
-use crate::check::Lag;
+use super::{lag::Lag, values::interval};
 
 /// Which server is asked.
 #[derive(Clone, Debug, Args)]

@@ -15,7 +15,7 @@ use std::{
 
 use clap::{Arg, ArgAction, Command};
 
-use super::parse::ParseError;
+use super::error::ParseError;
 
 /// The variables of a process.
 pub(super) type Environment = BTreeMap<OsString, OsString>;

@@ -2,7 +2,6 @@
 //! variable, that more than the file, and the file more than the default.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::PathBuf,
@@ -14,11 +13,11 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
     parser::ValueSource,
 };
-use thiserror::Error;
 
 use super::{
-    Cli,
+    cli::Cli,
     environment::{self, Environment, NO_SWITCH, QUOTED, Variable, is_quoted, switch},
+    error::ParseError,
     file::{self, Entry, Fault, FileError},
 };
 
@@ -57,25 +56,6 @@ pub enum Origin {
     File,
     /// Nobody gave it.
     Default,
-}
-
-/// Why there is nothing to do.
-#[derive(Debug, Error)]
-pub enum ParseError {
-    /// Wrong usage; or a call for help, which is no error.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    /// The file is not usable.
-    #[error("--config: {0}")]
-    File(#[from] FileError),
-    /// A value is not one for its flag.
-    #[error("{place}: {why}")]
-    Value {
-        /// The flag, or the environment variable that gives it.
-        place: String,
-        /// What is wrong with it.
-        why: Cow<'static, str>,
-    },
 }
 
 /// Reads the command line, the environment and the file that either names.

@@ -10,7 +10,6 @@ use derivation::{
 use rollup::RollupConfig;
 use serde::Serialize;
 
-use super::short;
 use crate::args::Form;
 
 #[derive(Debug, Serialize)]
@@ -180,4 +179,10 @@ impl Display for BatchLine {
         )?;
         write!(f, "{set_code} that set code, {other} other")
     }
+}
+
+/// First and last digits, as far as a reader needs to tell channels apart.
+fn short(channel: &ChannelId) -> String {
+    let digits = channel.to_string();
+    format!("{}..{}", &digits[..8], &digits[digits.len() - 6..])
 }

@@ -3,32 +3,8 @@
 use std::time::Duration;
 
 use rollup::SyncStatus;
-use serde::{Deserialize, Serialize};
 
-use super::{columns::human, report::Report};
-
-/// One thing that is wrong, in the words of op-status's own readiness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Problem {
-    /// What it is about: a ref of the status, or the method that gave no answer.
-    pub(crate) label: String,
-    /// `unset`, `stale`, `error`, `lagging` or, by an op-status, `halted`.
-    pub(crate) problem: String,
-    /// A sentence about it.
-    pub(crate) message: String,
-    /// The age of what is stale, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) age_ms: Option<u64>,
-    /// The limit it exceeds, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) limit_ms: Option<u64>,
-}
-
-impl Problem {
-    pub(crate) fn new(label: &str, problem: &str, message: impl Into<String>) -> Self {
-        Self { label: label.into(), problem: problem.into(), message: message.into(), age_ms: None, limit_ms: None }
-    }
-}
+use super::{columns::human, problem::Problem, report::Report};
 
 /// Everything that makes the node unready; nothing when it is ready. `now` is Unix time, and a `max_head_age` of zero
 /// lets the L1 head be of any age.

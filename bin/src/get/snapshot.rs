@@ -8,7 +8,7 @@ use rollup::SyncStatus;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::judge::Problem;
+use super::problem::Problem;
 
 /// What an op-status knows beside the status.
 #[derive(Clone, Debug, Deserialize)]

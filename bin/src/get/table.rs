@@ -7,7 +7,7 @@ use rollup::{BlockId, L1BlockRef, L2BlockRef, SyncStatus};
 
 use super::{
     columns::{Row, age, behind, columns, human, plain, short},
-    judge::Problem,
+    problem::Problem,
     report::Report,
     snapshot::{Explained, Snapshot},
 };

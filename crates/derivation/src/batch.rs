@@ -1,11 +1,13 @@
 //! Batches: what the sequencer put into one L2 block, or into several in a row.
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Header};
 use rollup::BlockId;
 use thiserror::Error;
 
 use crate::span::{SpanBatch, SpanError};
+
+pub use crate::transaction::{BatchTransaction, TransactionKind};
 
 const SINGULAR: u8 = 0;
 const SPAN: u8 = 1;
@@ -30,26 +32,6 @@ pub struct SingularBatch {
     pub timestamp: u64,
     /// Its transactions.
     pub transactions: Vec<BatchTransaction>,
-}
-
-/// A transaction of the sequencer, by the two things that matter here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchTransaction {
-    /// What it begins with.
-    pub kind: TransactionKind,
-    /// Its hash on L2.
-    pub hash: B256,
-}
-
-/// What a transaction begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionKind {
-    /// Nothing: there is no such transaction.
-    Empty,
-    /// The list of an untyped transaction.
-    Legacy,
-    /// The byte of a type, known or not.
-    Typed(u8),
 }
 
 /// Why a batch could not be read.
@@ -104,18 +86,6 @@ fn singular(mut batch: &[u8]) -> alloy_rlp::Result<SingularBatch> {
     Ok(SingularBatch { parent_hash, epoch, timestamp, transactions })
 }
 
-impl BatchTransaction {
-    /// Of a transaction as it is hashed.
-    pub fn of(encoded: &[u8]) -> Self {
-        let kind = match encoded.first() {
-            None => TransactionKind::Empty,
-            Some(byte @ ..=0x7f) => TransactionKind::Typed(*byte),
-            Some(_) => TransactionKind::Legacy,
-        };
-        Self { kind, hash: keccak256(encoded) }
-    }
-}
-
 /// The batches of a channel, one after the other.
 #[derive(Clone, Debug)]
 pub struct Batches {
@@ -152,6 +122,7 @@ impl Iterator for Batches {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::keccak256;
     use alloy_rlp::{Encodable, encode};
 
     use super::*;

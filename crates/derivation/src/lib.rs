@@ -63,6 +63,7 @@ mod rules;
 mod sabotage;
 pub mod span;
 mod trace;
+mod transaction;
 
 pub use check::BatchFault;
 pub use checkpoints::Checkpoints;

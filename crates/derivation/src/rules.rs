@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::Address;
 use rollup::{Genesis, RollupConfig};
 
-use crate::{batch::TransactionKind, refusal::Refusal};
+use crate::{refusal::Refusal, transaction::TransactionKind};
 
 /// Type of a transaction that comes from L1 and that no batch may hold.
 pub(crate) const DEPOSIT: u8 = 0x7e;

@@ -6,14 +6,13 @@
 //! columns   has no recipient · parity · signature · recipient · data · nonce · gas · legacy: has a chain id
 //! ```
 
-use thiserror::Error;
+use crate::{cursor::Cursor, transaction::BatchTransaction};
 
-use crate::{batch::BatchTransaction, cursor::Cursor};
-
+mod error;
 mod transactions;
 
-/// How many blocks, transactions, and bytes of data of a transaction there may be at most.
-pub(crate) const MAX_ELEMENTS: u64 = 10_000_000;
+pub(crate) use error::MAX_ELEMENTS;
+pub use error::SpanError;
 
 /// The L2 blocks of a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,26 +36,6 @@ struct Block {
     epochs: u32,
     /// How many transactions there are.
     transactions: u32,
-}
-
-/// Why a span cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SpanError {
-    /// A column ends too early, or has a number or a list of bits that cannot be.
-    #[error("{0} cannot be read")]
-    Column(&'static str),
-    /// There is not one block.
-    #[error("no block")]
-    NoBlocks,
-    /// There are more blocks or transactions than may be.
-    #[error("too many {0}")]
-    TooMany(&'static str),
-    /// A type of transaction that no span holds.
-    #[error("transaction {0} is of type {1:#04x}")]
-    Type(usize, u8),
-    /// The fields of a transaction do not make one.
-    #[error("transaction {0} cannot be put together")]
-    Transaction(usize),
 }
 
 impl SpanBatch {

@@ -6,7 +6,14 @@ use alloy_primitives::{Address, B256, U64};
 use rollup::SyncStatus;
 use serde_json::{Value, json};
 
-use crate::{Chains, Label, Lies, block::Block, chain::Chain, json, super_root};
+use crate::{
+    Chains, Label, Lies,
+    block::Block,
+    chain::Chain,
+    json,
+    response::{Answer, RpcError},
+    super_root,
+};
 
 /// Which kind of node answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,28 +24,6 @@ pub enum Role {
     ExecutionClient,
     /// The rollup node.
     RollupNode,
-}
-
-/// The result or the error of a JSON-RPC response.
-pub type Answer = Result<Value, RpcError>;
-
-/// The error of a JSON-RPC response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RpcError {
-    /// Code, such as -32601.
-    pub code: i64,
-    /// Text.
-    pub message: String,
-}
-
-impl RpcError {
-    pub(crate) fn unknown_method(method: &str) -> Self {
-        Self { code: -32601, message: format!("the method {method} does not exist/is not available") }
-    }
-
-    fn invalid(message: impl Into<String>) -> Self {
-        Self { code: -32602, message: message.into() }
-    }
 }
 
 /// What a node in this role says to one request. An absent block is `null`; an unknown method is geth's error.

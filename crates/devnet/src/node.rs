@@ -9,8 +9,11 @@ use rollup::SyncStatus;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 
-use crate::answer::{Answer, RpcError, Sight, answer};
 use crate::{Faults, Heads, Requests, Role, World};
+use crate::{
+    answer::{Sight, answer},
+    response::{Answer, RpcError},
+};
 
 /// Frames that [`Node::announce`] may be ahead of a subscriber that does not read.
 const ANNOUNCEMENTS: usize = 256;

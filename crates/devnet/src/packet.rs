@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, RpcError};
+use crate::response::{Answer, RpcError};
 
 /// One request. Only requests with an id are expected here; a notification is answered like a request with id `null`.
 #[derive(Debug, Deserialize)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::answer::{Answer, RpcError};
 use crate::packet::{Packet, Request, notification};
+use crate::response::{Answer, RpcError};
 use crate::{Heads, Node, Requests, Role};
 
 /// The state of one connection to a node.

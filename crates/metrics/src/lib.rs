@@ -18,11 +18,13 @@
 //! - metrics of the process (memory, descriptors): the machine's exporter has them;
 //! - the exposition format itself: that is prometheus-client's.
 
+mod encode;
 mod exposition;
 mod families;
 mod format;
 mod op_node;
 mod ours;
+mod page;
 mod server;
 mod traffic;
 

@@ -6,8 +6,9 @@ use rollup::{BlockId, L1BlockRef, L2BlockRef};
 use status::ReorgDepths;
 
 use crate::{
-    exposition::{Page, Scrape},
+    exposition::Scrape,
     families::{INFO, L1_REORG_DEPTH, REFS_HASH, REFS_LATENCY, REFS_NUMBER, REFS_SEQNR, REFS_TIME, UP},
+    page::Page,
 };
 
 /// A ref under op-node's name.

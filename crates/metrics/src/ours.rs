@@ -7,12 +7,13 @@ use status::{Health, Layer, Reason, SourceState, Unready};
 use tokio::time::Instant;
 
 use crate::{
-    exposition::{Page, Scrape},
+    exposition::Scrape,
     families::{
         AGE, AGREEING, ENDPOINTS, EPOCH, FAST_PATH, FRAMES, HEARD, HELD, HELD_BACK, LIMIT, NOT_TAKEN, READY, REASON,
         REFUSED, SAFE_DB_BACKFILL_DONE, SAFE_DB_BACKFILLED, SAFE_DB_WRITES, SEQUENCE, SHED, SLOW_READERS, SPEAKER,
         STATE, STATE_AGE, SUBSCRIBERS, TIED, UNCHANGED, UNREADY,
     },
+    page::Page,
     traffic::layer_name,
 };
 

@@ -6,11 +6,12 @@ use status::Layer;
 use upstream::MethodTraffic;
 
 use crate::{
-    exposition::{Page, Scrape},
+    exposition::Scrape,
     families::{
         CLIENT_DURATION, CLIENT_REQUESTS, CLIENT_RESPONSES, ENDPOINT_FAILURES, ENDPOINT_REQUESTS, SERVER_DURATION,
         SERVER_REQUESTS,
     },
+    page::Page,
 };
 
 pub(crate) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::methods::OPENRPC;
+use crate::openrpc::OPENRPC;
 
 /// Upper bounds of the duration buckets in seconds: op-node's, and below them two in which answers from memory differ.
 pub const BUCKETS: [f64; 13] = [0.000_1, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1., 2.5, 5., 10.];

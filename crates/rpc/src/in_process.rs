@@ -1,6 +1,6 @@
 //! Answers and news without a socket, for simulations in which time stands still while something happens.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 use futures::{
     Stream, StreamExt,
@@ -8,15 +8,28 @@ use futures::{
 };
 use jsonrpsee::server::Methods;
 use serde_json::value::RawValue;
-use status::Snapshots;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Config, activity::Activity, events, methods, server::Shared, subscriptions::Subscriptions};
+use crate::{
+    Config, Served,
+    answers::Answers,
+    feed::{
+        self, Feed,
+        events::{Events, asked},
+        turns::Turns,
+    },
+    methods::register::register,
+    ws::subscriptions::Subscriptions,
+};
 
 /// The methods and the feed, and nothing of what carries them: no limits, no batches, no HTTP, no WebSockets.
 #[derive(Clone)]
 pub struct InProcess {
     methods: Methods,
-    shared: Arc<Shared>,
+    answers: Arc<Answers>,
+    feed: Feed,
+    turns: Arc<Turns>,
+    max_subscriptions: u32,
 }
 
 impl fmt::Debug for InProcess {
@@ -28,9 +41,13 @@ impl fmt::Debug for InProcess {
 impl InProcess {
     /// Answers what a server of this configuration would. Without the future nobody is told anything new; it ends when
     /// nobody makes snapshots any more, and the feeds with it.
-    pub fn new(config: Config, snapshots: Snapshots) -> (Self, impl Future<Output = ()> + Send) {
-        let (shared, publisher, _) = Shared::new(config, snapshots);
-        (Self { methods: methods::register(shared.answers.clone()), shared }, publisher.run())
+    pub fn new(config: &Config, served: Served) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let history = Arc::default();
+        let (publisher, feed) = feed::feed(&served, Arc::clone(&history));
+        let answers = Arc::new(Answers { served, history, counters: config.counters.clone() });
+        let methods = register(answers.clone(), &config.version);
+        let (turns, max_subscriptions) = (Arc::new(Turns::new()), config.limits.max_subscriptions);
+        (Self { methods, answers, feed, turns, max_subscriptions }, publisher.run())
     }
 
     /// The response to one JSON-RPC request.
@@ -51,12 +68,14 @@ impl InProcess {
         query: &str,
         last_event_id: Option<&str>,
     ) -> Result<impl Stream<Item = String> + Send + use<>, String> {
-        events::stream(query, last_event_id, &Arc::new(Activity::new()), &self.shared).map_err(|(_, why)| why)
+        let (answers, turns) = (self.answers.clone(), self.turns.clone());
+        let events = Events::new(asked(query)?, last_event_id, answers, &self.feed, turns, CancellationToken::new());
+        Ok(unfold(events, |mut events| async { Some((events.next(ready(())).await?, events)) }))
     }
 
     /// What a client reads of a WebSocket on which this `optimism_subscribe` is all it asks.
     pub fn subscribe(&self, request: &str) -> impl Stream<Item = String> + Send + use<> {
-        let mut subscriptions = Subscriptions::new(self.shared.clone());
+        let mut subscriptions = Subscriptions::new(self.answers.clone(), self.feed.clone(), self.max_subscriptions);
         let answer = subscriptions.answer(request.as_bytes());
         iter(answer).chain(unfold(subscriptions, |mut subscriptions| async {
             loop {

@@ -2,24 +2,19 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use jsonrpsee::server::{ServerHandle, stop_channel};
-use status::Snapshots;
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::{
-    Config, connection,
-    feed::{self, Feed},
-    jsonrpc::{self, JsonRpc},
-    methods::{self, Answers},
-    places::{Place, Places},
+    Config, Served,
+    feed::Publisher,
+    http::{connection, places::Place},
+    shared::Shared,
 };
 
 /// How long to wait when the machine cannot give us another socket: at once again would only burn a core.
@@ -53,64 +48,7 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     shared: Arc<Shared>,
-    publisher: feed::Publisher,
-    /// jsonrpsee answers nothing any more when this is dropped.
-    handle: ServerHandle,
-}
-
-/// What every connection of a server shares.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) answers: Arc<Answers>,
-    pub(crate) jsonrpc: JsonRpc,
-    /// What subscribers are told.
-    pub(crate) feed: Feed,
-    /// Places for WebSockets.
-    pub(crate) websockets: Arc<Semaphore>,
-    /// Who tells its client news takes a turn first, see [`Shared::turn`].
-    turns: Semaphore,
-    /// Places for connections.
-    places: Arc<Places>,
-    /// No more requests, please.
-    pub(crate) stop: CancellationToken,
-    /// The grace period is over.
-    pub(crate) kill: CancellationToken,
-    /// Every connection and every WebSocket.
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Shared {
-    /// With what makes the news, and what jsonrpsee answers by.
-    pub(crate) fn new(config: Config, snapshots: Snapshots) -> (Arc<Self>, feed::Publisher, ServerHandle) {
-        let (stop_jsonrpc, handle) = stop_channel();
-        let history = Arc::default();
-        let (publisher, feed) = feed::feed(&config, snapshots.clone(), Arc::clone(&history));
-        let answers = Arc::new(Answers { config, snapshots, history });
-        let methods = methods::register(answers.clone());
-        let shared = Self {
-            jsonrpc: jsonrpc::service(&answers.config, methods, stop_jsonrpc),
-            feed,
-            websockets: Arc::new(Semaphore::new(answers.config.max_websockets)),
-            turns: Semaphore::new(1),
-            places: Places::new(answers.config.max_connections, answers.config.max_connections_per_address),
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            answers,
-        };
-        (Arc::new(shared), publisher, handle)
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.answers.config
-    }
-
-    /// Waits for a turn. News wake every subscriber at once, and each has some microseconds of work; one after the
-    /// other, requests that come meanwhile are answered between them and not behind thousands.
-    pub(crate) async fn turn(&self) {
-        // Given back at once: the next one is woken now and runs after what is ready before it.
-        drop(self.turns.acquire().await);
-    }
+    publisher: Publisher,
 }
 
 impl Server {
@@ -118,7 +56,7 @@ impl Server {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn start(config: Config, snapshots: Snapshots) -> Result<Self, StartError> {
+    pub async fn start(config: Config, served: Served) -> Result<Self, StartError> {
         let wanted = config.addr;
         let bind_error = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::InUse { addr: wanted },
@@ -126,8 +64,8 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-        let (shared, publisher, handle) = Shared::new(config, snapshots);
-        Ok(Self { listener, addr, shared, publisher, handle })
+        let (shared, publisher) = Shared::new(config, served);
+        Ok(Self { listener, addr, shared, publisher })
     }
 
     /// Where it listens.
@@ -136,9 +74,9 @@ impl Server {
     }
 
     /// Serves until `stop` resolves. Then it accepts nothing more, answers the requests it has, closes every
-    /// connection, and returns when all of them have ended: after [`Config::grace`] at the latest.
+    /// connection, and returns when all of them have ended: after [`Limits::grace`](crate::Limits::grace) at the latest.
     pub async fn serve_until(self, stop: impl Future<Output = ()>) {
-        let Self { listener, addr, shared, publisher, handle } = self;
+        let Self { listener, addr, shared, publisher } = self;
         info!(%addr, "serving RPC over HTTP and WebSocket");
         let mut stop = pin!(stop);
         let stopped = shared.stop.clone();
@@ -156,13 +94,12 @@ impl Server {
         drop(listener);
         shared.stop.cancel();
         shared.tasks.close();
-        let grace = shared.config().grace;
+        let grace = shared.config.limits.grace;
         if timeout(grace, shared.tasks.wait()).await.is_err() {
             warn!(open = shared.tasks.len(), ?grace, "closing connections that did not end in time");
             shared.kill.cancel();
             shared.tasks.wait().await;
         }
-        drop(handle);
     }
 }
 
@@ -192,7 +129,7 @@ fn refuse(tcp: &TcpStream, shared: &Shared) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
                             content-type: text/plain; charset=utf-8\r\ncontent-length: 40\r\n\r\n\
                             too many connections from this address\r\n";
-    shared.config().counters.shed_requests.increment();
+    shared.config.counters.shed_requests.increment();
     // It is empty, so this fits in; whoever has left already need not know.
     let _ = tcp.try_write(ANSWER);
 }

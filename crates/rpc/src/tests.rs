@@ -11,14 +11,13 @@ use status::{Clock, Held, HeldBack, InstanceId, Layer, Limits, PastReorg, Reason
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Backfill, Config, NoOutput, SequencerActive, SuperRoots,
-    feed::News,
+    Backfill, NoOutput, SequencerActive, Served, SuperRoots,
+    answers::{Answers, history::History, meta::MetaAnswer, readiness::Readiness},
     fixture::{endpoints, rollup, served, status, unix},
-    history::History,
-    methods::{Answers, register},
-    opstatus::MetaAnswer,
-    readiness::Readiness,
+    methods::register::register,
 };
+
+const VERSION: &str = "0.1.0";
 
 const SAFE_HEAD: &str = "optimism_safeHeadAtL1Block";
 
@@ -33,7 +32,8 @@ impl World {
     async fn new(change: impl FnOnce(&mut Snapshot)) -> Self {
         let mut snapshot = served(Instant::now());
         change(&mut snapshot);
-        let config = Config {
+        let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
+        let served = Served {
             outputs: Some(Arc::new(|number| Box::pin(ready(looked_up(number))))),
             sequencer_active: Some(Arc::new(|| Box::pin(ready(Ok(true))))),
             safe_heads: Some(Arc::new(|number| Box::pin(ready(recorded(number))))),
@@ -50,25 +50,22 @@ impl World {
             }),
             clock: Clock::starting_at(unix()),
             rollup: rollup(),
-            version: "0.1.0".to_owned(),
             endpoints: Arc::new(endpoints),
-            ..Config::default()
+            ..Served::new(snapshots)
         };
-        let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
         let history = Arc::<History>::default();
-        let now = config.clock.now();
-        history.push(&News::of(snapshots.borrow().clone(), now, &config.limits), now);
-        let answers = Arc::new(Answers { config, snapshots, history });
+        let answers = Arc::new(Answers { served, history, counters: Arc::default() });
+        answers.history.push(&answers.news(), answers.now());
         tokio::time::advance(Duration::from_millis(1500)).await;
-        Self { methods: register(answers.clone()), answers, publisher }
+        Self { methods: register(answers.clone(), VERSION), answers, publisher }
     }
 
-    fn configure(&mut self, change: impl FnOnce(&mut Config)) {
-        let mut config = self.answers.config.clone();
-        change(&mut config);
-        let Answers { snapshots, history, .. } = &*self.answers;
-        self.answers = Arc::new(Answers { config, snapshots: snapshots.clone(), history: history.clone() });
-        self.methods = register(self.answers.clone());
+    fn configure(&mut self, change: impl FnOnce(&mut Served)) {
+        let mut served = self.answers.served.clone();
+        change(&mut served);
+        let Answers { history, counters, .. } = &*self.answers;
+        self.answers = Arc::new(Answers { served, history: history.clone(), counters: counters.clone() });
+        self.methods = register(self.answers.clone(), VERSION);
     }
 
     async fn ask(&self, method: &str, params: &Value) -> Value {
@@ -320,13 +317,13 @@ async fn admin_is_one_question() {
         (Err(silent), json!({"error": errors["SequencersSilent"]})),
     ] {
         let asked: SequencerActive = Arc::new(move || Box::pin(ready(answer.clone())));
-        world.configure(|config| config.sequencer_active = Some(asked));
+        world.configure(|served| served.sequencer_active = Some(asked));
         let found = world.ask("admin_sequencerActive", &json!([])).await;
         assert_eq!((&found["result"], &found["error"]), (&expected["result"], &expected["error"]));
         let found = world.ask("admin_sequencerActive", &json!([1])).await;
         assert_eq!(found["error"], errors["TooManyArguments"]);
     }
-    world.configure(|config| config.sequencer_active = None);
+    world.configure(|served| served.sequencer_active = None);
     assert!(world.methods.method("admin_sequencerActive").is_none());
     assert_eq!(world.ask("rpc_modules", &json!([])).await["result"].get("admin"), None);
 }
@@ -353,7 +350,7 @@ async fn a_reorg_while_the_safe_head_is_looked_up_is_told() {
             publisher.send_modify(|snapshot| change(Arc::make_mut(snapshot)));
             Box::pin(ready(recorded(number))) as _
         };
-        world.configure(|config| config.safe_heads = Some(Arc::new(reorganised)));
+        world.configure(|served| served.safe_heads = Some(Arc::new(reorganised)));
         let answer = world.ask(SAFE_HEAD, &json!(["0x1410c4d"])).await;
         let message = "failed to get safe head at l1 block 0x1410c4d: the L1 was reorganised meanwhile";
         assert_eq!(answer["error"], json!({"code": -32000, "message": message}));
@@ -363,7 +360,7 @@ async fn a_reorg_while_the_safe_head_is_looked_up_is_told() {
 #[tokio::test(start_paused = true)]
 async fn without_a_database_op_node_says_so_and_so_do_we() {
     let mut world = World::new(|_| {}).await;
-    world.configure(|config| config.safe_heads = None);
+    world.configure(|served| served.safe_heads = None);
     let disabled = &openrpc()["components"]["errors"]["SafeHeadDisabled"];
     assert_eq!(world.ask(SAFE_HEAD, &json!(["0x1"])).await["error"], *disabled);
 }
@@ -388,7 +385,7 @@ async fn the_pattern_of_a_block_number_is_what_is_read() {
 #[tokio::test(start_paused = true)]
 async fn without_sources_there_is_no_output() {
     let mut world = World::new(|_| {}).await;
-    world.configure(|config| config.outputs = None);
+    world.configure(|served| served.outputs = None);
     let error = |code: i32, message: &str| json!({"code": code, "message": message});
     let answer = world.ask("optimism_outputAtBlock", &json!(["0x7"])).await;
     assert_eq!(answer["error"], error(-32000, "failed to get L2 output at block 7: no source can be asked"));
@@ -537,7 +534,7 @@ async fn readiness_names_who_holds_the_others_back() {
         Arc::make_mut(snapshot).confirmed = status::Confirmed { head_l1: now, labels_l1: now, derived: now, tip: now };
     });
     let mut world = world;
-    world.configure(|config| config.limits.max_head_age = Some(Duration::ZERO));
+    world.configure(|served| served.limits.max_head_age = Some(Duration::ZERO));
     let readiness = world.readiness();
     assert_eq!((&readiness["ready"], &readiness["notes"]), (&json!(false), &json!([])));
     assert_eq!(readiness["reasons"], problems(601_500, Some(600_000)));

@@ -11,7 +11,7 @@ use status::Clock;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::{Filled, Gap, LookupError, SafeDb};
+use crate::{Backfill, Filled, Gap, LookupError, SafeDb};
 
 /// Between two questions; with it a week of records takes some minutes.
 const PACE: Duration = Duration::from_millis(100);
@@ -29,21 +29,6 @@ pub enum Untold {
     Yet(String),
     /// Nobody has it, or they contradict each other.
     Ever(String),
-}
-
-/// How far it has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Backfill {
-    /// Records taken by this run of the program.
-    pub records: u64,
-    /// How many L1 blocks are covered by what was told, in all.
-    pub l1_blocks: u64,
-    /// The L1 block down to which the newest gap is closed.
-    pub down_to: Option<u64>,
-    /// Whether all gaps within the time are closed.
-    pub done: bool,
-    /// Why a gap is not, if one is not.
-    pub problem: Option<String>,
 }
 
 /// Closes gaps for ever, as far back as `depth`. `ask` answers with the record for an L1 block, as nodes tell it; `l1` with

@@ -20,6 +20,7 @@
 //! that only blocks below the published `current_l1` are answered: the server holds the snapshot next to the answer.
 
 mod backfill;
+mod backfilled;
 mod check;
 mod claim;
 mod codec;
@@ -32,7 +33,8 @@ mod tables;
 mod told;
 mod wait;
 
-pub use backfill::{Backfill, Untold, backfill};
+pub use backfill::{Untold, backfill};
+pub use backfilled::Backfill;
 pub use claim::Claim;
 pub use codec::{decode_block, decode_record, encode_block, encode_record};
 pub use error::{LookupError, OpenError, WriteError};

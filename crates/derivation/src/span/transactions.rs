@@ -7,11 +7,11 @@ use alloy_eips::eip7702::constants::EIP7702_TX_TYPE_ID;
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
 use alloy_rlp::{Decodable, Header};
 
-use super::{MAX_ELEMENTS, SpanError};
+use super::error::{MAX_ELEMENTS, SpanError};
 use crate::{
-    batch::{BatchTransaction, TransactionKind},
     cursor::Cursor,
     rules::POST_EXEC,
+    transaction::{BatchTransaction, TransactionKind},
 };
 
 /// What one transaction has in the columns.

@@ -4,7 +4,7 @@ use alloy_primitives::{B256, keccak256};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 
 use super::{
-    L2Block,
+    block::L2Block,
     rlp::{item, list, string},
     transaction::{POST_EXEC, Transaction},
 };

@@ -3,22 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    L2Block, Move, Simulation, encode,
-    simulation::{CHANNEL_TIMEOUT, Draft, GENESIS_TIME, INBOX, L1_CHAIN_ID},
+    block::L2Block,
+    encode,
+    moves::Move,
+    posting::Posting,
+    simulation::{CHANNEL_TIMEOUT, Draft, GENESIS_TIME, INBOX, L1_CHAIN_ID, Simulation},
 };
-
-/// A channel of which frames are still to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Posting {
-    frames: Vec<Vec<u8>>,
-    sent: usize,
-    /// The L1 block with the first.
-    since: u64,
-    /// The blocks that it tells of.
-    blocks: Vec<Arc<L2Block>>,
-    /// Whether a frame was left out or another channel took its place: nothing will come of it.
-    is_spoiled: bool,
-}
 
 impl Simulation {
     /// Whether what is completed in this L1 block can count: the safe head is of an earlier one.

@@ -6,7 +6,13 @@ use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, b256, keccak256
 use rollup::{L1BlockRef, L2BlockRef};
 use serde_json::{Value, json};
 
-use super::{Key, L1Block, L2Block, L2Chain, Move, post::Posting, rng::Rng};
+use super::{
+    block::{L1Block, L2Block, L2Chain},
+    key::Key,
+    moves::Move,
+    posting::Posting,
+    rng::Rng,
+};
 
 /// The batchers, and others that write to the inbox.
 const KEYS: [u64; 6] = [1, 2, 3, 77, 78, 79];

@@ -10,9 +10,9 @@ use status::{Reason, Snapshot};
 
 use super::*;
 use crate::{
+    answers::{Answers, history::Since, sync_status::sync_status},
+    feed::subscription::{Options, Subscription},
     fixture::{served, unix},
-    history::Since,
-    subscription::{Options, Subscription},
 };
 
 /// A publisher, and subscribers that read when they are told to.
@@ -34,10 +34,10 @@ impl Rig {
     fn new() -> Self {
         let (snapshots, readers) = watch::channel(Arc::new(served(Instant::now())));
         let limits = Limits { max_head_age: Some(Duration::ZERO), ..Limits::default() };
-        let config = Config { clock: Clock::starting_at(unix()), limits, ..Config::default() };
+        let served = Served { clock: Clock::starting_at(unix()), limits, ..Served::new(readers) };
         let history = Arc::<History>::default();
-        let (publisher, feed) = feed(&config, readers.clone(), history.clone());
-        let answers = Answers { config, snapshots: readers, history };
+        let (publisher, feed) = feed(&served, history.clone());
+        let answers = Answers { served, history, counters: Arc::default() };
         Self { snapshots, answers, feed, publisher: Box::pin(publisher.run()) }
     }
 

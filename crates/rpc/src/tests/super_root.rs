@@ -12,7 +12,7 @@ use status::{Reason, Snapshot};
 use tokio::time::Duration;
 
 use super::{World, block, openrpc, output, reached};
-use crate::{fixture::status, methods::Answers};
+use crate::{answers::Answers, fixture::status};
 
 const METHOD: &str = "superroot_atTimestamp";
 
@@ -36,7 +36,7 @@ fn error(name: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_time_that_is_not_safe_is_answered_from_memory() {
     let mut world = World::new(|_| {}).await;
-    world.configure(|config| config.outputs = Some(Arc::new(|_| panic!("an upstream is asked"))));
+    world.configure(|served| served.outputs = Some(Arc::new(|_| panic!("an upstream is asked"))));
     let safe = status().local_safe_l2.number;
     let expected = json!({
         "current_l1": status().current_l1.id(),
@@ -91,16 +91,16 @@ async fn a_safe_time_is_answered_with_its_super_root() {
 /// What is missing is never told as absence.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_said_is_an_error() {
-    type Change = fn(&mut crate::Config);
-    let interop = |config: &mut crate::Config, time: u64| {
+    type Change = fn(&mut crate::Served);
+    let interop = |served: &mut crate::Served, time: u64| {
         let lagoon_time = Some(time);
-        config.rollup = Arc::new(RollupConfig { lagoon_time, ..RollupConfig::clone(&config.rollup) });
+        served.rollup = Arc::new(RollupConfig { lagoon_time, ..RollupConfig::clone(&served.rollup) });
     };
     let ahead = time(status().local_safe_l2.number + 1);
     let nothing: Change = |_| {};
-    let no_db: Change = |config| config.super_roots = None;
+    let no_db: Change = |served| served.super_roots = None;
     let no_deriver: Change =
-        |config| config.super_roots.as_mut().unwrap().derivers = Arc::from(["http://l2:8546".to_owned()]);
+        |served| served.super_roots.as_mut().unwrap().derivers = Arc::from(["http://l2:8546".to_owned()]);
     for (change, number, name) in [
         (nothing, 127_120_299, "OutputUnavailable"),
         (nothing, 127_120_298, "OutputsBusy"),
@@ -118,15 +118,15 @@ async fn what_cannot_be_said_is_an_error() {
         assert!(ask(&world, ahead).await["error"].is_object());
     }
     let mut world = World::new(|_| {}).await;
-    world.configure(|config| config.outputs = Some(Arc::new(|number| Box::pin(ready(Ok(output(number)))))));
+    world.configure(|served| served.outputs = Some(Arc::new(|number| Box::pin(ready(Ok(output(number)))))));
     assert_eq!(ask(&world, time(127_120_299)).await["error"], error("SuperRootNotCovered"));
-    world.configure(|config| interop(config, ahead));
+    world.configure(|served| interop(served, ahead));
     assert_eq!(ask(&world, ahead).await["error"], error("SuperRootInterop"));
     assert!(ask(&world, ahead - 3).await["result"]["data"].is_object());
     // Base since Denim.
-    world.configure(|config| {
+    world.configure(|served| {
         let base = BaseForks { v1: Some(ahead - 4) };
-        config.rollup = Arc::new(RollupConfig { base, lagoon_time: None, ..RollupConfig::clone(&config.rollup) });
+        served.rollup = Arc::new(RollupConfig { base, lagoon_time: None, ..RollupConfig::clone(&served.rollup) });
     });
     assert!(ask(&world, ahead - 5).await["result"]["data"].is_object());
     for time in [ahead - 4, ahead, u64::MAX] {
@@ -144,7 +144,7 @@ async fn what_cannot_be_said_is_an_error() {
         }
     }
     let late = |number| Output { block_ref: L2BlockRef { number, ..output(number + 1).block_ref }, ..output(number) };
-    world.configure(|config| config.outputs = Some(Arc::new(move |number| Box::pin(ready(Ok(late(number)))))));
+    world.configure(|served| served.outputs = Some(Arc::new(move |number| Box::pin(ready(Ok(late(number)))))));
     assert!(ask(&world, ahead - 5).await["error"].to_string().contains("has the timestamp of another"));
     tokio::time::advance(Duration::from_secs(130)).await;
     assert_eq!(ask(&world, ahead - 3).await["error"]["code"], -32002);
@@ -166,8 +166,8 @@ async fn parameters_are_geths() {
 async fn check_moving(times: usize, change: fn(&mut Snapshot), expected: Option<&str>) {
     let mut world = World::new(|_| {}).await;
     let (publisher, left) = (world.publisher.clone(), Mutex::new(times));
-    world.configure(|config| {
-        config.outputs = Some(Arc::new(move |number| {
+    world.configure(|served| {
+        served.outputs = Some(Arc::new(move |number| {
             let mut left = left.lock().unwrap();
             if *left > 0 {
                 *left -= 1;
@@ -209,8 +209,8 @@ async fn one_snapshot_holds_before_and_after() {
 async fn another_block_has_no_super_root() {
     for (number, answers) in [(127_120_700, false), (127_120_800, false), (127_120_300, false), (127_120_699, true)] {
         let mut world = World::new(|_| {}).await;
-        world.configure(|config| {
-            config.super_roots.as_mut().unwrap().l1_at_safe_head =
+        world.configure(|served| {
+            served.super_roots.as_mut().unwrap().l1_at_safe_head =
                 Arc::new(|number, _| Box::pin(ready(reached(number.max(127_120_600)))));
         });
         let answer = ask(&world, time(number)).await;
@@ -227,8 +227,8 @@ async fn the_records_of_this_current_l1_count() {
     let mut world = World::new(|_| {}).await;
     let asked = Arc::new(Mutex::new(VecDeque::new()));
     let noted = asked.clone();
-    world.configure(|config| {
-        config.super_roots.as_mut().unwrap().l1_at_safe_head = Arc::new(move |number, end| {
+    world.configure(|served| {
+        served.super_roots.as_mut().unwrap().l1_at_safe_head = Arc::new(move |number, end| {
             noted.lock().unwrap().push_back((number, end));
             Box::pin(ready(Ok(Some(SafeHead { l1_block: block(5), safe_head: block(6) }))))
         });
@@ -242,9 +242,9 @@ async fn a_dependency_set_is_not_known() {
     let mut world = World::new(|_| {}).await;
     let ask = async |world: &World| world.ask("optimism_dependencySet", &json!([])).await["error"].take();
     assert_eq!(ask(&world).await, error("NoDependencySet"));
-    world.configure(|config| {
+    world.configure(|served| {
         let interop_time = Some(u64::MAX);
-        config.rollup = Arc::new(RollupConfig { interop_time, ..RollupConfig::clone(&config.rollup) });
+        served.rollup = Arc::new(RollupConfig { interop_time, ..RollupConfig::clone(&served.rollup) });
     });
     assert_eq!(ask(&world).await, json!({"code": -32000, "message": "the dependency set is not known here"}));
 }

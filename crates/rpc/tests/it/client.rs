@@ -7,7 +7,7 @@ use std::{
 };
 
 use rollup::RollupConfig;
-use rpc::{Config, Counters, Server};
+use rpc::{Config, Counters, Served, Server};
 use serde_json::value::RawValue;
 use status::{Clock, Snapshot};
 use tokio::{
@@ -32,21 +32,29 @@ pub(crate) struct Running {
     pub(crate) serving: JoinHandle<()>,
 }
 
-/// Serves the fixture with `change` made to the configuration.
+/// A server, and what it serves.
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) served: Served,
+}
+
+/// Serves the fixture with `change` made to it and to the configuration.
 #[expect(clippy::disallowed_methods, reason = "what op_status::run does in the program")]
-pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
+pub(crate) async fn serve(change: impl FnOnce(&mut Setup)) -> Running {
     let (snapshots, readers) = watch::channel(Arc::new(served(Instant::now())));
-    let mut config = Config {
-        addr: (Ipv4Addr::LOCALHOST, 0).into(),
-        clock: Clock::starting_at(unix()),
-        rollup: rollup(),
-        version: "0.1.0".to_owned(),
-        endpoints: Arc::new(endpoints),
-        ..Config::default()
+    let addr = (Ipv4Addr::LOCALHOST, 0).into();
+    let mut setup = Setup {
+        config: Config { addr, version: "0.1.0".to_owned(), ..Config::default() },
+        served: Served {
+            clock: Clock::starting_at(unix()),
+            rollup: rollup(),
+            endpoints: Arc::new(endpoints),
+            ..Served::new(readers)
+        },
     };
-    change(&mut config);
-    let counters = config.counters.clone();
-    let server = Server::start(config, readers).await.unwrap();
+    change(&mut setup);
+    let counters = setup.config.counters.clone();
+    let server = Server::start(setup.config, setup.served).await.unwrap();
     let addr = server.local_addr();
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(server.serve_until(async {
@@ -56,12 +64,12 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Config)) -> Running {
 }
 
 /// A server that answers `optimism_rollupConfig` with 4 MiB.
-pub(crate) async fn verbose(change: impl FnOnce(&mut Config)) -> Running {
+pub(crate) async fn verbose(change: impl FnOnce(&mut Setup)) -> Running {
     let large = format!("\"{}\"", "x".repeat(4 << 20));
-    serve(|config| {
+    serve(|it| {
         let raw = Arc::from(RawValue::from_string(large).unwrap());
-        config.rollup = Arc::new(RollupConfig { raw, ..RollupConfig::clone(&config.rollup) });
-        change(config);
+        it.served.rollup = Arc::new(RollupConfig { raw, ..RollupConfig::clone(&it.served.rollup) });
+        change(it);
     })
     .await
 }

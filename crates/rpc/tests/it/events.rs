@@ -103,7 +103,7 @@ async fn options_are_those_of_subscriptions() {
 
 #[tokio::test]
 async fn stale_is_an_event_without_an_id() {
-    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(3600))).await;
+    let server = serve(|it| it.served.limits.max_head_age = Some(Duration::from_secs(3600))).await;
     let mut events = Events::open(&server, "/events", None).await;
     events.next().await;
     publish(&server, |snapshot| snapshot.status.head_l1.timestamp -= 4000);
@@ -136,9 +136,9 @@ async fn reorgs_are_told_before_the_status_that_shows_them() {
 #[tokio::test]
 async fn streams_have_a_limit_and_no_idle_timeout_and_end_with_the_server() {
     const IDLE: Duration = Duration::from_millis(200);
-    let server = serve(|config| {
-        config.idle_timeout = IDLE;
-        config.max_websockets = 1;
+    let server = serve(|it| {
+        it.config.limits.idle_timeout = IDLE;
+        it.config.limits.max_websockets = 1;
     })
     .await;
     let mut events = Events::open(&server, "/events", None).await;
@@ -161,7 +161,7 @@ async fn streams_have_a_limit_and_no_idle_timeout_and_end_with_the_server() {
 /// hold, then it is closed.
 #[tokio::test]
 async fn one_that_never_reads_is_closed_and_counted() {
-    let server = serve(|config| config.write_timeout = Duration::from_millis(100)).await;
+    let server = serve(|it| it.config.limits.write_timeout = Duration::from_millis(100)).await;
     let _events = Events::open(&server, "/events", None).await;
     let publish_on = async {
         while server.counters.subscribers.get() > 0 {

@@ -22,14 +22,14 @@ impl Pair {
             derivers: Arc::from(["http://l2:8545".to_owned()]),
             l1_at_safe_head: Arc::new(|_, _| Box::pin(ready(Err("nothing is recorded".to_owned())))),
         };
-        let with = serve(|config| {
-            config.counters = counters.clone();
-            config.super_roots = Some(super_roots.clone());
+        let with = serve(|it| {
+            it.config.counters = counters.clone();
+            it.served.super_roots = Some(super_roots.clone());
         })
         .await;
-        let without = serve(|config| {
-            config.fast_path = false;
-            config.super_roots = Some(super_roots);
+        let without = serve(|it| {
+            it.config.fast_path = false;
+            it.served.super_roots = Some(super_roots);
         })
         .await;
         let clients = [with.connect().await, without.connect().await];
@@ -170,10 +170,10 @@ fn the_fast_path_answers_what_jsonrpsee_answers() {
 #[tokio::test]
 async fn a_stale_status_does_not_take_it() {
     let counters = Arc::<Counters>::default();
-    let server = serve(|config| {
+    let server = serve(|it| {
         // The newest L1 block is four seconds old.
-        config.limits.max_head_age = Some(Duration::from_secs(1));
-        config.counters = counters.clone();
+        it.served.limits.max_head_age = Some(Duration::from_secs(1));
+        it.config.counters = counters.clone();
     })
     .await;
     let (_, answer) = server.post(&call("optimism_syncStatus")).await;

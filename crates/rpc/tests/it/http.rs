@@ -76,7 +76,7 @@ async fn metrics_are_there_only_if_wanted() {
     let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n";
     assert_eq!(split(&serve(|_| {}).await.exchange(ask.as_bytes()).await).0, 404);
     let metrics = Arc::new(|accept: &str| (format!("accept_is_text {}\n", u8::from(accept == "text/plain")), "text/x"));
-    let answer = serve(|config| config.metrics = Some(metrics)).await.exchange(ask.as_bytes()).await;
+    let answer = serve(|it| it.config.metrics = Some(metrics)).await.exchange(ask.as_bytes()).await;
     assert!(answer.contains("content-type: text/x"), "{answer}");
     assert_eq!(split(&answer), (200, "accept_is_text 1\n".to_owned()));
 }
@@ -169,7 +169,7 @@ async fn content_types_as_geth_accepts() {
 
 #[tokio::test]
 async fn bodies_beyond_the_limit() {
-    let server = serve(|config| config.max_body = 100).await;
+    let server = serve(|it| it.config.limits.max_body = 100).await;
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     let fits = format!("{:100}", call("optimism_version"));
     let refused = (413, "the body is larger than 100 bytes".to_owned());

@@ -47,7 +47,7 @@ async fn a_new_snapshot_is_served_at_once() {
 #[tokio::test]
 async fn a_stale_status_is_an_error_and_not_an_old_value() {
     // The newest L1 block is four seconds old.
-    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(1))).await;
+    let server = serve(|it| it.served.limits.max_head_age = Some(Duration::from_secs(1))).await;
     let (status, answer) = server.post(&call("optimism_syncStatus")).await;
     assert_eq!(status, 200);
     let expected = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32002,"message":"the sync status is stale: the newest L1 block is 4."#;
@@ -145,9 +145,9 @@ async fn notifications_are_not_answered() {
 
 #[tokio::test]
 async fn each_request_of_a_batch_is_answered_as_if_alone() {
-    let server = serve(|config| {
-        config.endpoints = Arc::new(|| panic!("for a test"));
-        config.max_batch = 6;
+    let server = serve(|it| {
+        it.served.endpoints = Arc::new(|| panic!("for a test"));
+        it.config.limits.max_batch = 6;
     })
     .await;
     let version = call("optimism_version");
@@ -180,7 +180,7 @@ async fn each_request_of_a_batch_is_answered_as_if_alone() {
 
 #[tokio::test]
 async fn answers_have_a_limit() {
-    let server = serve(|config| config.max_response = 4000).await;
+    let server = serve(|it| it.config.limits.max_response = 4000).await;
     let status = call("optimism_syncStatus");
     let too_large = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32011,"message":"The batch response was too large","data":"Exceeded max limit of 4000"}}"#;
     check(&server, &[(&format!("[{status},{status}]"), too_large)]).await;
@@ -189,7 +189,7 @@ async fn answers_have_a_limit() {
 
 #[tokio::test]
 async fn a_panic_is_an_error_and_the_server_goes_on() {
-    let server = serve(|config| config.endpoints = Arc::new(|| -> Vec<_> { panic!("for a test") })).await;
+    let server = serve(|it| it.served.endpoints = Arc::new(|| -> Vec<_> { panic!("for a test") })).await;
     let crashed = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"method handler crashed"}}"#;
     let (sources, version) = (call("opstatus_sources"), call("optimism_version"));
     check(&server, &[(&sources, crashed), (&version, &result(r#""0.1.0""#)), (&sources, crashed)]).await;

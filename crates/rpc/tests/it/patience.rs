@@ -2,7 +2,7 @@
 
 use std::{future::ready, sync::Arc, time::Duration};
 
-use rpc::{Config, Counters, NoOutput};
+use rpc::{Counters, NoOutput};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{PATIENCE, Running, call, post, read_all, read_answer, result, serve, split, verbose},
+    client::{PATIENCE, Running, Setup, call, post, read_all, read_answer, result, serve, split, verbose},
     websocket::connect,
 };
 
@@ -47,7 +47,7 @@ async fn is_served(client: &mut TcpStream) -> bool {
 
 /// Sends `bytes` to a server configured by `limit` and answers what it says before it closes the connection, which it
 /// does not do before `SHORT` is over.
-async fn cut_off(limit: fn(&mut Config), bytes: &str) -> String {
+async fn cut_off(limit: fn(&mut Setup), bytes: &str) -> String {
     let server = serve(limit).await;
     let started = Instant::now();
     let mut client = server.connect().await;
@@ -59,20 +59,23 @@ async fn cut_off(limit: fn(&mut Config), bytes: &str) -> String {
 
 #[tokio::test]
 async fn clients_that_send_nothing_more_are_cut_off() {
-    assert_eq!(cut_off(|config| config.idle_timeout = SHORT, "").await, "");
-    let answered = cut_off(|config| config.idle_timeout = SHORT, &post(&call("optimism_version"))).await;
+    assert_eq!(cut_off(|it| it.config.limits.idle_timeout = SHORT, "").await, "");
+    let answered = cut_off(|it| it.config.limits.idle_timeout = SHORT, &post(&call("optimism_version"))).await;
     assert_eq!(split(&answered), (200, result(r#""0.1.0""#)));
-    assert_eq!(cut_off(|config| config.header_timeout = SHORT, "P").await, "");
-    assert_eq!(cut_off(|config| config.header_timeout = SHORT, "POST / HTTP/1.1\r\nHost: localhost\r\n").await, "");
+    assert_eq!(cut_off(|it| it.config.limits.header_timeout = SHORT, "P").await, "");
+    assert_eq!(
+        cut_off(|it| it.config.limits.header_timeout = SHORT, "POST / HTTP/1.1\r\nHost: localhost\r\n").await,
+        ""
+    );
     let half = post(&call("optimism_version"));
-    let late = cut_off(|config| config.body_timeout = SHORT, &half[..half.len() - 1]).await;
+    let late = cut_off(|it| it.config.limits.body_timeout = SHORT, &half[..half.len() - 1]).await;
     assert_eq!(split(&late), (408, "the body took too long".to_owned()));
 }
 
 /// Keeping a header or a body alive by a byte now and then does not help.
 #[tokio::test]
 async fn clients_that_dribble_are_cut_off() {
-    let limits = |config: &mut Config| (config.header_timeout, config.body_timeout) = (SHORT, SHORT);
+    let limits = |it: &mut Setup| (it.config.limits.header_timeout, it.config.limits.body_timeout) = (SHORT, SHORT);
     for start in ["POST / HTTP/1.1\r\nX-Long: ", &EXPECTING.replace("Length: 2", "Length: 99999")] {
         let server = serve(limits).await;
         let mut client = server.connect().await;
@@ -92,7 +95,7 @@ async fn clients_that_dribble_are_cut_off() {
 
 #[tokio::test]
 async fn clients_that_do_not_read_are_cut_off() {
-    let server = verbose(|config| config.write_timeout = SHORT).await;
+    let server = verbose(|it| it.config.limits.write_timeout = SHORT).await;
     let mut client = server.connect().await;
     let request = post(&call("optimism_rollupConfig"));
     let ask_on = async { while client.write_all(request.as_bytes()).await.is_ok() {} };
@@ -103,7 +106,7 @@ async fn clients_that_do_not_read_are_cut_off() {
 async fn clients_that_read_slowly_are_served() {
     // Taking the answer takes longer than all of these.
     let limit = Duration::from_secs(1);
-    let server = verbose(|config| (config.write_timeout, config.idle_timeout) = (limit, SHORT)).await;
+    let server = verbose(|it| (it.config.limits.write_timeout, it.config.limits.idle_timeout) = (limit, SHORT)).await;
     let mut client = server.connect().await;
     client.write_all(post(&call("optimism_rollupConfig")).as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
@@ -120,7 +123,7 @@ async fn clients_that_read_slowly_are_served() {
 
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room() {
-    let server = serve(|config| config.max_connections = 2).await;
+    let server = serve(|it| it.config.limits.max_connections = 2).await;
     let mut first = idle(&server).await;
     let mut second = idle(&server).await;
     assert!(is_served(&mut first).await, "now the second has been idle for longer");
@@ -134,7 +137,7 @@ async fn the_longest_idle_connection_makes_room() {
 async fn a_crowd_that_wants_nothing_does_not_keep_others_out() {
     let body = EXPECTING.replace("Length: 2", "Length: 99999");
     for start in ["", "POST / HTTP/1.1\r\n", &body] {
-        let server = serve(|config| config.max_connections = 8).await;
+        let server = serve(|it| it.config.limits.max_connections = 8).await;
         let mut crowd = Vec::new();
         for _ in 0..10 {
             for _ in 0..20 {
@@ -151,7 +154,7 @@ async fn a_crowd_that_wants_nothing_does_not_keep_others_out() {
 /// Each of the crowd asks for 4 MiB after 4 MiB and reads nothing.
 #[tokio::test]
 async fn a_crowd_that_does_not_read_does_not_keep_others_out() {
-    let server = verbose(|config| config.max_connections = 4).await;
+    let server = verbose(|it| it.config.limits.max_connections = 4).await;
     let request = post(&call("optimism_rollupConfig")).repeat(3);
     let mut crowd = Vec::new();
     for _ in 0..12 {
@@ -164,7 +167,7 @@ async fn a_crowd_that_does_not_read_does_not_keep_others_out() {
 
 #[tokio::test]
 async fn an_address_has_so_many_connections() {
-    let server = serve(|config| config.max_connections_per_address = Some(2)).await;
+    let server = serve(|it| it.config.limits.max_connections_per_address = Some(2)).await;
     let mut first = idle(&server).await;
     let mut second = idle(&server).await;
     assert!(is_served(&mut first).await, "now the second has been idle for longer");
@@ -180,9 +183,9 @@ async fn an_address_has_so_many_connections() {
 #[tokio::test]
 async fn an_address_whose_connections_are_all_wanted_gets_no_more() {
     let counters = Arc::<Counters>::default();
-    let server = serve(|config| {
-        config.max_connections_per_address = Some(1);
-        config.counters = counters.clone();
+    let server = serve(|it| {
+        it.config.limits.max_connections_per_address = Some(1);
+        it.config.counters = counters.clone();
     })
     .await;
     let websocket = connect(&server).await;
@@ -198,8 +201,8 @@ async fn an_address_whose_connections_are_all_wanted_gets_no_more() {
 /// What waits for upstreams is refused beyond a limit, not queued.
 #[tokio::test]
 async fn too_many_outputs_at_once_are_refused() {
-    let server = serve(|config| {
-        config.outputs = Some(Arc::new(|_| Box::pin(ready(Err(NoOutput::Busy("ask again".to_owned()))))));
+    let server = serve(|it| {
+        it.served.outputs = Some(Arc::new(|_| Box::pin(ready(Err(NoOutput::Busy("ask again".to_owned()))))));
     })
     .await;
     let ask = r#"{"jsonrpc":"2.0","id":1,"method":"optimism_outputAtBlock","params":["0x1"]}"#;
@@ -213,10 +216,10 @@ async fn too_many_outputs_at_once_are_refused() {
 #[tokio::test]
 async fn a_new_client_waits_while_every_place_is_busy() {
     let (asked, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let server = serve(|config| {
+    let server = serve(|it| {
         let (asked, finish) = (asked.clone(), finish.clone());
-        config.max_connections = 1;
-        config.outputs = Some(Arc::new(move |_| {
+        it.config.limits.max_connections = 1;
+        it.served.outputs = Some(Arc::new(move |_| {
             let (asked, finish) = (asked.clone(), finish.clone());
             Box::pin(async move {
                 asked.notify_one();

@@ -99,7 +99,7 @@ async fn the_present_status_comes_first_and_then_every_new_one() {
 
 #[tokio::test]
 async fn requests_for_subscriptions_that_are_refused() {
-    let server = serve(|config| config.max_subscriptions = 1).await;
+    let server = serve(|it| it.config.limits.max_subscriptions = 1).await;
     let mut client = connect(&server).await;
     for (method, params, code, message) in [
         ("subscribe", json!([]), -32602, "missing value for required argument 0"),
@@ -147,7 +147,7 @@ async fn only_what_was_asked_for_is_told() {
 #[tokio::test]
 async fn a_stale_status_is_an_error_frame_and_a_good_one_follows() {
     // The newest L1 block is four seconds old.
-    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(3600))).await;
+    let server = serve(|it| it.served.limits.max_head_age = Some(Duration::from_secs(3600))).await;
     let mut client = connect(&server).await;
     let id = subscribe(&mut client, json!(["syncStatus"])).await;
     told(&mut client).await;
@@ -165,7 +165,7 @@ async fn a_stale_status_is_an_error_frame_and_a_good_one_follows() {
 
 #[tokio::test]
 async fn the_feed_says_by_itself_when_time_has_made_the_status_stale() {
-    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(5))).await;
+    let server = serve(|it| it.served.limits.max_head_age = Some(Duration::from_secs(5))).await;
     let mut client = connect(&server).await;
     subscribe(&mut client, json!(["syncStatus"])).await;
     assert!(told(&mut client).await["result"].is_object());
@@ -225,7 +225,7 @@ async fn reorgs_are_told_to_whoever_wants_them() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_closes() {
-    let server = serve(|config| config.max_message = 200).await;
+    let server = serve(|it| it.config.limits.max_message = 200).await;
     let mut client = connect(&server).await;
     let version = call("optimism_version");
     assert_eq!(ask(&mut client, &format!("{version:200}")).await, result(r#""0.1.0""#));
@@ -278,7 +278,7 @@ async fn a_slow_reader_skips_to_the_newest() {
 
 #[tokio::test]
 async fn one_that_never_reads_is_closed_and_counted() {
-    let server = serve(|config| config.write_timeout = Duration::from_millis(100)).await;
+    let server = serve(|it| it.config.limits.write_timeout = Duration::from_millis(100)).await;
     let mut client = server.connect().await;
     client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     client

@@ -69,7 +69,7 @@ async fn who_knows_the_status_is_not_told_again() {
 #[tokio::test]
 async fn a_stale_status_is_an_error_even_to_those_who_know_it() {
     // The newest L1 block is four seconds old.
-    let server = serve(|config| config.limits.max_head_age = Some(Duration::from_secs(1))).await;
+    let server = serve(|it| it.served.limits.max_head_age = Some(Duration::from_secs(1))).await;
     for header in ["", &format!("If-None-Match: {TAG}\r\n"), "If-None-Match: *\r\n"] {
         let (head, body) = ask(&server, "GET", header).await;
         assert_eq!(head[0], "HTTP/1.1 503 Service Unavailable", "{header}");
@@ -82,7 +82,7 @@ async fn a_stale_status_is_an_error_even_to_those_who_know_it() {
 #[tokio::test]
 async fn which_calls_have_a_tag() {
     for fast_path in [true, false] {
-        let server = serve(|config| config.fast_path = fast_path).await;
+        let server = serve(|it| it.config.fast_path = fast_path).await;
         let sync_status = call("optimism_syncStatus");
         for (body, expected) in [
             (sync_status.clone(), true),

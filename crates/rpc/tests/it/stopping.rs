@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use rpc::{Config, Server, StartError};
+use rpc::{Config, Served, Server, StartError};
 use status::{InstanceId, Snapshot};
 use tokio::{
     io::AsyncWriteExt,
@@ -20,7 +20,7 @@ use crate::{
 
 async fn start_at(addr: std::net::SocketAddr) -> StartError {
     let (_, snapshots) = watch::channel(Arc::new(Snapshot::unset(InstanceId(1))));
-    Server::start(Config { addr, ..Config::default() }, snapshots).await.unwrap_err()
+    Server::start(Config { addr, ..Config::default() }, Served::new(snapshots)).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn open_requests_are_answered_and_everything_is_closed() {
 #[tokio::test]
 async fn a_request_that_does_not_end_delays_the_end_by_no_more_than_the_grace() {
     let grace = Duration::from_millis(100);
-    let server = serve(|config| config.grace = grace).await;
+    let server = serve(|it| it.config.limits.grace = grace).await;
     let mut busy = busy(&server).await;
     let started = Instant::now();
     server.stop().await;
@@ -76,7 +76,7 @@ async fn a_request_that_does_not_end_delays_the_end_by_no_more_than_the_grace() 
 
 #[tokio::test]
 async fn with_nothing_open_it_ends_at_once() {
-    let server = serve(|config| config.grace = 2 * PATIENCE).await;
+    let server = serve(|it| it.config.limits.grace = 2 * PATIENCE).await;
     let _idle = idle(&server).await;
     server.stop().await;
 }

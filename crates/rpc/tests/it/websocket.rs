@@ -40,9 +40,9 @@ pub(crate) async fn ask(socket: &mut WebSocketStream<TcpStream>, request: &str) 
 
 #[tokio::test]
 async fn calls_on_one_connection() {
-    let server = serve(|config| {
-        config.endpoints = Arc::new(|| panic!("for a test"));
-        config.max_batch = 1;
+    let server = serve(|it| {
+        it.served.endpoints = Arc::new(|| panic!("for a test"));
+        it.config.limits.max_batch = 1;
     })
     .await;
     let mut socket = connect(&server).await;
@@ -99,7 +99,7 @@ async fn a_handshake_that_makes_no_sense_is_refused() {
 
 #[tokio::test]
 async fn websockets_and_http_do_not_starve_each_other() {
-    let server = serve(|config| (config.max_websockets, config.max_connections) = (1, 1)).await;
+    let server = serve(|it| (it.config.limits.max_websockets, it.config.limits.max_connections) = (1, 1)).await;
     let mut first = connect(&server).await;
     assert_eq!(server.post(&call("optimism_version")).await.0, 200);
     match try_connect(&server).await.map(drop).unwrap_err() {
@@ -119,7 +119,7 @@ async fn websockets_and_http_do_not_starve_each_other() {
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_closed() {
-    let server = serve(|config| config.ping_timeout = Duration::from_millis(200)).await;
+    let server = serve(|it| it.config.limits.ping_timeout = Duration::from_millis(200)).await;
     let mut dead = server.connect().await;
     dead.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -130,7 +130,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
 
 #[tokio::test]
 async fn a_silent_client_that_answers_pings_stays() {
-    let server = serve(|config| config.ping_timeout = Duration::from_millis(1200)).await;
+    let server = serve(|it| it.config.limits.ping_timeout = Duration::from_millis(1200)).await;
     let mut socket = connect(&server).await;
     // Four pings are sent in the time after which a dead one would be closed.
     for _ in 0..5 {
@@ -142,7 +142,7 @@ async fn a_silent_client_that_answers_pings_stays() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed() {
-    let server = verbose(|config| config.write_timeout = Duration::from_millis(100)).await;
+    let server = verbose(|it| it.config.limits.write_timeout = Duration::from_millis(100)).await;
     let mut client = server.connect().await;
     client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let request = frame(&call("optimism_rollupConfig"));
@@ -152,7 +152,7 @@ async fn a_client_that_does_not_read_is_closed() {
 
 #[tokio::test]
 async fn stopping_waits_no_longer_than_the_grace_for_a_client_that_does_not_read() {
-    let server = verbose(|config| config.grace = Duration::from_millis(100)).await;
+    let server = verbose(|it| it.config.limits.grace = Duration::from_millis(100)).await;
     let mut client = server.connect().await;
     client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     client.write_all(&frame(&call("optimism_rollupConfig")).repeat(8)).await.unwrap();
@@ -163,7 +163,7 @@ async fn stopping_waits_no_longer_than_the_grace_for_a_client_that_does_not_read
 
 #[tokio::test]
 async fn a_flood_of_pings_is_not_answered_for_ever() {
-    let server = serve(|config| config.write_timeout = Duration::from_millis(100)).await;
+    let server = serve(|it| it.config.limits.write_timeout = Duration::from_millis(100)).await;
     let mut client = server.connect().await;
     client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
