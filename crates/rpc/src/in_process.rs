@@ -6,7 +6,7 @@ use futures::{
     Stream, StreamExt,
     stream::{iter, unfold},
 };
-use jsonrpsee::server::Methods;
+use jsonrpsee::Methods;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 

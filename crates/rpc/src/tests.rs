@@ -4,7 +4,7 @@ mod super_root;
 
 use std::{collections::BTreeSet, future::ready, sync::Arc, time::Duration};
 
-use jsonrpsee::server::Methods;
+use jsonrpsee::Methods;
 use rollup::{BlockId, L1BlockRef, L2BlockRef, Output, SafeHead};
 use serde_json::{Value, json};
 use status::{Clock, Held, HeldBack, InstanceId, Layer, Limits, PastReorg, Reason, Reorg, Snapshot};

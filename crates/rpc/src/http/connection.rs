@@ -3,9 +3,9 @@
 use std::{convert::Infallible, iter, pin::pin, sync::Arc};
 
 use futures::{StreamExt, stream::FuturesUnordered};
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use jsonrpsee::server::HttpRequest;
 use tokio::{net::TcpStream, select};
 use tracing::debug;
 
@@ -35,11 +35,11 @@ pub(crate) async fn serve(tcp: TcpStream, place: Place, shared: &Arc<Shared>) {
     let _ = tcp.set_nodelay(true);
     let activity = &place.activity;
     let socket = Socket::new(tcp, activity.clone(), shared.config.limits.write_timeout);
-    let service = service_fn(async |request: HttpRequest<Incoming>| {
+    let service = service_fn(async |request: Request<Incoming>| {
         activity.enter(Phase::Body);
         let response = route(request, &place, shared).await;
         activity.answered();
-        Ok::<http::Response<Body>, Infallible>(response)
+        Ok::<Response<Body>, Infallible>(response)
     });
 
     // A client may close its sending half and still read the answer, as `nc -N` does.

@@ -14,7 +14,7 @@ use crate::{
     feed::events::{Events, asked},
     http::{
         activity::{Activity, Phase},
-        respond::{Body, answer, text},
+        respond::{Body, answer, streamed, text},
     },
     shared::Shared,
 };
@@ -33,7 +33,7 @@ pub(crate) fn events(request: &Request<Incoming>, activity: &Arc<Activity>, shar
     let answers = shared.answers.clone();
     let events = Events::new(status, known, answers, &shared.feed, shared.turns.clone(), shared.stop.clone());
     let stream = stream(Streaming::new(events, activity.clone(), shared.clone(), place));
-    let mut response = answer(StatusCode::OK, "text/event-stream", Body::new(StreamBody::new(stream)));
+    let mut response = answer(StatusCode::OK, "text/event-stream", streamed(StreamBody::new(stream)));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

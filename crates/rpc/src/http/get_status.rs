@@ -6,7 +6,7 @@ use crate::{
     answers::{Answers, sync_status::sync_status},
     http::{
         etag,
-        respond::{Body, json},
+        respond::{Body, empty, json},
     },
 };
 
@@ -22,7 +22,7 @@ pub(crate) fn get_status(headers: &HeaderMap, answers: &Answers) -> Response<Bod
         Ok(status) => {
             let tag = etag::of(snapshot.id);
             let mut response = if etag::is_known(headers, &tag) {
-                let mut response = Response::new(Body::empty());
+                let mut response = Response::new(empty());
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 response
             } else {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::http::{
     etag,
-    respond::{Body, not_allowed},
+    respond::{Body, empty, not_allowed, whole},
 };
 
 /// Every file of the page: its path, its content type, and what it holds.
@@ -60,9 +60,9 @@ pub(crate) fn file(path: &str, method: &Method, headers: &HeaderMap) -> Option<R
         return Some(not_allowed("GET, HEAD, OPTIONS"));
     }
     let tag = tag(body);
-    let mut response = Response::new(Body::from(*body));
+    let mut response = Response::new(whole(*body));
     if etag::is_known(headers, &tag) {
-        response = Response::new(Body::empty());
+        response = Response::new(empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let answer = response.headers_mut();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::poll;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tracing::debug;
@@ -16,7 +16,7 @@ use crate::{
     http::{
         activity::{Activity, Phase},
         etag,
-        respond::{Body, answer, json, text},
+        respond::{Body, answer, json, text, whole},
     },
     methods::reply::Reply,
     shared::Shared,
@@ -66,13 +66,9 @@ fn respond(reply: Reply) -> Response<Body> {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
-        Reply::Refused(body) => json(StatusCode::OK, whole(body)),
-        Reply::Silence => json(StatusCode::OK, Body::empty()),
+        Reply::Refused(body) => json(StatusCode::OK, body),
+        Reply::Silence => json(StatusCode::OK, Bytes::new()),
     }
-}
-
-fn whole(body: Bytes) -> Body {
-    Body::new(Full::new(body))
 }
 
 /// Whether the content type is one of JSON-RPC's, whatever its parameters.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use jsonrpsee::server::{HttpRequest, ws::is_upgrade_request};
 
 use crate::{
     answers::readiness::Readiness,
@@ -15,17 +14,17 @@ use crate::{
         page,
         places::Place,
         post::post,
-        respond::{Body, answer, json, not_allowed, text},
+        respond::{Body, answer, empty, json, not_allowed, text, whole},
     },
     shared::Shared,
-    ws::upgrade::upgrade,
+    ws::upgrade::{is_wanted, upgrade},
 };
 
 /// The paths that are not JSON-RPC's.
 const OTHERS: [&str; 5] = ["/status", "/events", "/healthz", "/readyz", "/metrics"];
 
 /// Answers one HTTP request. Every web page may read the answer, and its tag.
-pub(crate) async fn route(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<Body> {
+pub(crate) async fn route(request: Request<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<Body> {
     let mut response = answer_to(request, place, shared).await;
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if response.headers().contains_key(header::ETAG) {
@@ -34,7 +33,7 @@ pub(crate) async fn route(request: HttpRequest<Incoming>, place: &Place, shared:
     response
 }
 
-async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<Body> {
+async fn answer_to(request: Request<Incoming>, place: &Place, shared: &Arc<Shared>) -> Response<Body> {
     let chain_id = shared.answers.served.rollup.l2_chain_id;
     if request.method() == Method::POST && is_for_json_rpc(request.uri().path(), chain_id) {
         return post(request, &place.activity, shared).await;
@@ -42,12 +41,12 @@ async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<S
     place.activity.enter(Phase::Busy);
     match (request.uri().path(), request.method()) {
         (_, &Method::OPTIONS) => preflight(),
-        (path, &Method::GET) if is_upgrade_request(&request) && is_for_json_rpc(path, chain_id) => {
+        (path, &Method::GET) if is_wanted(request.headers()) && is_for_json_rpc(path, chain_id) => {
             upgrade(request, place.address.clone(), shared)
         }
         ("/", &Method::GET | &Method::HEAD) if page::is_wanted(request.headers()) => page(&request),
         // Load balancers ask this of op-node.
-        ("/", &Method::GET | &Method::HEAD) => Response::default(),
+        ("/", &Method::GET | &Method::HEAD) => Response::new(empty()),
         ("/", _) => not_allowed("GET, HEAD, POST, OPTIONS"),
         ("/status", &Method::GET | &Method::HEAD) => get_status(request.headers(), &shared.answers),
         ("/status", _) => not_allowed("GET, HEAD, OPTIONS"),
@@ -65,7 +64,7 @@ async fn answer_to(request: HttpRequest<Incoming>, place: &Place, shared: &Arc<S
     }
 }
 
-fn page(request: &HttpRequest<Incoming>) -> Response<Body> {
+fn page(request: &Request<Incoming>) -> Response<Body> {
     page::file(request.uri().path(), request.method(), request.headers()).unwrap_or_else(nowhere)
 }
 
@@ -82,16 +81,16 @@ fn nowhere() -> Response<Body> {
     text(StatusCode::NOT_FOUND, "nothing is served here: JSON-RPC by POST, and /status, /events, /healthz and /readyz")
 }
 
-fn metrics(request: &HttpRequest<Incoming>, shared: &Shared) -> Response<Body> {
+fn metrics(request: &Request<Incoming>, shared: &Shared) -> Response<Body> {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let (body, content_type) = shared.config.metrics.as_ref().map(|metrics| metrics(accept)).unwrap_or_default();
-    answer(StatusCode::OK, content_type, body)
+    answer(StatusCode::OK, content_type, whole(body))
 }
 
 /// What a web page asks before it asks. As by op-node, everything is allowed: all that is served here is public, and
 /// nothing can be changed, so a check of the Host header against DNS rebinding would protect nothing either.
 fn preflight() -> Response<Body> {
-    let mut response = Response::default();
+    let mut response = Response::new(empty());
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET,POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),

@@ -9,8 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::FutureExt;
 use jsonrpsee::{
-    ConnectionId,
-    server::{BatchResponseBuilder, MethodCallback, MethodResponse, Methods, helpers::prepare_error},
+    BatchResponseBuilder, ConnectionId, MethodCallback, MethodResponse, Methods, prepare_error,
     types::{
         ErrorCode, ErrorObject, ErrorObjectOwned, Id, InvalidRequest, Notification, Params, Request, Response,
         ResponsePayload, error,

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jsonrpsee::{
-    Extensions, RpcModule,
-    server::Methods,
+    Extensions, Methods, RpcModule,
     types::{ErrorObjectOwned, Params},
 };
 use rollup::RollupConfig;

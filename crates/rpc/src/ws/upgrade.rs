@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::{
     http::{
         places::AddressPlace,
-        respond::{Body, text},
+        respond::{Body, empty, text},
         socket::Socket,
     },
     shared::Shared,
@@ -36,13 +36,22 @@ const SEND_BUFFER: usize = 32 << 10;
 /// How long a client may take to read that it is closed, and to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Whether a request with these headers asks for a WebSocket.
+pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
+    let names = |header: HeaderName, wanted: &str| {
+        let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|list| list.split(',')).any(|value| value.trim().eq_ignore_ascii_case(wanted))
+    };
+    names(header::CONNECTION, "upgrade") && names(header::UPGRADE, "websocket")
+}
+
 /// Answers the handshake. The session that follows ends with the server at the latest.
 pub(crate) fn upgrade(
     mut request: Request<Incoming>,
     address: Arc<AddressPlace>,
     shared: &Arc<Shared>,
 ) -> Response<Body> {
-    let response = match create_response_with_body(&request, Body::empty) {
+    let response = match create_response_with_body(&request, empty) {
         Ok(response) => response,
         Err(error) => return text(StatusCode::BAD_REQUEST, error.to_string()),
     };
