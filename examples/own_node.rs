@@ -95,7 +95,7 @@ fn heads(rollup: &RollupConfig, clock: Clock) -> L2View {
         },
         tip: Tip { unsafe_l2: genesis, cross_unsafe: genesis },
         old_l1: Vec::new(),
-        head_l1: 0,
+        head_l1: Default::default(),
         profile: Profile::Deriver,
         votes: true,
         found_out: false,

@@ -134,7 +134,7 @@ impl Fixture {
             },
             tip: Tip { unsafe_l2: tip, cross_unsafe: tip },
             old_l1: Vec::new(),
-            head_l1: 0,
+            head_l1: rollup::BlockId::default(),
             profile: Profile::Deriver,
             votes: true,
             found_out: false,
