@@ -100,6 +100,8 @@ impl Said {
 enum Setback {
     /// The node or our L1 did not answer, or not yet alike: ask again with the next view.
     Later,
+    /// What answered has derived less than the view, up to this L1 block: the node went back, or another one answers.
+    Behind(u64),
     /// The node contradicts itself, or has no such database: what it says next is a new beginning.
     Broken,
 }
@@ -200,6 +202,10 @@ impl SafeHeads {
                 self.known.clone()
             }
             Err(Setback::Later) => nothing,
+            Err(Setback::Behind(current_l1)) => {
+                self.alternation.hear((current_l1, 0), Instant::now());
+                nothing
+            }
             Err(Setback::Broken) => {
                 self.known = Arc::from([]);
                 self.seen = Some(Seen { done: Some(said), asked: true, ..Seen::begun(said) });

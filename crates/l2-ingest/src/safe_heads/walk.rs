@@ -98,7 +98,7 @@ where
         let (record, on) = ask(client, number).await?;
         // It went back, which its next view shows; or of several nodes behind one address another has answered.
         if on.number < now.current_l1.number {
-            return Err(Setback::Later);
+            return Err(Setback::Behind(on.number));
         }
         let record = match record {
             Ok(record) => record,
@@ -164,7 +164,7 @@ where
     }
     let after: SyncStatus = client.call("optimism_syncStatus", ()).await.map_err(|_| Setback::Later)?;
     if after.current_l1.number < now.current_l1.number {
-        return Err(Setback::Later);
+        return Err(Setback::Behind(after.current_l1.number));
     }
     Ok(Walked { records, met })
 }
