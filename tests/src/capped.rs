@@ -1,7 +1,6 @@
 //! A proxy to a node that takes no batches, on each transport: what small providers put before their nodes.
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -11,14 +10,7 @@ use std::{
 };
 
 use futures::{SinkExt, StreamExt};
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response,
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::Bytes;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
@@ -27,7 +19,10 @@ use tokio::{
 };
 use tokio_tungstenite::{accept_async, connect_async, tungstenite::Message};
 
-use crate::{Anvil, http_client};
+use crate::{
+    Anvil, http_client,
+    proxy::{post, serve},
+};
 
 /// What an array is answered with.
 const REFUSAL: &str = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch requests are disabled"}}"#;
@@ -93,33 +88,18 @@ fn is_batch(request: &[u8], refused: &AtomicU64) -> bool {
 }
 
 async fn serve_http(listener: TcpListener, target: String, refused: Arc<AtomicU64>) {
-    let (client, mut connections) = (http_client(), JoinSet::new());
-    while let Ok((stream, _)) = listener.accept().await {
+    let client = http_client();
+    let answer = move |body: Bytes| {
         let (client, target, refused) = (client.clone(), target.clone(), refused.clone());
-        connections.spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let answer = forward(&client, &target, request, &refused);
-                // A server that does not answer is a body that is no JSON.
-                async { Ok::<_, Infallible>(Response::new(Full::new(answer.await.unwrap_or_default()))) }
-            });
-            // A client that hangs up is no fault.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
-}
-
-async fn forward(
-    client: &reqwest::Client,
-    target: &str,
-    request: Request<Incoming>,
-    refused: &AtomicU64,
-) -> eyre::Result<Bytes> {
-    let body = request.into_body().collect().await?.to_bytes();
-    if is_batch(&body, refused) {
-        return Ok(Bytes::from_static(REFUSAL.as_bytes()));
-    }
-    let post = client.post(target).header("content-type", "application/json").body(body);
-    Ok(post.send().await?.bytes().await?)
+        async move {
+            if is_batch(&body, &refused) {
+                Ok(Bytes::from_static(REFUSAL.as_bytes()))
+            } else {
+                post(&client, &target, body).await
+            }
+        }
+    };
+    serve(listener, answer).await;
 }
 
 async fn serve_ws(listener: TcpListener, target: String, refused: Arc<AtomicU64>) {

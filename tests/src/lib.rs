@@ -28,6 +28,7 @@ mod l2;
 pub mod npm;
 mod optimism;
 mod process;
+mod proxy;
 pub mod reference;
 mod rewriter;
 mod server;
