@@ -185,7 +185,7 @@ impl Tracker {
         };
         let head = chain.head();
         let retained = chain.contains(latest.id());
-        let retracts = self.lagging.is_some_and(|since| at >= since + LAG) && latest.number >= chain.first().number;
+        let retracts = self.lagging.is_some_and(|since| at >= since + LAG);
         let untold = latest.number < chain.first().number || latest.number < self.finalized.number && !retracts;
         if latest.number < head.number && (retained || untold) {
             if !(retained && Bug::LagBelieved.bites()) {

@@ -203,6 +203,7 @@ impl SafeHeads {
             }
             Err(Setback::Later) => nothing,
             Err(Setback::Behind(current_l1)) => {
+                // Lower heads, whatever its safe head is: where the next view is back at these, that is a return.
                 self.alternation.hear((current_l1, 0), Instant::now());
                 nothing
             }

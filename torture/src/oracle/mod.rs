@@ -296,10 +296,9 @@ impl Oracle {
         let doubted = self.life.reorged_at().filter(|at| rig.shape.is_undated() && at + follows(rig) >= said);
         let doubt = life::doubt(rig);
         let lied = self.evidence.lied(|_| true).then_some(said);
-        let until = [said + self.max_hold.max(MAX_AGE)].into_iter();
-        let until = until.chain(doubted.into_iter().chain(lied).map(|since| since.max(said) + doubt)).max();
-        let until = until.unwrap_or_default() + SLACK;
-        ensure!(now <= until, "a safe head is served that nobody has told for {held} ms");
+        let in_doubt = doubted.into_iter().chain(lied).map(|since| since.max(said) + doubt).max();
+        let until = in_doubt.unwrap_or_default().max(said + self.max_hold.max(MAX_AGE));
+        ensure!(now <= until + SLACK, "a safe head is served that nobody has told for {held} ms");
         let age = (rig.start().as_millis() as u64 + now).saturating_sub(status.head_l1.timestamp * 1000);
         ensure!(age <= self.max_head_age + SLACK, "a head is served whose time is {age} ms ago");
         if let Some(since) = self.disputed {

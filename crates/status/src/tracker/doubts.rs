@@ -85,6 +85,18 @@ impl Fork {
     }
 }
 
+impl Source {
+    /// Its safe head went back to this one: it has followed one reorg more, unless that was derived above the fork. There it
+    /// may have gone for a reorg that we did not see.
+    fn went_back(&mut self, safe: BlockId, forks: &[Fork]) {
+        let Some(next) = forks.iter().find(|fork| fork.reorg > self.followed) else { return };
+        let known = self.words.iter().find(|word| word.safe == safe);
+        if known.is_none_or(|word| word.derived_by.number().is_some_and(|bound| bound <= next.ancestor)) {
+            self.followed = next.reorg;
+        }
+    }
+}
+
 impl Word {
     /// Whether it can be believed.
     pub(super) fn is_believed(&self) -> bool {
@@ -136,14 +148,8 @@ impl Doubts {
         let source = self.source(&view.source);
         let newest = source.words.back().map(|word| word.safe);
         let went_back = newest.is_some_and(|newest| newest != safe && safe.number <= newest.number);
-        // Back to what was derived above the fork it may have gone for a reorg that we did not see.
-        let known = source.words.iter().find(|word| word.safe == safe).map(|word| word.derived_by.number());
-        let is_of = |fork: &Fork| known.is_none_or(|bound| bound.is_some_and(|bound| bound <= fork.ancestor));
-        if let Some(next) = forks.iter().find(|fork| fork.reorg > source.followed)
-            && went_back
-            && is_of(next)
-        {
-            source.followed = next.reorg;
+        if went_back {
+            source.went_back(safe, &forks);
         }
         source.words.retain(|word| word.safe.number < safe.number || word.safe == safe);
         let fresh = DerivedBy::of(view, l1);
