@@ -48,14 +48,8 @@ code=0
 is "$code" "$(sed -n 's/^RestartPreventExitStatus=//p' "$unit")" "the exit code without a configuration"
 
 # A chain to follow: that of `dev`, whose configuration is none of those built in.
-"$OP_STATUS" dev --rpc.port 0 >"$WORK/out.log" 2>"$WORK/dev.log" &
-pids+=($!)
-wait_for "dev" serves dev RPC >/dev/null
-curl -fsS -H 'content-type: application/json' "http://$(serves dev RPC)" \
-    -d '{"jsonrpc":"2.0","id":1,"method":"optimism_rollupConfig"}' | jq .result >"$WORK/rollup.json"
+start_dev
 "${root[@]}" install -m 644 "$WORK/rollup.json" /etc/op-status/rollup.json
-l1="$(grep -oPm1 'endpoint=\Kws://[0-9.:]+' "$WORK/dev.log")"
-l2="$(grep -oPm1 'endpoint=\Khttp://[0-9.:]+' "$WORK/dev.log")"
 "${root[@]}" tee /etc/op-status/op-status.toml >/dev/null <<TOML
 rollup.config = "/etc/op-status/rollup.json"
 l1.url = ["$l1"]

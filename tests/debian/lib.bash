@@ -33,6 +33,23 @@ as_user() {
 # serves NAME WHAT: where the server with the log NAME.log serves metrics or RPC.
 serves() { grep -oP "serving $2.* addr=\K[0-9.:]+" "$WORK/$1.log"; }
 
+# start_dev: a chain to follow. Sets `dev` to its process, `l1` and `l2` to its L1 and its execution client, and leaves its
+# configuration in rollup.json.
+start_dev() {
+    "$OP_STATUS" dev --rpc.port 0 >"$WORK/out.log" 2>"$WORK/dev.log" &
+    dev=$!
+    pids+=("$dev")
+    wait_for "dev" serves dev RPC >/dev/null
+    ask "http://$(serves dev RPC)" optimism_rollupConfig | jq .result >"$WORK/rollup.json"
+    l1="$(grep -oPm1 'endpoint=\Kws://[0-9.:]+' "$WORK/dev.log")"
+    # The log names the execution client and the rollup node in any order.
+    for l2 in $(grep -oP 'endpoint=\Khttp://[0-9.:]+' "$WORK/dev.log"); do
+        if ask "$l2" eth_chainId | jq -e .result >/dev/null; then return; fi
+    done
+    fail "dev has no execution client"
+}
+ask() { curl -fsS -H 'content-type: application/json' "$1" -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$2\"}"; }
+
 # ready ADDRESS: whether the server with these metrics is.
 ready() { curl -fsS "http://$1/metrics" | grep -qx 'op_status_ready 1.0'; }
 

@@ -2,14 +2,7 @@
 source tests/debian/lib.bash
 
 # The upstreams are those of `dev`, which dies with them.
-"$OP_STATUS" dev --rpc.port 0 >"$WORK/out.log" 2>"$WORK/dev.log" &
-dev=$!
-pids+=("$dev")
-wait_for "dev" serves dev RPC >/dev/null
-curl -fsS -H 'content-type: application/json' "http://$(serves dev RPC)" \
-    -d '{"jsonrpc":"2.0","id":1,"method":"optimism_rollupConfig"}' | jq .result >"$WORK/rollup.json"
-l1="$(grep -oPm1 'endpoint=\Kws://[0-9.:]+' "$WORK/dev.log")"
-l2="$(grep -oPm1 'endpoint=\Khttp://[0-9.:]+' "$WORK/dev.log")"
+start_dev
 upstreams=(--rollup.config "$WORK/rollup.json" --l1 "$l1" --l2 "$l2")
 
 "$OP_STATUS" run "${upstreams[@]}" --rpc.port 0 --metrics.enabled --metrics.port 0 --status.max-age 5s \
